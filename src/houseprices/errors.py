@@ -1,0 +1,28 @@
+"""The errors a user can mend; the command line prints each as it stands, without a traceback."""
+
+from collections.abc import Sequence
+
+
+class HousePricesError(Exception):
+    """A failure that the user can mend; its text says what is wrong and what is accepted."""
+
+
+class DataError(HousePricesError, ValueError):
+    """Faults in a table, all of them at once, one line each: file, row, column, value and what is accepted."""
+
+    SHOWN = 20
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        lines = self.faults[: self.SHOWN]
+        if len(self.faults) > self.SHOWN:
+            lines.append(f"and {len(self.faults) - self.SHOWN} more faults")
+        super().__init__("\n".join(lines))
+
+
+class SettingsError(HousePricesError, ValueError):
+    """A setting that is unknown or out of range; names the setting, its value and what is accepted."""
+
+
+class RunError(HousePricesError):
+    """A run folder that cannot be written or read."""
