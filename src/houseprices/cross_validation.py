@@ -1,0 +1,225 @@
+"""The main job: folds x groups x members -> out-of-fold and test predictions of the log price.
+
+Fold by fold, everything is fitted on that fold's training rows alone: fillers, scales and medians of the features,
+mean and spread of the target, the networks, the baselines. The held-out rows and the test rows only pass through.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from houseprices.baselines import Baseline, baseline_predictions
+from houseprices.features import HouseFeatures, UnseenLevelWarning
+from houseprices.folds import assign_folds
+from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.schema import NOMINALS, PRICE
+from houseprices.settings import GroupSettings, Settings
+from houseprices.stopwatch import Stopwatch
+from houseprices.training import LearningCurves, Member, Plan, train
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """All that is fitted on the training rows of one fold.
+
+    Attributes:
+        features: the fitted transformer.
+        log_price_mean, log_price_std: networks predict (log price - mean) / std.
+        networks: the trained members by group.
+        curves: their learning curves by group, errors in units of the log price.
+    """
+
+    repeat: int
+    fold: int
+    features: HouseFeatures
+    log_price_mean: float
+    log_price_std: float
+    networks: dict[str, BatchedMLP] = field(default_factory=dict)
+    curves: dict[str, LearningCurves] = field(default_factory=dict)
+
+    def standardise(self, log_price: Floats) -> Floats:
+        """Log prices -> the networks' targets."""
+        return (log_price - self.log_price_mean) / self.log_price_std
+
+    def predict(self, group: str, inputs: torch.Tensor) -> Floats:
+        """Log prices that the members of a group predict: (n_members, n_rows), from (n_rows, d_in)."""
+        outputs = self.networks[group].predict(inputs).cpu().numpy().astype(np.float64)
+        return self.log_price_mean + self.log_price_std * outputs
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """All that the main job computes; predictions are log prices.
+
+    Attributes:
+        ids: (n_rows,) and test_ids: (n_test_rows,), in the files' order.
+        log_price: (n_rows,)
+        fold_of_row: (n_repeats, n_rows)
+        out_of_fold: {group: (n_repeats, n_members, n_rows)}, each row predicted by members that never saw it.
+        in_fold: (n_rows,) mean over the members that were trained on the row.
+        test: (n_test_rows,) mean over members, groups, folds and repeats.
+        baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
+        folds: what was fitted, n_repeats x n_folds of them.
+        seconds: by stage.
+    """
+
+    ids: NDArray[np.int64]
+    test_ids: NDArray[np.int64]
+    log_price: Floats
+    fold_of_row: NDArray[np.int64]
+    out_of_fold: dict[str, Floats]
+    in_fold: Floats
+    test: Floats
+    baselines: dict[Baseline, Floats]
+    folds: list[FittedFold]
+    seconds: dict[str, float]
+
+    @property
+    def prediction(self) -> Floats:
+        """(n_rows,) out-of-fold: mean over the members of a group, then over groups, then over repeats."""
+        return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in self.out_of_fold.values()], axis=0))
+
+
+def cross_validate(
+    train_houses: pd.DataFrame,
+    test_houses: pd.DataFrame,
+    settings: Settings,
+    device: torch.device,
+    on_trained: Callable[[int], None] = lambda n_members: None,
+) -> CrossValidation:
+    """Run the main job on typed tables, the first with SalePrice.
+
+    Args:
+        on_trained: called with the number of members that have just been trained.
+
+    Raises:
+        SettingsError: more folds than rows.
+    """
+    houses = train_houses.drop(columns=PRICE)
+    log_price = np.log(train_houses[PRICE].to_numpy())
+    n_rows = len(houses)
+    fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
+    n_repeats, n_folds = len(fold_of_row), settings.folds.n_folds
+    _warn_of_levels_without_price(houses, test_houses)
+
+    result = CrossValidation(
+        ids=houses.index.to_numpy(),
+        test_ids=test_houses.index.to_numpy(),
+        log_price=log_price,
+        fold_of_row=fold_of_row,
+        out_of_fold={
+            name: np.full((n_repeats, group.n_members, n_rows), np.nan) for name, group in settings.groups.items()
+        },
+        in_fold=np.zeros(n_rows),
+        test=np.zeros(len(test_houses)),
+        baselines={"median": np.full(n_rows, np.nan), "ridge": np.full(n_rows, np.nan)},
+        folds=[],
+        seconds={},
+    )
+    all_houses = pd.concat([houses, test_houses])
+    stopwatch = Stopwatch()
+    for repeat, fold in np.ndindex(n_repeats, n_folds):
+        training, held_out = np.flatnonzero(fold_of_row[repeat] != fold), np.flatnonzero(fold_of_row[repeat] == fold)
+        with stopwatch("features"):
+            fitted, matrix = _fit_fold(repeat, fold, all_houses, log_price, training, settings)
+        result.folds.append(fitted)
+        if repeat == 0:
+            with stopwatch("baselines"):
+                guesses = baseline_predictions(matrix[training], log_price[training], matrix[held_out])
+            for name, guess in guesses.items():
+                result.baselines[name][held_out] = guess
+        targets = torch.from_numpy(fitted.standardise(log_price).astype(np.float32)).to(device)
+        for index, (name, group) in enumerate(settings.groups.items()):
+            inputs = torch.from_numpy(matrix[:, fitted.features.block_indices(group.blocks)]).to(device)
+            members = [
+                _member(group, [settings.seed, repeat, fold, index, number], training, held_out)
+                for number in range(group.n_members)
+            ]
+            with stopwatch("training"):
+                _train_group(fitted, name, group, members, inputs, targets)
+            with stopwatch("prediction"):
+                predicted = fitted.predict(name, inputs)
+            result.out_of_fold[name][repeat][:, held_out] = predicted[:, held_out]
+            share = predicted.mean(axis=0) / (len(settings.groups) * n_repeats)
+            result.in_fold[training] += share[training] / (n_folds - 1)
+            result.test[:] += share[n_rows:] / n_folds
+            on_trained(group.n_members)
+    result.seconds.update(stopwatch.seconds)
+    return result
+
+
+def _fit_fold(
+    repeat: int,
+    fold: int,
+    all_houses: pd.DataFrame,
+    log_price: Floats,
+    training: NDArray[np.int64],
+    settings: Settings,
+) -> tuple[FittedFold, NDArray[np.float32]]:
+    """Fit features and target on the training rows; return them with the matrix of all training and test rows."""
+    options = settings.features
+    features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
+    features.fit(all_houses.iloc[training])
+    with warnings.catch_warnings():
+        # A rare level that is held out is unseen in that fold: expected, and no news to anyone.
+        warnings.simplefilter("ignore", UnseenLevelWarning)
+        matrix = features.transform(all_houses)
+    spread = float(log_price[training].std())
+    # All prices alike: the target is zero, and any spread will do.
+    return FittedFold(repeat, fold, features, float(log_price[training].mean()), spread or 1.0), matrix
+
+
+def _member(
+    group: GroupSettings, place: list[int], training: NDArray[np.int64], held_out: NDArray[np.int64]
+) -> Member:
+    return Member(
+        rows=training,
+        seed=int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1)),
+        learning_rate=group.learning_rate,
+        weight_decay=group.weight_decay,
+        dropout=group.dropout,
+        input_noise=group.input_noise,
+        validation_rows=held_out,
+    )
+
+
+def _train_group(
+    fitted: FittedFold,
+    name: str,
+    group: GroupSettings,
+    members: list[Member],
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+) -> None:
+    """Train a group's members on one fold and keep network and curves in `fitted`."""
+    architecture = Architecture(inputs.shape[1], group.hidden, group.activation, group.linear_path)
+    plan = Plan.of(
+        len(members[0].rows),
+        epochs=group.epochs,
+        batch_size=group.batch_size,
+        schedule=group.schedule,
+        decay_kind=group.decay_kind,
+    )
+    network, curves = train(inputs, targets, members, architecture, plan)
+    fitted.networks[name] = network
+    fitted.curves[name] = LearningCurves(
+        curves.training * fitted.log_price_std, curves.validation * fitted.log_price_std, curves.weight_norm
+    )
+
+
+def _warn_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame) -> None:
+    for name in NOMINALS:
+        unseen = sorted(set(test_houses[name].dropna()) - set(houses[name].dropna()))
+        if unseen:
+            warnings.warn(
+                f"{name}: {', '.join(map(repr, unseen))} stands in the test table only; read as none of the levels",
+                UnseenLevelWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,224 @@
+"""Every setting of the main job: one name in the TOML file, on the command line and in a run's saved config.toml.
+
+A file is overlaid on the defaults below, and the command line on the file: `--folds.n_folds 5` is
+
+    [folds]
+    n_folds = 5
+
+and `--groups.relu.dropout 0.2` changes one group of the file.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from houseprices.errors import SettingsError
+from houseprices.features import BLOCKS, Block
+from houseprices.mlp import Activation
+from houseprices.optimizer import Schedule
+from houseprices.training import DecayKind
+
+_STRICT = ConfigDict(extra="forbid")
+
+Count = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class FoldSettings:
+    """How the training rows are split.
+
+    Attributes:
+        n_folds: parts; each is held out once.
+        n_repeats: whole cross-validations with other splits, averaged.
+    """
+
+    n_folds: Annotated[int, Field(ge=2)] = 10
+    n_repeats: Count = 1
+
+
+@dataclass(frozen=True, config=_STRICT)
+class FeatureSettings:
+    """See `features.HouseFeatures`.
+
+    Attributes:
+        clip: scaled numbers stay within +-clip.
+        min_level_rows: training rows that a level needs for a column.
+        min_cross_rows: training rows that a cross of two levels needs for a column.
+    """
+
+    clip: Positive = 3.0
+    min_level_rows: Count = 5
+    min_cross_rows: Count = 3
+
+
+@dataclass(frozen=True, config=_STRICT)
+class GroupSettings:
+    """Members of one shape and regularisation, trained on every fold.
+
+    Attributes:
+        n_members: networks a fold, alike but for their seeds.
+        blocks: the blocks of columns that they are given, see `features.py`.
+        hidden: units of each hidden layer; empty for a linear network.
+        activation: relu or tanh.
+        linear_path: whether inputs also reach the output directly.
+        dropout: share of hidden units dropped in training.
+        input_noise: standard deviation of the noise added to every input in training.
+        weight_decay: strength of the decay of the weights.
+        decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
+        learning_rate: at the schedule's top.
+        schedule: cosine or constant.
+        epochs: passes over the training rows.
+        batch_size: rows a step.
+    """
+
+    n_members: Count = 8
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
+    hidden: tuple[Count, ...] = (256, 128)
+    activation: Activation = "relu"
+    linear_path: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    input_noise: Finite = 0.0
+    weight_decay: Finite = 0.5
+    decay_kind: DecayKind = "decoupled"
+    learning_rate: Positive = 2e-3
+    schedule: Schedule = "cosine"
+    epochs: Count = 60
+    batch_size: Count = 128
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Settings:
+    """The main job.
+
+    Attributes:
+        seed: fixes the folds and every member's seed.
+        device: where members train; auto takes a CUDA device if there is one.
+        folds: how the rows are split.
+        features: how columns are made.
+        groups: the groups of members by name; their mean predictions are averaged in log space.
+    """
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    folds: FoldSettings = Field(default_factory=FoldSettings)
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(
+        default_factory=lambda: {"relu": GroupSettings()}
+    )
+
+
+def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the TOML file, overlay the overrides ({"folds.n_folds": 5}) and check it all.
+
+    Raises:
+        SettingsError: the file is missing or no TOML, or a key is unknown or a value out of range; one line a fault.
+    """
+    tree = _read_toml(file) if file else {}
+    groups = list(tree.get("groups", {}))
+    for name, value in (overrides or {}).items():
+        group = name.removeprefix("groups.").partition(".")[0]
+        if groups and name.startswith("groups.") and group not in groups:
+            raise SettingsError(f"groups.{group} is unknown; accepted: {file} has the groups {', '.join(groups)}")
+        _place(tree, name, value)
+    faults = _unknown_keys(tree, Settings, "")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    try:
+        return TypeAdapter(Settings).validate_python(tree)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_fault(one) for one in error.errors())) from None
+
+
+def dump_settings(settings: Settings) -> str:
+    """The complete settings as TOML, which `load_settings` reads back."""
+    import tomli_w
+
+    return tomli_w.dumps(TypeAdapter(Settings).dump_python(settings, mode="json"))
+
+
+def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
+    """Command-line tokens `--name value` or `--name=value` -> {name: value}; values are written as in TOML.
+
+    Raises:
+        SettingsError: a token is no option, or an option has no value.
+
+    >>> parse_overrides(["--folds.n_folds", "5", "--groups.relu.hidden=[64, 32]", "--groups.relu.activation", "tanh"])
+    {'folds.n_folds': 5, 'groups.relu.hidden': [64, 32], 'groups.relu.activation': 'tanh'}
+    """
+    overrides: dict[str, Any] = {}
+    waiting = list(tokens)
+    while waiting:
+        token = waiting.pop(0)
+        if not token.startswith("--"):
+            raise SettingsError(f"{token!r} is not expected here; accepted: --name value, e.g. --folds.n_folds 5")
+        name, equals, value = token[2:].partition("=")
+        if not equals:
+            if not waiting or waiting[0].startswith("--"):
+                raise SettingsError(f"{token} has no value; accepted: {token} VALUE")
+            value = waiting.pop(0)
+        overrides[name.replace("-", "_")] = _toml_value(value)
+    return overrides
+
+
+def setting_names() -> list[tuple[str, str]]:
+    """Every setting as on the command line, with its default; `<group>` stands for a group's name."""
+    names = []
+    for prefix, stage in (("folds.", FoldSettings), ("features.", FeatureSettings), ("groups.<group>.", GroupSettings)):
+        defaults = stage()
+        names += [(prefix + field.name, str(getattr(defaults, field.name))) for field in fields(stage)]
+    return names
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}; accepted: a TOML file such as configs/default.toml") from None
+    except ValueError as error:
+        raise SettingsError(f"{file}: {error}; accepted: TOML such as configs/default.toml") from None
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _place(tree: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for key in path:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"{name} is unknown: {key} is a value, not a table")
+    tree[last] = value
+
+
+def _unknown_keys(tree: Any, stage: type, prefix: str) -> list[str]:
+    """One line for each key that no setting has, with the accepted names."""
+    faults = []
+    accepted = {field.name: field.type for field in fields(stage)}
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        if key not in accepted:
+            near = difflib.get_close_matches(key, accepted, n=1)
+            hint = f" (is it {near[0]}?)" if near else ""
+            faults.append(f"{prefix}{key} is unknown{hint}; accepted: {', '.join(prefix + name for name in accepted)}")
+        elif key == "groups" and isinstance(value, dict):
+            for group, settings in value.items():
+                faults += _unknown_keys(settings, GroupSettings, f"{prefix}groups.{group}.")
+        elif is_dataclass(accepted[key]):
+            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.")
+    return faults
+
+
+def _fault(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"

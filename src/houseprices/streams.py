@@ -1,0 +1,44 @@
+"""The random numbers of one member. They depend on its seed alone, so that a member trains alike in any batch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LEVELS = 2**16
+"""Dropout compares 16-bit integers with a threshold: exact to 1/65,536 and ten times faster than drawing floats."""
+
+
+class MemberStream:
+    """Which rows a member sees in each step, which units it drops, and the noise on its inputs.
+
+    Args:
+        seed: the member's seed.
+        rows: (n_rows,) the rows that it trains on.
+        batch_size: rows a step.
+    """
+
+    def __init__(self, seed: int, rows: NDArray[np.int64], batch_size: int) -> None:
+        # Streams of their own: a change of dropout leaves the order of the rows as it was.
+        order, masks, noise = np.random.SeedSequence(seed).spawn(3)
+        self._order = np.random.Generator(np.random.SFC64(order))
+        self._masks = np.random.SFC64(masks)
+        self._noise = np.random.Generator(np.random.SFC64(noise))
+        self._rows = rows
+        self._batch_size = batch_size
+        self._pending = rows[:0]
+
+    def next_rows(self) -> NDArray[np.int64]:
+        """Return the (batch_size,) rows of the next step: shuffled passes over all rows, joined end to end."""
+        while len(self._pending) < self._batch_size:
+            self._pending = np.concatenate([self._pending, self._order.permutation(self._rows)])
+        batch, self._pending = self._pending[: self._batch_size], self._pending[self._batch_size :]
+        return batch
+
+    def keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
+        """Return a (batch_size, width) mask, True with probability 1 - rate, each unit of each row for itself."""
+        n_units = self._batch_size * width
+        integers = self._masks.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
+        return (integers >= round(rate * _LEVELS)).reshape(self._batch_size, width)
+
+    def input_noise(self, width: int) -> NDArray[np.float32]:
+        """Return (batch_size, width) standard normal numbers."""
+        return self._noise.standard_normal((self._batch_size, width), dtype=np.float32)

@@ -1,0 +1,160 @@
+"""Trains a batch of members at once, each on its own rows with its own settings and random numbers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.optimizer import BatchedAdam, Schedule, schedule_factor
+from houseprices.regularization import decay_weights_, l2_penalty
+from houseprices.streams import MemberStream
+
+DecayKind = Literal["decoupled", "coupled"]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What may differ between the members of a batch.
+
+    Attributes:
+        rows: the rows of the inputs that it trains on.
+        seed: fixes its start, order of rows, dropout masks and noise.
+        learning_rate: at the schedule's top.
+        weight_decay: strength of the decay, >= 0.
+        dropout: rate on every hidden layer, in [0, 1).
+        input_noise: standard deviation of the normal noise added to every input, >= 0.
+        validation_rows: rows that its learning curve is watched on; they never touch the training.
+    """
+
+    rows: Rows
+    seed: int
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    input_noise: float = 0.0
+    validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all members of a batch share beside their architecture.
+
+    An epoch is the whole number of batches nearest to one pass over the rows; what a pass leaves over opens the next.
+    """
+
+    n_epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    schedule: Schedule
+    decay_kind: DecayKind
+
+    @classmethod
+    def of(cls, n_rows: int, *, epochs: int, batch_size: int, schedule: Schedule, decay_kind: DecayKind) -> "Plan":
+        """The plan for members with about n_rows training rows each."""
+        batch_size = min(batch_size, n_rows)
+        return cls(epochs, max(1, round(n_rows / batch_size)), batch_size, schedule, decay_kind)
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Root mean squared errors, in units of the targets, and weight norms after each epoch: (n_members, n_epochs).
+
+    `training` is measured on as many training rows as there are validation rows, drawn once.
+    """
+
+    training: NDArray[np.float64]
+    validation: NDArray[np.float64]
+    weight_norm: NDArray[np.float64]
+
+
+def train(
+    inputs: Tensor, targets: Tensor, members: Sequence[Member], architecture: Architecture, plan: Plan
+) -> tuple[BatchedMLP, LearningCurves]:
+    """Train all members by mini-batches on their mean squared errors.
+
+    The sum over members of each member's own mean loss is minimised; since no parameter is shared, that is the same
+    as training each alone. A member's result depends on its own settings, not on its neighbours in the batch.
+
+    Shape:
+        inputs: (n_rows, d_in) float32, shared by all members
+        targets: (n_rows,) float32, about standardised
+    """
+    network = BatchedMLP(architecture, seeds=[member.seed for member in members])
+    network.parameters = network.parameters.to(inputs.device)
+    optimizer = BatchedAdam(network.parameters)
+    streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
+    settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
+    top_rate, weight_decay, dropout_rate, noise = torch.tensor(settings, device=inputs.device).unbind(1)
+    watch = _Watch(inputs, targets, members)
+    n_steps = plan.n_epochs * plan.steps_per_epoch
+    for step in range(n_steps):
+        learning_rate = top_rate * schedule_factor(plan.schedule, step, n_steps)
+        rows = torch.from_numpy(np.stack([stream.next_rows() for stream in streams])).to(inputs.device)
+        batch = inputs[rows]
+        if any(member.input_noise for member in members):
+            drawn = np.stack([stream.input_noise(architecture.d_in) for stream in streams])
+            batch = batch + noise[:, None, None] * torch.from_numpy(drawn).to(inputs.device)
+        masks = _keep_masks(streams, members, architecture, inputs.device)
+
+        network.parameters.requires_grad_(True)
+        errors = network.forward(batch, dropout_rate, masks) - targets[rows]
+        loss = errors.square().mean(dim=1)
+        if plan.decay_kind == "coupled":
+            loss = loss + l2_penalty(network.weights, weight_decay)
+        (gradient,) = torch.autograd.grad(loss.sum(), network.parameters)
+        network.parameters.requires_grad_(False)
+
+        if plan.decay_kind == "decoupled":
+            decay_weights_(network.weights, weight_decay, learning_rate)
+        optimizer.step(gradient, learning_rate)
+        if (step + 1) % plan.steps_per_epoch == 0:
+            watch.look(network)
+    return network, watch.curves()
+
+
+def _keep_masks(
+    streams: list[MemberStream], members: Sequence[Member], architecture: Architecture, device: torch.device
+) -> list[Tensor] | None:
+    if not any(member.dropout for member in members):
+        return None
+    masks = []
+    for width in architecture.hidden:
+        drawn = [stream.keep_mask(width, member.dropout) for stream, member in zip(streams, members, strict=True)]
+        masks.append(torch.from_numpy(np.stack(drawn)).to(device))
+    return masks
+
+
+class _Watch:
+    """Measures the learning curves, epoch by epoch."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, members: Sequence[Member]) -> None:
+        self._inputs, self._targets = inputs, targets
+        self._rows = []
+        for member in members:
+            n_watched = min(len(member.validation_rows), len(member.rows))
+            drawn = np.random.default_rng(member.seed).choice(member.rows, n_watched, replace=False)
+            self._rows.append((torch.from_numpy(drawn), torch.from_numpy(member.validation_rows)))
+        self._seen: list[list[tuple[float, float, float]]] = [[] for _ in members]
+
+    def look(self, network: BatchedMLP) -> None:
+        for index, (training, validation) in enumerate(self._rows):
+            member = BatchedMLP(network.architecture, parameters=network.parameters[index : index + 1])
+            norm = float(member.weights.norm())
+            self._seen[index].append((self._error(member, training), self._error(member, validation), norm))
+
+    def _error(self, member: BatchedMLP, rows: Tensor) -> float:
+        if len(rows) == 0:
+            return math.nan
+        errors = member.predict(self._inputs[rows])[0] - self._targets[rows]
+        return float(errors.square().mean().sqrt())
+
+    def curves(self) -> LearningCurves:
+        training, validation, norm = np.array(self._seen, dtype=np.float64).transpose(2, 0, 1)
+        return LearningCurves(training, validation, norm)
