@@ -18,6 +18,7 @@ from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
+from houseprices.scores import log_rmse
 from houseprices.settings import GroupSettings, Settings
 from houseprices.stopwatch import Stopwatch
 from houseprices.training import LearningCurves, Member, Plan, train
@@ -63,7 +64,7 @@ class CrossValidation:
         log_price: (n_rows,)
         fold_of_row: (n_repeats, n_rows)
         out_of_fold: {group: (n_repeats, n_members, n_rows)}, each row predicted by members that never saw it.
-        in_fold: (n_rows,) mean over the members that were trained on the row.
+        training_log_rmse: (n_repeats, n_folds), each fold's ensemble on the rows that it was trained on.
         test: (n_test_rows,) mean over members, groups, folds and repeats.
         baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
         folds: what was fitted, n_repeats x n_folds of them.
@@ -75,7 +76,7 @@ class CrossValidation:
     log_price: Floats
     fold_of_row: NDArray[np.int64]
     out_of_fold: dict[str, Floats]
-    in_fold: Floats
+    training_log_rmse: Floats
     test: Floats
     baselines: dict[Baseline, Floats]
     folds: list[FittedFold]
@@ -117,7 +118,7 @@ def cross_validate(
         out_of_fold={
             name: np.full((n_repeats, group.n_members, n_rows), np.nan) for name, group in settings.groups.items()
         },
-        in_fold=np.zeros(n_rows),
+        training_log_rmse=np.zeros((n_repeats, n_folds)),
         test=np.zeros(len(test_houses)),
         baselines={"median": np.full(n_rows, np.nan), "ridge": np.full(n_rows, np.nan)},
         folds=[],
@@ -136,6 +137,7 @@ def cross_validate(
             for name, guess in guesses.items():
                 result.baselines[name][held_out] = guess
         targets = torch.from_numpy(fitted.standardise(log_price).astype(np.float32)).to(device)
+        ensemble = np.zeros(len(all_houses))
         for index, (name, group) in enumerate(settings.groups.items()):
             inputs = torch.from_numpy(matrix[:, fitted.features.block_indices(group.blocks)]).to(device)
             members = [
@@ -147,10 +149,10 @@ def cross_validate(
             with stopwatch("prediction"):
                 predicted = fitted.predict(name, inputs)
             result.out_of_fold[name][repeat][:, held_out] = predicted[:, held_out]
-            share = predicted.mean(axis=0) / (len(settings.groups) * n_repeats)
-            result.in_fold[training] += share[training] / (n_folds - 1)
-            result.test[:] += share[n_rows:] / n_folds
+            ensemble += predicted.mean(axis=0) / len(settings.groups)
             on_trained(group.n_members)
+        result.training_log_rmse[repeat, fold] = log_rmse(ensemble[training], log_price[training])
+        result.test[:] += ensemble[n_rows:] / (n_repeats * n_folds)
     result.seconds.update(stopwatch.seconds)
     return result
 

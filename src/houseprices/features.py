@@ -107,6 +107,30 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Return the (d_in,) names of the columns, in order."""
         return np.array([name for names in self.columns_of_block().values() for name in names], dtype=object)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All that was fitted, as JSON can hold it."""
+        check_is_fitted(self)
+        return {
+            "parameters": self.get_params(),
+            "fillers": self.imputer_.fillers_,
+            "centre": self.centre_.to_dict(),
+            "scale": {name: None if np.isinf(scale) else scale for name, scale in self.scale_.items()},
+            "medians": {by: medians.to_dict(orient="index") for by, medians in self.medians_.items()},
+            "rows_of_level": self.rows_of_level_,
+        }
+
+    @classmethod
+    def from_dict(cls, fitted: dict[str, Any]) -> Self:
+        """The transformer that `to_dict` described; it transforms to the same bits."""
+        features = cls(**fitted["parameters"])
+        features.imputer_ = NeighborhoodImputer()
+        features.imputer_.fillers_ = fitted["fillers"]
+        features.centre_ = pd.Series(fitted["centre"])
+        features.scale_ = pd.Series({name: np.inf if x is None else x for name, x in fitted["scale"].items()})
+        features.medians_ = {by: pd.DataFrame.from_dict(rows, orient="index") for by, rows in fitted["medians"].items()}
+        features.rows_of_level_ = fitted["rows_of_level"]
+        return features
+
     def columns_of_block(self) -> dict[Block, list[str]]:
         """Return the columns' names by block, in the matrix's order."""
         check_is_fitted(self)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.errors import SettingsError
+from houseprices.errors import DataError
 
 
 def assign_folds(n_rows: int, n_folds: int, n_repeats: int, seed: int) -> NDArray[np.int64]:
@@ -13,13 +13,13 @@ def assign_folds(n_rows: int, n_folds: int, n_repeats: int, seed: int) -> NDArra
         returns: fold_of_row, (n_repeats, n_rows), values 0 .. n_folds - 1
 
     Raises:
-        SettingsError: fewer than two folds, or more folds than rows.
+        DataError: fewer than two folds, or more folds than rows.
 
     >>> assign_folds(n_rows=4, n_folds=2, n_repeats=1, seed=0).sum()
     np.int64(2)
     """
     if not 2 <= n_folds <= n_rows:
-        raise SettingsError(f"folds.n_folds must be in [2, n_rows={n_rows}], got {n_folds}")
+        raise DataError([f"folds.n_folds must be in [2, n_rows={n_rows}], got {n_folds}"])
     fold_of_rank = np.arange(n_rows) % n_folds
     generators = [np.random.default_rng([seed, repeat]) for repeat in range(n_repeats)]
     return np.stack([generator.permutation(fold_of_rank) for generator in generators])

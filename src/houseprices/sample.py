@@ -75,9 +75,9 @@ def write_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed
         SettingsError: as `draw_sample`.
     """
     sample = draw_sample(n_rows, n_test_rows, seed)
-    constant = pd.DataFrame({ID: sample.test[ID], PRICE: float(sample.train[PRICE].median())})
+    submission = pd.DataFrame({ID: sample.test[ID], PRICE: float(sample.train[PRICE].median())})
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in (("train", sample.train), ("test", sample.test), ("sample_submission", constant)):
+    for name, table in (("train", sample.train), ("test", sample.test), ("sample_submission", submission)):
         path = folder / f"{name}.csv"
         part = folder / f".{name}.{os.getpid()}.part"
         try:
@@ -177,7 +177,6 @@ _NEIGHBORHOODS = {
     "Veenker": _Neighborhood(0.8, 1978, 8, 6.7, 1480, 11200, 0.10, 0.25, "RL: 100"),
 }
 
-
 _FIRST_YEAR, _FIRST_REMODEL_YEAR = 1872, 1950
 _ERA_STARTS = (1946, 1961, 1986)
 """Weights by era have four columns: before 1946, to 1960, to 1985, since."""
@@ -236,6 +235,7 @@ def _draw_years(rng: np.random.Generator, houses: Houses) -> Houses:
     # The records end in July 2010.
     months = "1: 3 3, 2: 3 3, 3: 6 6, 4: 8 8, 5: 12 12, 6: 15 15, 7: 14 3, 8: 7 0, 9: 4 0, 10: 5 0, 11: 5 0, 12: 4 0"
     built = _whole(_typical(houses, "year") + _typical(houses, "year_sd") * rng.standard_normal(n_rows))
+    # Draws before the first year are mirrored at it, so that it doesn't collect them; draws after the sale mean new.
     built = np.minimum(_FIRST_YEAR + np.abs(built - _FIRST_YEAR), sold)
     earliest = np.maximum(built, _FIRST_REMODEL_YEAR)
     later = earliest + np.floor((sold - earliest + 1) * np.sqrt(rng.random(n_rows))).astype(np.int64)

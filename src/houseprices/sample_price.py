@@ -98,4 +98,4 @@ def log_price(houses: pd.DataFrame) -> Column:
     )
     for name, step in GRADE_STEP.items():
         total += step * effect(name, GRADE)
-    return np.asarray(total)
+    return total

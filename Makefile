@@ -1,0 +1,60 @@
+# Two commands do everything on a fresh machine: `make cv` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+
+CONFIG ?= configs/default.toml
+DATA ?=
+RUN ?=
+SEED ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help cv quick sample settings check format test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.relu.dropout 0.2"
+	@$(BIN)/houseprices cv --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+quick: CONFIG = configs/quick.toml
+quick: cv ## the main job in about ten seconds
+
+sample: $(VENV)/run.stamp ## write the synthetic sample into data/sample; ARGS="--rows 1000 --seed 1"
+	@$(BIN)/houseprices sample $(ARGS)
+
+settings: $(VENV)/run.stamp ## list every setting with its default
+	@$(BIN)/houseprices settings
+
+test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## rewrite the code in the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## remove the environment and caches; data, runs and submissions stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamps hold "installed for these files": a second run installs nothing.
+$(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV) (once, a minute or two)"
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV) with the tools for development (once, a minute or two)"
+	@$(INSTALL) '.[dev]'
+	@touch $@ $(VENV)/run.stamp

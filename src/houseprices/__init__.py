@@ -1,0 +1,1 @@
+"""Kaggle's House Prices from raw CSV to a scored submission, with multilayer perceptrons alone."""

@@ -1,0 +1,5 @@
+"""`python -m houseprices`."""
+
+from houseprices.cli import main
+
+main()

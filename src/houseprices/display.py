@@ -1,0 +1,72 @@
+"""What the main job shows in a terminal: a progress bar and tables."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+@contextmanager
+def training_progress(n_members: int, *, show: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that moves the bar by a number of members; the bar goes when the block ends."""
+    columns = (
+        TextColumn("training networks"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
+        task = progress.add_task("training", total=n_members)
+        yield lambda trained: progress.advance(task, trained)
+
+
+def print_summary(run: Path, metrics: dict[str, Any]) -> None:
+    """Tables of the scores if stdout is a terminal, and always the line that sums up the run."""
+    scores, baselines = metrics["log_rmse"], metrics["baselines"]
+    if sys.stdout.isatty():
+        console = Console()
+        console.print(_fold_table(metrics), _group_table(metrics))
+    print(
+        f"log-RMSE {scores['pooled']:.4f} out of fold, {scores['train']:.4f} in training; "
+        f"ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}; "
+        f"{metrics['n_members']} networks in {metrics['seconds']['total']:.1f} s"
+    )
+    if "noise_floor" in metrics:
+        print(f"synthetic data, best possible {metrics['noise_floor']:.4f}")
+    print(f"{run}/submission.csv")
+
+
+def _fold_table(metrics: dict[str, Any]) -> Table:
+    table = Table(title="log-RMSE by fold")
+    several = metrics["by_fold"][-1]["repeat"] > 0
+    for heading in (*(["repeat"] if several else []), "fold", "rows", "out of fold", "training"):
+        table.add_column(heading, justify="right")
+    for fold in metrics["by_fold"]:
+        cells = [str(fold["fold"] + 1), str(fold["n_rows"]), f"{fold['log_rmse']:.4f}", f"{fold['train']:.4f}"]
+        table.add_row(*([str(fold["repeat"] + 1)] if several else []), *cells)
+    scores = metrics["log_rmse"]
+    blank = [""] if several else []
+    table.add_section()
+    table.add_row(*blank, "mean", "", f"{scores['fold_mean']:.4f} ± {scores['fold_std']:.4f}", "")
+    table.add_row(
+        *blank, "pooled", str(metrics["n_rows"]), f"{scores['pooled']:.4f}", f"{scores['train']:.4f}", style="bold"
+    )
+    for name, score in metrics["baselines"].items():
+        table.add_row(*blank, name, "", f"{score:.4f}", "", style="dim")
+    return table
+
+
+def _group_table(metrics: dict[str, Any]) -> Table:
+    table = Table(title="log-RMSE by group")
+    for heading in ("group", "mean of members", "single member, over seeds"):
+        table.add_column(heading, justify="left" if heading == "group" else "right")
+    for name, group in metrics["groups"].items():
+        table.add_row(name, f"{group['pooled']:.4f}", f"{group['member_mean']:.4f} ± {group['member_std']:.4f}")
+    return table
