@@ -36,7 +36,8 @@ class Sample:
         test: (n_test_rows, 80): the same without SalePrice; its Ids follow on.
         noise: standard deviation of the log price's noise.
 
-    The level NA, "the house has none", is the text "NA"; a true gap is a missing value. On disk both read NA.
+    The level NA, "the house has none", is the text "NA"; a true gap is a missing value, and so is GarageYrBlt where
+    there is no garage. On disk all of them read NA. MSSubClass is text: its digits are a code.
     """
 
     train: pd.DataFrame

@@ -69,10 +69,10 @@ def log_price(houses: pd.DataFrame) -> Column:
     """
 
     def number(name: str) -> Column:
-        return houses[name].to_numpy(dtype=np.float64)
+        return np.asarray(houses[name], dtype=np.float64)
 
     def effect(name: str, effects: dict[str, float]) -> Column:
-        return houses[name].map(effects).to_numpy(dtype=np.float64)
+        return np.asarray(houses[name].map(effects), dtype=np.float64)
 
     living = np.log(number("GrLivArea") / 1500)
     quality = number("OverallQual") - 6
