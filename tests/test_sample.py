@@ -9,7 +9,8 @@ import pytest
 
 from houseprices import sample_price
 from houseprices.errors import SettingsError
-from houseprices.sample import _GAPS, _TEST_GAPS, NOISE_FLOOR, Sample, _draw_houses, draw_sample, write_sample
+from houseprices.sample import _GAPS, _TEST_GAPS, NOISE_FLOOR, Sample, draw_sample, write_sample
+from houseprices.sample_houses import draw_houses
 from houseprices.sample_price import log_price
 from houseprices.schema import FEATURES, ID, NOT_APPLICABLE, PRICE, Feature
 
@@ -21,7 +22,7 @@ REAL_DATA = os.environ.get("HOUSEPRICES_REAL_DATA")
 
 @pytest.fixture(scope="module")
 def houses() -> pd.DataFrame:
-    return _draw_houses(np.random.default_rng(1), 20_000)
+    return draw_houses(np.random.default_rng(1), 20_000)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +314,7 @@ def test_no_house_is_a_real_one(real: pd.DataFrame, sample: Sample) -> None:
 @needs_real_data
 @pytest.mark.real_data
 def test_every_level_of_the_real_training_file_is_drawn(real: pd.DataFrame) -> None:
-    drawn = _draw_houses(np.random.default_rng(0), 200_000)
+    drawn = draw_houses(np.random.default_rng(0), 200_000)
     for feature in FEATURES:
         if feature.kind != "number":
             levels = set(real[feature.name].replace(feature.aliases)) & set(feature.levels)

@@ -93,7 +93,7 @@ def cross_validate(
     test_houses: pd.DataFrame,
     settings: Settings,
     device: torch.device,
-    on_trained: Callable[[int], None] = lambda n_members: None,
+    on_trained: Callable[[int], object] = lambda _n_members: None,
 ) -> CrossValidation:
     """Run the main job on typed tables, the first with SalePrice.
 
@@ -134,8 +134,8 @@ def cross_validate(
         if repeat == 0:
             with stopwatch("baselines"):
                 guesses = baseline_predictions(matrix[training], log_price[training], matrix[held_out])
-            for name, guess in guesses.items():
-                result.baselines[name][held_out] = guess
+            for baseline, guess in guesses.items():
+                result.baselines[baseline][held_out] = guess
         targets = torch.from_numpy(fitted.standardise(log_price).astype(np.float32)).to(device)
         ensemble = np.zeros(len(all_houses))
         for index, (name, group) in enumerate(settings.groups.items()):
@@ -178,9 +178,7 @@ def _fit_fold(
     return FittedFold(repeat, fold, features, float(log_price[training].mean()), spread or 1.0), matrix
 
 
-def _member(
-    group: GroupSettings, place: list[int], training: NDArray[np.int64], held_out: NDArray[np.int64]
-) -> Member:
+def _member(group: GroupSettings, place: list[int], training: NDArray[np.int64], held_out: NDArray[np.int64]) -> Member:
     return Member(
         rows=training,
         seed=int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1)),

@@ -17,7 +17,7 @@ def numbers_of(houses: pd.DataFrame) -> pd.DataFrame:
     Returns:
         (n_rows, 35 + 22 + 18) float64, same index.
     """
-    raw = {name: np.log1p(houses[name]) if name in _SIZES else houses[name] for name in NUMBERS}
+    raw = {name: _log1p(houses[name]) if name in _SIZES else houses[name] for name in NUMBERS}
     ranks = {name: houses[name].cat.codes.astype("float64") for name in ORDINALS}
     return pd.DataFrame({**raw, **ranks, **_engineered(houses, ranks)}, index=houses.index)
 
@@ -28,12 +28,12 @@ def _engineered(houses: pd.DataFrame, ranks: dict[str, pd.Series]) -> dict[str, 
     finished_area = living + houses["BsmtFinSF1"] + houses["BsmtFinSF2"]
     porch = houses["OpenPorchSF"] + houses["EnclosedPorch"] + houses["3SsnPorch"] + houses["ScreenPorch"]
     baths = houses["FullBath"] + houses["BsmtFullBath"] + 0.5 * (houses["HalfBath"] + houses["BsmtHalfBath"])
-    log_total_area = np.log1p(total_area)
+    log_total_area = _log1p(total_area)
     return {
         "LogTotalArea": log_total_area,
-        "LogFinishedArea": np.log1p(finished_area),
-        "LogOutdoorArea": np.log1p(porch + houses["WoodDeckSF"]),
-        "LogPorchArea": np.log1p(porch),
+        "LogFinishedArea": _log1p(finished_area),
+        "LogOutdoorArea": _log1p(porch + houses["WoodDeckSF"]),
+        "LogPorchArea": _log1p(porch),
         "TotalBaths": baths,
         "AgeAtSale": houses["YrSold"] - houses["YearBuilt"],
         "YearsSinceRemodel": houses["YrSold"] - houses["YearRemodAdd"],
@@ -49,3 +49,7 @@ def _engineered(houses: pd.DataFrame, ranks: dict[str, pd.Series]) -> dict[str, 
         "QualityTimesCondition": houses["OverallQual"] * houses["OverallCond"],
         "QualitySum": ranks["ExterQual"] + ranks["KitchenQual"] + ranks["BsmtQual"] + ranks["HeatingQC"],
     }
+
+
+def _log1p(sizes: pd.Series) -> pd.Series:
+    return pd.Series(np.log1p(sizes.to_numpy()), index=sizes.index)

@@ -193,7 +193,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def _scaled(self, numbers: pd.DataFrame) -> pd.DataFrame:
         centred = (numbers - self.centre_) / self.scale_
-        return centred / np.sqrt(1 + (centred / self.clip) ** 2)
+        return centred / ((centred / self.clip) ** 2 + 1).pow(0.5)
 
     def _categories(self, complete: pd.DataFrame) -> dict[str, pd.Series]:
         categories = {name: complete[name].astype("str") for name in NOMINALS}

@@ -4,16 +4,18 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from houseprices.schema import BY_NAME, FEATURES, NOMINALS, NOT_APPLICABLE, NUMBERS, ORDINALS
+from houseprices.schema import FEATURES, NOT_APPLICABLE, Feature
 
 
 class NeighborhoodImputer:
     """One rule for every feature: what is usual among the training houses of the neighbourhood, else among all.
 
-    Usual is the median of a number, the median level of an ordinal and the most frequent level of a nominal feature.
-    "The house has none" never fills a gap: where NA is meant, the table has the level NA already. A garage without a
-    known year counts as old as its house.
+    Usual is the median of a number, the median level of an ordinal and the most frequent level of a nominal feature;
+    of two in the middle the lower, so that a filler is a value that some house has. "The house has none" never fills
+    a gap: where NA is meant, the table has the level NA already. A garage without a known year counts as old as its
+    house.
 
     Attributes:
         fillers_: per feature, {neighbourhood: filler} with the filler of all training houses under "".
@@ -26,23 +28,16 @@ class NeighborhoodImputer:
 
     def fit(self, houses: pd.DataFrame) -> Self:
         """Learn the fillers from the training houses, (n_rows, 79), typed as by `table.read_houses`."""
-        neighborhood = houses["Neighborhood"].astype("str").to_numpy()
+        neighborhood = houses["Neighborhood"].cat
+        rows_of = {self.ALL: np.arange(len(houses))}
+        for code, level in enumerate(neighborhood.categories):
+            rows_of[str(level)] = np.flatnonzero(neighborhood.codes == code)
         for feature in FEATURES:
-            column = houses[feature.name]
-            if feature.kind == "number":
-                known = pd.Series(column.to_numpy(), dtype="float64").dropna()
-            else:
-                codes = column.cat.codes.to_numpy().astype("float64")
-                absent = column.isna() | (column == NOT_APPLICABLE)
-                known = pd.Series(np.where(absent, np.nan, codes)).dropna()
-            usual = _most_frequent if feature.kind == "nominal" else _lower_median
-            fallback = 0.0 if feature.kind == "number" else (len(feature.levels) - 1) // 2
-            fillers = {self.ALL: usual(known) if len(known) else fallback}
-            for name, group in known.groupby(neighborhood[known.index]):
-                fillers[str(name)] = usual(group)
-            if feature.kind != "number":
-                fillers = {name: feature.levels[int(code)] for name, code in fillers.items()}
-            self.fillers_[feature.name] = fillers
+            values = _values(houses[feature.name], feature)
+            fillers = {place: _usual(values[rows], feature) for place, rows in rows_of.items()}
+            self.fillers_[feature.name] = {
+                place: filler for place, filler in fillers.items() if filler is not None or place == self.ALL
+            }
         return self
 
     def transform(self, houses: pd.DataFrame) -> pd.DataFrame:
@@ -50,25 +45,37 @@ class NeighborhoodImputer:
         houses = houses.copy()
         houses["GarageYrBlt"] = houses["GarageYrBlt"].fillna(houses["YearBuilt"])
         neighborhood = houses["Neighborhood"].astype("str")
-        for name in (*NUMBERS, *ORDINALS, *NOMINALS):
-            gaps = houses[name].isna()
+        for feature in FEATURES:
+            gaps = houses[feature.name].isna()
             if gaps.any():
-                fillers = self.fillers_[name]
-                fill = [fillers.get(place, fillers[self.ALL]) for place in neighborhood[gaps]]
-                houses.loc[gaps, name] = pd.Series(fill, index=houses.index[gaps], dtype=_dtype(name))
+                fillers = self.fillers_[feature.name]
+                default = fillers[self.ALL]
+                if default is None:
+                    default = 0.0 if feature.kind == "number" else feature.levels[len(feature.levels) // 2]
+                fill = [fillers.get(place, default) for place in neighborhood[gaps]]
+                houses.loc[gaps, feature.name] = pd.Series(fill, houses.index[gaps], dtype=houses[feature.name].dtype)
         return houses
 
 
-def _dtype(name: str) -> Any:
-    feature = BY_NAME[name]
+def _values(column: pd.Series, feature: Feature) -> NDArray[np.float64]:
+    """Numbers, or the codes of the levels; NaN for gaps and for "the house has none"."""
     if feature.kind == "number":
-        return "float64"
-    return pd.CategoricalDtype(list(feature.levels), ordered=feature.kind == "ordinal")
+        return column.to_numpy(dtype="float64")
+    codes = column.cat.codes.to_numpy().astype("float64")
+    return np.where(column.isna() | (column == NOT_APPLICABLE), np.nan, codes)
 
 
-def _lower_median(values: "pd.Series[float]") -> float:
-    return float(values.quantile(0.5, interpolation="lower"))
+def _usual(values: NDArray[np.float64], feature: Feature) -> float | str | None:
+    """The filler that these values suggest; None if all are gaps."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return None
+    if feature.kind == "number":
+        return float(_lower_median(known))
+    code = np.bincount(known.astype(int)).argmax() if feature.kind == "nominal" else int(_lower_median(known))
+    return feature.levels[code]
 
 
-def _most_frequent(values: "pd.Series[float]") -> float:
-    return float(values.mode().iloc[0])
+def _lower_median(known: NDArray[np.float64]) -> float:
+    middle = (len(known) - 1) // 2
+    return float(np.partition(known, middle)[middle])

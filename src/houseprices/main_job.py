@@ -78,7 +78,9 @@ def choose_device(name: str) -> torch.device:
         SettingsError: cuda is asked for and there is none.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("device is cuda, but this machine or this build of torch has none; accepted here: auto, cpu")
+        raise SettingsError(
+            "device is cuda, but this machine or this build of torch has none; accepted here: auto, cpu"
+        )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 

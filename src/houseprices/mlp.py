@@ -1,5 +1,6 @@
 """A batch of multilayer perceptrons of one shape, computed side by side by batched matrix products."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -33,7 +34,7 @@ class Architecture:
     def weight_shapes(self) -> list[tuple[int, int]]:
         """(fan_in, fan_out) of every weight matrix: hidden layers, output layer, linear path."""
         widths = [self.d_in, *self.hidden, 1]
-        layers = list(zip(widths[:-1], widths[1:], strict=True))
+        layers = list(itertools.pairwise(widths))
         return layers + ([(self.d_in, 1)] if self.linear_path and self.hidden else [])
 
     @property
@@ -75,13 +76,13 @@ class BatchedMLP:
     def matrices(self) -> list[Tensor]:
         """The weight matrices, each (n_members, fan_in, fan_out): views."""
         shapes = self.architecture.weight_shapes
-        flat = self.weights.split([fan_in * fan_out for fan_in, fan_out in shapes], dim=1)
+        flat = torch.split(self.weights, [fan_in * fan_out for fan_in, fan_out in shapes], dim=1)
         return [part.view(-1, *shape) for part, shape in zip(flat, shapes, strict=True)]
 
     def biases(self) -> list[Tensor]:
         """The biases of the hidden layers and of the output, each (n_members, 1, width): views."""
         widths = [*self.architecture.hidden, 1]
-        flat = self.parameters[:, self.architecture.n_weights :].split(widths, dim=1)
+        flat = torch.split(self.parameters[:, self.architecture.n_weights :], widths, dim=1)
         return [part.unsqueeze(1) for part in flat]
 
     def forward(
@@ -117,7 +118,7 @@ class BatchedMLP:
         """
         n_members = len(self.parameters)
         with torch.no_grad():
-            parts = [self.forward(rows.expand(n_members, -1, -1)) for rows in inputs.split(rows_at_once)]
+            parts = [self.forward(rows.expand(n_members, -1, -1)) for rows in torch.split(inputs, rows_at_once)]
             return torch.cat(parts, dim=1)
 
 

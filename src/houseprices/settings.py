@@ -202,7 +202,7 @@ def _place(tree: dict[str, Any], name: str, value: Any) -> None:
     tree[last] = value
 
 
-def _unknown_keys(tree: Any, stage: type, prefix: str) -> list[str]:
+def _unknown_keys(tree: Any, stage: Any, prefix: str) -> list[str]:
     """One line for each key that no setting has, with the accepted names."""
     faults = []
     accepted = {field.name: field.type for field in fields(stage)}

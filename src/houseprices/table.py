@@ -155,7 +155,8 @@ def _as_number(cells: pd.Series) -> pd.Series:
 
 def _in_range(cells: pd.Series, low: float, high: float) -> pd.Series:
     numbers = _as_number(cells)
-    return numbers.between(low, high) & np.isfinite(numbers)
+    # Infinity lies between two infinities, and is no number of square feet.
+    return numbers.between(low, high) & ~numbers.isin([np.inf, -np.inf])
 
 
 def _typed(cells: pd.Series, feature: Feature) -> pd.Series:
