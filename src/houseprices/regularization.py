@@ -26,6 +26,22 @@ def l2_penalty(weights: Tensor, weight_decay: Tensor) -> Tensor:
     return 0.5 * weight_decay * weights.square().sum(dim=1)
 
 
+def add_l2_gradient_(gradient: Tensor, weights: Tensor, weight_decay: Tensor) -> Tensor:
+    """Add the gradient of `l2_penalty`, weight_decay * weights, to the gradient of the loss, in place.
+
+    Shape:
+        gradient: (n_members, n_weights), changed in place
+        weights: (n_members, n_weights)
+        weight_decay: (n_members,), >= 0
+        returns: gradient
+
+    >>> add_l2_gradient_(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
+    tensor([[1.5000, 2.0000]])
+    """
+    _require(bool((weight_decay >= 0).all()), "weight_decay", "in [0, inf)", weight_decay)
+    return gradient.addcmul_(weights, weight_decay.unsqueeze(1))
+
+
 def decay_weights_(weights: Tensor, weight_decay: Tensor, learning_rate: Tensor) -> Tensor:
     """Shrink each member's weights in place by the factor 1 - learning_rate * weight_decay: "decoupled" decay.
 
@@ -63,10 +79,27 @@ def dropout(hidden: Tensor, rate: Tensor, keep_mask: Tensor) -> Tensor:
     >>> dropout(torch.ones(1, 1, 2), torch.tensor([0.5]), torch.tensor([[[True, False]]]))
     tensor([[[2., 0.]]])
     """
+    return hidden * inverted_mask(rate, keep_mask)
+
+
+def inverted_mask(rate: Tensor, keep_mask: Tensor) -> Tensor:
+    """What `dropout` multiplies by, forward and backward: 0 for a dropped unit, else 1 / (1 - rate).
+
+    Shape:
+        rate: (n_members,), in [0, 1]
+        keep_mask: (n_members, n_rows, d_hidden), bool
+        returns: like keep_mask, of rate's dtype
+
+    Raises:
+        ValueError: a rate is outside [0, 1] or NaN.
+
+    >>> inverted_mask(torch.tensor([0.2]), torch.tensor([[[True, False]]]))
+    tensor([[[1.2500, 0.0000]]])
+    """
     _require(bool(((rate >= 0) & (rate <= 1)).all()), "dropout rate", "in [0, 1]", rate)
     # At rate 1 every unit is dropped, and any finite scale will do.
     scale = torch.where(rate < 1, 1 / (1 - rate), 0.0)
-    return hidden * (keep_mask * scale[:, None, None])
+    return keep_mask * scale[:, None, None]
 
 
 def _require(holds: bool, name: str, accepted: str, values: Tensor) -> None:

@@ -3,6 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_NOISE_POOL = 2**18
+"""A step's noise is a stretch of this many numbers drawn once, from a random place on: drawing them anew would cost
+more than the rest of the step."""
+
 _LEVELS = 2**16
 """Dropout compares 16-bit integers with a threshold: exact to 1/65,536 and ten times faster than drawing floats."""
 
@@ -25,6 +29,7 @@ class MemberStream:
         self._rows = rows
         self._batch_size = batch_size
         self._pending = rows[:0]
+        self._pool = np.empty(0, dtype=np.float32)
 
     def next_rows(self) -> NDArray[np.int64]:
         """Return the (batch_size,) rows of the next step: shuffled passes over all rows, joined end to end."""
@@ -37,8 +42,13 @@ class MemberStream:
         """Return a (batch_size, width) mask, True with probability 1 - rate, each unit of each row for itself."""
         n_units = self._batch_size * width
         integers = self._masks.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
+        # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
         return (integers >= round(rate * _LEVELS)).reshape(self._batch_size, width)
 
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""
-        return self._noise.standard_normal((self._batch_size, width), dtype=np.float32)
+        size = self._batch_size * width
+        if len(self._pool) < _NOISE_POOL + size:
+            self._pool = self._noise.standard_normal(_NOISE_POOL + size, dtype=np.float32)
+        start = int(self._noise.integers(_NOISE_POOL))
+        return self._pool[start : start + size].reshape(self._batch_size, width)

@@ -1,7 +1,7 @@
 """Trains a batch of members at once, each on its own rows with its own settings and random numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,10 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from houseprices.backpropagation import Backpropagation
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.optimizer import BatchedAdam, Schedule, schedule_factor
-from houseprices.regularization import decay_weights_, l2_penalty
+from houseprices.regularization import add_l2_gradient_, decay_weights_, inverted_mask
 from houseprices.streams import MemberStream
+
+class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
+    """Training was told to stop."""
+
 
 DecayKind = Literal["decoupled", "coupled"]
 Rows = NDArray[np.int64]
@@ -75,7 +80,12 @@ class LearningCurves:
 
 
 def train(
-    inputs: Tensor, targets: Tensor, members: Sequence[Member], architecture: Architecture, plan: Plan
+    inputs: Tensor,
+    targets: Tensor,
+    members: Sequence[Member],
+    architecture: Architecture,
+    plan: Plan,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[BatchedMLP, LearningCurves]:
     """Train all members by mini-batches on their mean squared errors.
 
@@ -85,6 +95,9 @@ def train(
     Shape:
         inputs: (n_rows, d_in) float32, shared by all members
         targets: (n_rows,) float32, about standardised
+
+    Raises:
+        Stopped: `stopped`, asked before each step, said so.
     """
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
@@ -92,26 +105,25 @@ def train(
     streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
     settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
     top_rate, weight_decay, dropout_rate, noise = torch.tensor(settings, device=inputs.device).unbind(1)
+    backpropagate = Backpropagation(network, plan.batch_size)
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
+        if stopped():
+            raise Stopped
         learning_rate = top_rate * schedule_factor(plan.schedule, step, n_steps)
         rows = torch.from_numpy(np.stack([stream.next_rows() for stream in streams])).to(inputs.device)
         batch = inputs[rows]
         if any(member.input_noise for member in members):
             drawn = np.stack([stream.input_noise(architecture.d_in) for stream in streams])
-            batch = batch + noise[:, None, None] * torch.from_numpy(drawn).to(inputs.device)
-        masks = _keep_masks(streams, members, architecture, inputs.device)
-
-        network.parameters.requires_grad_(True)
-        errors = network.forward(batch, dropout_rate, masks) - targets[rows]
-        loss = errors.square().mean(dim=1)
+            batch.addcmul_(noise[:, None, None], torch.from_numpy(drawn).to(inputs.device))
+        masks = None
+        if any(member.dropout for member in members):
+            masks = [inverted_mask(dropout_rate, keep) for keep in _keep_masks(streams, members, architecture, inputs)]
+        gradient = backpropagate(batch, targets[rows], masks)
         if plan.decay_kind == "coupled":
-            loss = loss + l2_penalty(network.weights, weight_decay)
-        (gradient,) = torch.autograd.grad(loss.sum(), network.parameters)
-        network.parameters.requires_grad_(False)
-
-        if plan.decay_kind == "decoupled":
+            add_l2_gradient_(gradient[:, : architecture.n_weights], network.weights, weight_decay)
+        else:
             decay_weights_(network.weights, weight_decay, learning_rate)
         optimizer.step(gradient, learning_rate)
         if (step + 1) % plan.steps_per_epoch == 0:
@@ -120,14 +132,12 @@ def train(
 
 
 def _keep_masks(
-    streams: list[MemberStream], members: Sequence[Member], architecture: Architecture, device: torch.device
-) -> list[Tensor] | None:
-    if not any(member.dropout for member in members):
-        return None
+    streams: list[MemberStream], members: Sequence[Member], architecture: Architecture, inputs: Tensor
+) -> list[Tensor]:
     masks = []
     for width in architecture.hidden:
         drawn = [stream.keep_mask(width, member.dropout) for stream, member in zip(streams, members, strict=True)]
-        masks.append(torch.from_numpy(np.stack(drawn)).to(device))
+        masks.append(torch.from_numpy(np.stack(drawn)).to(inputs.device))
     return masks
 
 
