@@ -5,6 +5,7 @@ mean and spread of the target, the networks, the baselines. The held-out rows an
 """
 
 import warnings
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
-from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.mlp import BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
 from houseprices.scores import log_rmse
-from houseprices.settings import GroupSettings, Settings
+from houseprices.settings import Settings
 from houseprices.stopwatch import Stopwatch
-from houseprices.training import LearningCurves, Member, Plan, train
+from houseprices.training import LearningCurves
+from houseprices.training_pool import PendingGroup, TrainingPool
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +33,12 @@ class FittedFold:
     """All that is fitted on the training rows of one fold.
 
     Attributes:
+        repeat, fold: which one.
         features: the fitted transformer.
-        log_price_mean, log_price_std: networks predict (log price - mean) / std.
+        log_price_mean, log_price_std: of the training rows.
+        targets: (n_rows,) what the networks learn to predict, (log price - mean) / std.
+        columns: per group, the columns of the features that its networks see: those of its blocks that are not zero
+            in all training rows, since a weight that no row has moved would be noise.
         networks: the trained members by group.
         curves: their learning curves by group, errors in units of the log price.
     """
@@ -42,16 +48,16 @@ class FittedFold:
     features: HouseFeatures
     log_price_mean: float
     log_price_std: float
+    targets: NDArray[np.float32]
+    columns: dict[str, NDArray[np.intp]] = field(default_factory=dict)
     networks: dict[str, BatchedMLP] = field(default_factory=dict)
     curves: dict[str, LearningCurves] = field(default_factory=dict)
 
-    def standardise(self, log_price: Floats) -> Floats:
-        """Log prices -> the networks' targets."""
-        return (log_price - self.log_price_mean) / self.log_price_std
-
-    def predict(self, group: str, inputs: torch.Tensor) -> Floats:
-        """Log prices that the members of a group predict: (n_members, n_rows), from (n_rows, d_in)."""
-        outputs = self.networks[group].predict(inputs).cpu().numpy().astype(np.float64)
+    def predict(self, group: str, matrix: NDArray[np.float32]) -> Floats:
+        """Log prices that the members of a group predict: (n_members, n_rows), from the features' (n_rows, d_in)."""
+        network = self.networks[group]
+        inputs = torch.from_numpy(matrix[:, self.columns[group]]).to(network.parameters.device)
+        outputs = network.predict(inputs).cpu().numpy().astype(np.float64)
         return self.log_price_mean + self.log_price_std * outputs
 
 
@@ -126,33 +132,33 @@ def cross_validate(
     )
     all_houses = pd.concat([houses, test_houses])
     stopwatch = Stopwatch()
-    for repeat, fold in np.ndindex(n_repeats, n_folds):
-        training, held_out = np.flatnonzero(fold_of_row[repeat] != fold), np.flatnonzero(fold_of_row[repeat] == fold)
-        with stopwatch("features"):
-            fitted, matrix = _fit_fold(repeat, fold, all_houses, log_price, training, settings)
-        result.folds.append(fitted)
-        if repeat == 0:
-            with stopwatch("baselines"):
-                guesses = baseline_predictions(matrix[training], log_price[training], matrix[held_out])
-            for baseline, guess in guesses.items():
-                result.baselines[baseline][held_out] = guess
-        targets = torch.from_numpy(fitted.standardise(log_price).astype(np.float32)).to(device)
-        ensemble = np.zeros(len(all_houses))
-        for index, (name, group) in enumerate(settings.groups.items()):
-            inputs = torch.from_numpy(matrix[:, fitted.features.block_indices(group.blocks)]).to(device)
-            members = [
-                _member(group, [settings.seed, repeat, fold, index, number], training, held_out)
-                for number in range(group.n_members)
-            ]
+    with TrainingPool(settings.workers, device) as pool:
+        in_training: deque[tuple[FittedFold, NDArray[np.float32], dict[str, PendingGroup]]] = deque()
+
+        def finish_oldest() -> None:
+            fitted, matrix, pending = in_training.popleft()
             with stopwatch("training"):
-                _train_group(fitted, name, group, members, inputs, targets)
+                for name, group in pending.items():
+                    fitted.networks[name], fitted.curves[name] = group.wait(fitted.log_price_std, on_trained)
             with stopwatch("prediction"):
-                predicted = fitted.predict(name, inputs)
-            result.out_of_fold[name][repeat][:, held_out] = predicted[:, held_out]
-            ensemble += predicted.mean(axis=0) / len(settings.groups)
-            on_trained(group.n_members)
-        result.training_log_rmse[repeat, fold] = log_rmse(ensemble[training], log_price[training])
-        result.test[:] += ensemble[n_rows:] / (n_repeats * n_folds)
+                _predict(result, fitted, matrix)
+            result.folds.append(fitted)
+
+        # While one fold trains, the next one's features are made.
+        for repeat, fold in np.ndindex(n_repeats, n_folds):
+            training, held_out = _rows(fold_of_row, repeat, fold)
+            with stopwatch("features"):
+                fitted, matrix = _fit_fold(repeat, fold, all_houses, log_price, training, settings)
+            in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
+            if repeat == 0:
+                with stopwatch("baselines"):
+                    guesses = baseline_predictions(matrix[training], log_price[training], matrix[held_out])
+                for baseline, guess in guesses.items():
+                    result.baselines[baseline][held_out] = guess
+            if len(in_training) > 1:
+                finish_oldest()
+        while in_training:
+            finish_oldest()
     result.seconds.update(stopwatch.seconds)
     return result
 
@@ -175,43 +181,52 @@ def _fit_fold(
         matrix = features.transform(all_houses)
     spread = float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
-    return FittedFold(repeat, fold, features, float(log_price[training].mean()), spread or 1.0), matrix
+    mean, spread = float(log_price[training].mean()), spread or 1.0
+    return FittedFold(repeat, fold, features, mean, spread, ((log_price - mean) / spread).astype(np.float32)), matrix
 
 
-def _member(group: GroupSettings, place: list[int], training: NDArray[np.int64], held_out: NDArray[np.int64]) -> Member:
-    return Member(
-        rows=training,
-        seed=int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1)),
-        learning_rate=group.learning_rate,
-        weight_decay=group.weight_decay,
-        dropout=group.dropout,
-        input_noise=group.input_noise,
-        validation_rows=held_out,
-    )
-
-
-def _train_group(
+def _submit(
+    pool: TrainingPool,
     fitted: FittedFold,
-    name: str,
-    group: GroupSettings,
-    members: list[Member],
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
-) -> None:
-    """Train a group's members on one fold and keep network and curves in `fitted`."""
-    architecture = Architecture(inputs.shape[1], group.hidden, group.activation, group.linear_path)
-    plan = Plan.of(
-        len(members[0].rows),
-        epochs=group.epochs,
-        batch_size=group.batch_size,
-        schedule=group.schedule,
-        decay_kind=group.decay_kind,
-    )
-    network, curves = train(inputs, targets, members, architecture, plan)
-    fitted.networks[name] = network
-    fitted.curves[name] = LearningCurves(
-        curves.training * fitted.log_price_std, curves.validation * fitted.log_price_std, curves.weight_norm
-    )
+    matrix: NDArray[np.float32],
+    training: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    settings: Settings,
+) -> dict[str, PendingGroup]:
+    """Hand the members of all groups of one fold to the pool."""
+    pending = {}
+    # Only the training table has prices; the test rows follow it in the matrix.
+    priced = matrix[: len(training) + len(held_out)]
+    for index, (name, group) in enumerate(settings.groups.items()):
+        block = fitted.features.block_indices(group.blocks)
+        fitted.columns[name] = block[priced[training][:, block].any(axis=0)]
+        seeds = [_seed(settings.seed, fitted.repeat, fitted.fold, index, member) for member in range(group.n_members)]
+        pending[name] = pool.submit(group, priced[:, fitted.columns[name]], fitted.targets, training, held_out, seeds)
+    return pending
+
+
+def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.float32]) -> None:
+    """Enter what the fold's members say of the held-out rows and of the test rows."""
+    n_rows = len(result.log_price)
+    training, held_out = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
+    ensemble = np.zeros(len(matrix))
+    for name in fitted.networks:
+        predicted = fitted.predict(name, matrix)
+        result.out_of_fold[name][fitted.repeat][:, held_out] = predicted[:, held_out]
+        ensemble += predicted.mean(axis=0) / len(fitted.networks)
+    result.training_log_rmse[fitted.repeat, fitted.fold] = log_rmse(ensemble[training], result.log_price[training])
+    result.test[:] += ensemble[n_rows:] / result.training_log_rmse.size
+
+
+def _rows(fold_of_row: NDArray[np.int64], repeat: int, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The training rows and the held-out rows."""
+    held_out = fold_of_row[repeat] == fold
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _seed(*place: int) -> int:
+    """A member's seed from the job's seed and its place, so that no two share a stream."""
+    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _warn_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame) -> None:

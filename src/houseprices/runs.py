@@ -83,6 +83,7 @@ def write_run(
                     "log_price_mean": fold.log_price_mean,
                     "log_price_std": fold.log_price_std,
                     "features": fold.features.to_dict(),
+                    "columns": {group: columns.tolist() for group, columns in fold.columns.items()},
                 }
                 for fold in result.folds
             ],
@@ -131,8 +132,8 @@ def _write_members(file: Path, result: "CrossValidation") -> None:
         for group, network in fold.networks.items():
             tensors[f"{fold.repeat}/{fold.fold}/{group}"] = network.parameters.cpu().contiguous()
             architecture = network.architecture
+            # d_in differs from fold to fold; it is the number of the group's columns in preprocessing.json.
             shapes[group] = {
-                "d_in": architecture.d_in,
                 "hidden": architecture.hidden,
                 "activation": architecture.activation,
                 "linear_path": architecture.linear_path,

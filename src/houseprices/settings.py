@@ -101,6 +101,7 @@ class Settings:
     Attributes:
         seed: fixes the folds and every member's seed.
         device: where members train; auto takes a CUDA device if there is one.
+        workers: threads that train at the same time; 0 for one a core.
         folds: how the rows are split.
         features: how columns are made.
         groups: the groups of members by name; their mean predictions are averaged in log space.
@@ -108,6 +109,7 @@ class Settings:
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Annotated[int, Field(ge=0)] = 0
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(
@@ -170,7 +172,7 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
 
 def setting_names() -> list[tuple[str, str]]:
     """Every setting as on the command line, with its default; `<group>` stands for a group's name."""
-    names = []
+    names = [(field.name, str(getattr(Settings(), field.name))) for field in fields(Settings)[:3]]
     for prefix, stage in (("folds.", FoldSettings), ("features.", FeatureSettings), ("groups.<group>.", GroupSettings)):
         defaults = stage()
         names += [(prefix + field.name, str(getattr(defaults, field.name))) for field in fields(stage)]

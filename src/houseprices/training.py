@@ -16,6 +16,7 @@ from houseprices.optimizer import BatchedAdam, Schedule, schedule_factor
 from houseprices.regularization import add_l2_gradient_, decay_weights_, inverted_mask
 from houseprices.streams import MemberStream
 
+
 class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
     """Training was told to stop."""
 

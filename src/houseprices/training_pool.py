@@ -1,0 +1,133 @@
+"""Trains groups of members on worker threads, a handful of members at a time."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.settings import GroupSettings
+from houseprices.training import LearningCurves, Member, Plan, train
+
+MEMBERS_AT_ONCE = 4
+"""Members whose weights, gradients and moments stay in a core's cache together while they train."""
+
+_Trained = tuple[BatchedMLP, LearningCurves]
+
+
+@dataclass(frozen=True)
+class PendingGroup:
+    """A group in training."""
+
+    batches: list[Future[_Trained]]
+
+    def wait(self, log_price_std: float, on_trained: Callable[[int], object]) -> _Trained:
+        """All members as one network, and their learning curves in units of the log price."""
+        networks, curves = [], []
+        for batch in self.batches:
+            network, of_members = batch.result()
+            networks.append(network)
+            curves.append(of_members)
+            on_trained(len(network.parameters))
+        parameters = torch.cat([network.parameters for network in networks])
+        return BatchedMLP(networks[0].architecture, parameters=parameters), LearningCurves(
+            np.concatenate([one.training for one in curves]) * log_price_std,
+            np.concatenate([one.validation for one in curves]) * log_price_std,
+            np.concatenate([one.weight_norm for one in curves]),
+        )
+
+
+class TrainingPool:
+    """Workers of one thread each, which scale better than several threads inside one small matrix product.
+
+    A member's result depends on its own seed and rows, not on the number of workers. Leaving the block by an
+    exception, Ctrl-C included, stops the workers at their next step.
+
+    Args:
+        n_workers: threads; 0 for one a core.
+        device: where members train; on a GPU one worker, and all members of a group at once.
+    """
+
+    def __init__(self, n_workers: int, device: torch.device) -> None:
+        on_gpu = device.type == "cuda"
+        self._device = device
+        self._members_at_once = 10_000 if on_gpu else MEMBERS_AT_ONCE
+        self._stop = threading.Event()
+        self._threads_before = torch.get_num_threads()
+        self._executor = ThreadPoolExecutor(1 if on_gpu else n_workers or os.cpu_count() or 1)
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(1)
+        # Ridge runs beside the workers: with BLAS threads of its own, all would wait for each other.
+        self._blas_limit = threadpool_limits(1, user_api="blas")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._stop.set()
+        self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+        self._blas_limit.restore_original_limits()
+        torch.set_num_threads(self._threads_before)
+
+    def submit(
+        self,
+        group: GroupSettings,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        training: NDArray[np.int64],
+        held_out: NDArray[np.int64],
+        seeds: Sequence[int],
+    ) -> PendingGroup:
+        """Start a member a seed on the training rows.
+
+        Shape:
+            matrix: (n_rows, d_in)
+            targets: (n_rows,) standardised log prices
+        """
+        members = [
+            Member(
+                rows=training,
+                seed=seed,
+                learning_rate=group.learning_rate,
+                weight_decay=group.weight_decay,
+                dropout=group.dropout,
+                input_noise=group.input_noise,
+                validation_rows=held_out,
+            )
+            for seed in seeds
+        ]
+        architecture = Architecture(matrix.shape[1], group.hidden, group.activation, group.linear_path)
+        plan = Plan.of(
+            len(training),
+            epochs=group.epochs,
+            batch_size=group.batch_size,
+            schedule=group.schedule,
+            decay_kind=group.decay_kind,
+        )
+        inputs = torch.from_numpy(matrix).to(self._device)
+        on_device = torch.from_numpy(targets).to(self._device)
+        return PendingGroup(
+            [
+                self._executor.submit(
+                    self._train, inputs, on_device, members[start : start + self._members_at_once], architecture, plan
+                )
+                for start in range(0, len(members), self._members_at_once)
+            ]
+        )
+
+    def _train(
+        self, inputs: torch.Tensor, targets: torch.Tensor, members: list[Member], architecture: Architecture, plan: Plan
+    ) -> _Trained:
+        # The setting of the thread that made the pool does not reach this one.
+        torch.set_num_threads(1)
+        return train(inputs, targets, members, architecture, plan, self._stop.is_set)

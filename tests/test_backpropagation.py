@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from houseprices.backpropagation import Backpropagation
+from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.regularization import inverted_mask
+
+N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
+RATE = torch.tensor([0.0, 0.2, 0.5])
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("hidden", [(), (16,), (16, 8), (16, 8, 4)])
+@pytest.mark.parametrize("linear_path", [True, False])
+@pytest.mark.parametrize("with_dropout", [True, False])
+def test_gradients_equal_those_of_automatic_differentiation_in_float64(activation, hidden, linear_path, with_dropout):
+    torch.manual_seed(0)
+    network = BatchedMLP(Architecture(D_IN, hidden, activation, linear_path), seeds=[0, 1, 2])
+    network.parameters += 0.1 * torch.randn_like(network.parameters)  # biases and linear path start at zero
+    inputs, targets = torch.randn(N_MEMBERS, N_ROWS, D_IN), torch.randn(N_MEMBERS, N_ROWS)
+    keep = [torch.rand(N_MEMBERS, N_ROWS, width) >= RATE[:, None, None] for width in hidden] if with_dropout else None
+
+    parameters = network.parameters.double().requires_grad_(True)
+    reference = BatchedMLP(network.architecture, parameters=parameters)
+    output = reference.forward(inputs.double(), RATE.double() if keep else None, keep)
+    loss = (output - targets.double()).square().mean(dim=1).sum()
+    (expected,) = torch.autograd.grad(loss, parameters)
+
+    masks = [inverted_mask(RATE, mask) for mask in keep] if keep is not None else None
+    backpropagate = Backpropagation(network, N_ROWS)
+    backpropagate(torch.randn_like(inputs), targets, masks)  # what an earlier step left behind must not matter
+    gradient = backpropagate(inputs, targets, masks)
+    torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
