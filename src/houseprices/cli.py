@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from houseprices.errors import HousePricesError, SettingsError
 
@@ -13,6 +13,7 @@ app = App(
     name="houseprices",
     help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -21,7 +22,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
     tokens = sys.argv[1:] if argv is None else argv
     debug = "--debug" in tokens
     try:
-        app([token for token in tokens if token != "--debug"])
+        app([token for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _complain(str(error))
+        sys.exit(2)
     except HousePricesError as error:
         if debug:
             raise

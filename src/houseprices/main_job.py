@@ -1,6 +1,7 @@
 """The main job from end to end: find the data, read it, cross-validate, write the run folder."""
 
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 
 from houseprices.cross_validation import cross_validate
 from houseprices.display import training_progress
-from houseprices.errors import SettingsError
+from houseprices.errors import HousePricesError
 from houseprices.features import UnseenLevelWarning
 from houseprices.runs import default_run_folder, new_run_folder, write_run
 from houseprices.sample import NOISE_FLOOR
@@ -36,49 +37,49 @@ def run_main_job(
 
     Raises:
         DataError: a fault in the files.
-        SettingsError: no CUDA device where one is asked for.
+        HousePricesError: no CUDA device where one is asked for.
         RunError: the run folder cannot be written.
     """
     device = choose_device(settings.device)
     stopwatch = Stopwatch()
-    with stopwatch("total"):
-        source = find_source(data)
+    start = time.perf_counter()
+    source = find_source(data)
+    if source.kind == "sample":
+        _notice(
+            f"{source.folder} is a synthetic sample: its scores say nothing about Kaggle "
+            f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
+        )
+    run = run or default_run_folder()
+    with new_run_folder(run) as staging:
+        with stopwatch("reading"):
+            train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
+            test_houses = read_houses(source.folder / TEST_FILE, priced=False)
+        n_fits = settings.folds.n_folds * settings.folds.n_repeats
+        n_members = n_fits * sum(group.n_members for group in settings.groups.values())
+        with warnings.catch_warnings(record=True) as caught, training_progress(n_members, show=show) as advance:
+            warnings.simplefilter("always", UnseenLevelWarning)
+            result = cross_validate(train_houses, test_houses, settings, device, on_trained=advance)
+        for warning in caught:
+            if issubclass(warning.category, UnseenLevelWarning):
+                _notice(str(warning.message))
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
+        scores = {**metrics(result), "data": source.kind, "seconds": seconds}
         if source.kind == "sample":
-            _notice(
-                f"{source.folder} is a synthetic sample: its scores say nothing about Kaggle "
-                f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
-            )
-        run = run or default_run_folder()
-        with new_run_folder(run) as staging:
-            with stopwatch("reading"):
-                train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-                test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-            n_fits = settings.folds.n_folds * settings.folds.n_repeats
-            n_members = n_fits * sum(group.n_members for group in settings.groups.values())
-            with warnings.catch_warnings(record=True) as caught, training_progress(n_members, show=show) as advance:
-                warnings.simplefilter("always", UnseenLevelWarning)
-                result = cross_validate(train_houses, test_houses, settings, device, on_trained=advance)
-            for warning in caught:
-                if issubclass(warning.category, UnseenLevelWarning):
-                    _notice(str(warning.message))
-                else:
-                    warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-            seconds = stopwatch.seconds | result.seconds
-            scores = {**metrics(result), "data": source.kind, "seconds": seconds}
-            if source.kind == "sample":
-                scores["noise_floor"] = NOISE_FLOOR
-            write_run(staging, result, settings, scores, source, str(device))
-    return run, {**scores, "seconds": seconds | stopwatch.seconds}
+            scores["noise_floor"] = NOISE_FLOOR
+        write_run(staging, result, settings, scores, source, str(device))
+    return run, scores
 
 
 def choose_device(name: str) -> torch.device:
     """auto, cpu or cuda -> the device.
 
     Raises:
-        SettingsError: cuda is asked for and there is none.
+        HousePricesError: cuda is asked for and there is none.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(
+        raise HousePricesError(
             "device is cuda, but this machine or this build of torch has none; accepted here: auto, cpu"
         )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

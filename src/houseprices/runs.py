@@ -32,8 +32,8 @@ _LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "safetensors")
 
 
 def default_run_folder() -> Path:
-    """runs/<UTC time to the second>."""
-    return RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    """runs/<UTC time>, to the microsecond, so that two runs never share a name."""
+    return RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
 
 
 @contextmanager
@@ -43,6 +43,8 @@ def new_run_folder(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: the folder has something in it already, or cannot be written: at once, before any work.
     """
+    if not folder.name:
+        raise RunError(f"{folder}: has no name of its own; accepted: a new or empty folder")
     if folder.is_symlink() or folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise RunError(f"{folder}: exists already; accepted: a new or empty folder")
     staging = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -65,7 +67,7 @@ def new_run_folder(folder: Path) -> Iterator[Path]:
 def write_run(
     staging: Path, result: "CrossValidation", settings: Settings, metrics: dict[str, Any], source: Source, device: str
 ) -> None:
-    """Write the nine files of a run."""
+    """Write the files of a run, the manifest with their checksums last."""
     (staging / "config.toml").write_text(dump_settings(settings), "utf-8")
     _write_json(staging / "metrics.json", metrics)
     _curves(result).to_csv(staging / "curves.csv", index=False)
@@ -125,7 +127,7 @@ def _curves(result: "CrossValidation") -> pd.DataFrame:
 
 def _write_members(file: Path, result: "CrossValidation") -> None:
     """One tensor a fold and group, (n_members, n_parameters), laid out as `mlp.BatchedMLP` does."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors, shapes = {}, {}
     for fold in result.folds:
@@ -138,8 +140,9 @@ def _write_members(file: Path, result: "CrossValidation") -> None:
                 "activation": architecture.activation,
                 "linear_path": architecture.linear_path,
             }
-    metadata = {"format_version": str(FORMAT_VERSION), "architectures": json.dumps(shapes)}
-    save_file(tensors, file, metadata=metadata)
+    # One key: safetensors writes several in any order, and equal runs should be equal files.
+    metadata = {"houseprices": json.dumps({"format_version": FORMAT_VERSION, "architectures": shapes})}
+    file.write_bytes(save(tensors, metadata=metadata))
 
 
 def _manifest(staging: Path, source: Source, metrics: dict[str, Any], device: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ and `--groups.relu.dropout 0.2` changes one group of the file.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -94,6 +95,13 @@ class GroupSettings:
     batch_size: Count = 128
 
 
+# The groups of configs/default.toml.
+_DEFAULT_GROUPS = {
+    "relu": GroupSettings(hidden=(128,), activation="relu", input_noise=0.1, epochs=20),
+    "tanh": GroupSettings(hidden=(64, 32), activation="tanh", input_noise=0.1, epochs=30),
+}
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Settings:
     """The main job.
@@ -113,7 +121,7 @@ class Settings:
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(
-        default_factory=lambda: {"relu": GroupSettings()}
+        default_factory=lambda: dict(_DEFAULT_GROUPS)
     )
 
 
@@ -123,12 +131,14 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
     Raises:
         SettingsError: the file is missing or no TOML, or a key is unknown or a value out of range; one line a fault.
     """
-    tree = _read_toml(file) if file else {}
-    groups = list(tree.get("groups", {}))
+    tree = _read_toml(file) if file else tomllib.loads(dump_settings(Settings()))
+    groups = list(tree["groups"]) if isinstance(tree.get("groups"), dict) else []
     for name, value in (overrides or {}).items():
         group = name.removeprefix("groups.").partition(".")[0]
         if groups and name.startswith("groups.") and group not in groups:
-            raise SettingsError(f"groups.{group} is unknown; accepted: {file} has the groups {', '.join(groups)}")
+            raise SettingsError(
+                f"groups.{group} is unknown; accepted: {file or 'the default'} has the groups {', '.join(groups)}"
+            )
         _place(tree, name, value)
     faults = _unknown_keys(tree, Settings, "")
     if faults:
@@ -166,17 +176,26 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
             if not waiting or waiting[0].startswith("--"):
                 raise SettingsError(f"{token} has no value; accepted: {token} VALUE")
             value = waiting.pop(0)
-        overrides[name.replace("-", "_")] = _toml_value(value)
+        path = name.split(".")
+        # A hyphen may stand for an underscore, but a group is called what its file calls it.
+        named_by_user = {1} if path[0] == "groups" else set()
+        path = [key if place in named_by_user else key.replace("-", "_") for place, key in enumerate(path)]
+        overrides[".".join(path)] = _toml_value(value)
     return overrides
 
 
 def setting_names() -> list[tuple[str, str]]:
-    """Every setting as on the command line, with its default; `<group>` stands for a group's name."""
-    names = [(field.name, str(getattr(Settings(), field.name))) for field in fields(Settings)[:3]]
+    """Every setting as on the command line, with its default as TOML; `<group>` stands for a group's name."""
+    names = [(field.name, _as_toml(getattr(Settings(), field.name))) for field in fields(Settings)[:3]]
     for prefix, stage in (("folds.", FoldSettings), ("features.", FeatureSettings), ("groups.<group>.", GroupSettings)):
         defaults = stage()
-        names += [(prefix + field.name, str(getattr(defaults, field.name))) for field in fields(stage)]
+        names += [(prefix + field.name, _as_toml(getattr(defaults, field.name))) for field in fields(stage)]
     return names
+
+
+def _as_toml(value: Any) -> str:
+    """A setting's value as TOML writes it; JSON writes these kinds alike."""
+    return json.dumps(value)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def find_source(folder: Path | None = None) -> Source:
     kind: DataKind = "other"
     if found == KAGGLE_SHA256:
         kind = "kaggle"
-    elif (folder / _NOTE).is_file() and json.loads((folder / _NOTE).read_text("utf-8"))["sha256"] == found:
+    elif _noted_checksums(folder) == found:
         kind = "sample"
     return Source(folder, kind, found)
 
@@ -76,6 +76,15 @@ def make_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed:
         (folder / _NOTE).write_text(json.dumps(note, indent=2) + "\n", "utf-8")
     except OSError as error:
         raise DataError([f"{folder}: {error.strerror}; accepted: a folder that can be written"]) from None
+
+
+def _noted_checksums(folder: Path) -> object:
+    """The checksums in the folder's note; None without a note, or with one that somebody spoilt."""
+    try:
+        note = json.loads((folder / _NOTE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note.get("sha256") if isinstance(note, dict) else None
 
 
 def sha256_of(file: Path) -> str:

@@ -22,6 +22,7 @@ def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> 
         price_usd = np.exp(log_price).round(2)
     bad = ~(np.isfinite(price_usd) & (price_usd > 0))
     if bad.any():
-        named = ", ".join(f"Id {house}: {price}" for house, price in zip(ids[bad], price_usd[bad], strict=True))
-        raise DataError([f"submission: {named}; accepted: finite prices above 0 dollars"])
+        accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
+        faults = zip(ids[bad], price_usd[bad], strict=True)
+        raise DataError([f"submission: Id {house}, SalePrice: {price}; {accepted}" for house, price in faults])
     return pd.DataFrame({ID: ids, PRICE: price_usd})

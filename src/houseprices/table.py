@@ -4,8 +4,9 @@ The typed table has `Id` as its index; numbers as float64 with NaN for a gap; or
 categories whose levels are the schema's, where the level "NA" says that the house has none of it and NaN is a gap.
 """
 
+import csv
 import difflib
-import warnings
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,35 +48,39 @@ def read_houses(path: Path, *, priced: bool) -> pd.DataFrame:
 
 
 def _read_text(path: Path) -> pd.DataFrame:
-    """The file's cells as text, blank lines left out; raises DataError where it is no table."""
-    if not path.is_file():
-        raise DataError([f"{path}: no such file; accepted: a CSV file with Kaggle's columns"])
+    """The file's cells as text, indexed by the line they end on; raises DataError where it is no table."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            raw = pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False, encoding="utf-8-sig")
-    except pd.errors.EmptyDataError:
-        raise DataError([f"{path}: the file is empty; accepted: a header line and one line a house"]) from None
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DataError([f"{path}: no such file; accepted: a CSV file with Kaggle's columns"]) from None
+    except OSError as error:
+        raise DataError([f"{path}: {error.strerror}; accepted: a CSV file with Kaggle's columns"]) from None
     except UnicodeDecodeError as error:
         raise DataError([f"{path}: byte {error.start} is not UTF-8 text; accepted: a CSV file in UTF-8"]) from None
-    except pd.errors.ParserWarning:
-        raise DataError([f"{path}: line 2 has more fields than the header; accepted: one field a column"]) from None
-    except (pd.errors.ParserError, OSError) as error:
-        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-        raise DataError([f"{path}: {reason}; accepted: a comma-separated table with Kaggle's columns"]) from None
-    if len(raw.columns) == 1:
-        for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if delimiter in raw.columns[0]:
-                raise DataError([f"{path}: the columns are separated by {name}; accepted: commas"])
-    if raw.empty:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        rows = dict((reader.line_num, fields) for fields in reader if fields)  # noqa: C402  # line_num moves on
+    except csv.Error as error:
+        raise DataError([f"{path}: line {reader.line_num}: {error}; accepted: a comma-separated table"]) from None
+    if not header:
+        raise DataError([f"{path}: the file is empty; accepted: a header line and one line a house"])
+    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and delimiter in header[0]:
+            raise DataError([f"{path}: the columns are separated by {name}; accepted: commas"])
+    if not rows:
         raise DataError([f"{path}: there is a header but no rows; accepted: one line a house"])
-    return raw
+    uneven = [(line, len(fields)) for line, fields in rows.items() if len(fields) != len(header)]
+    if uneven:
+        accepted = f"accepted: {len(header)}, as in the header"
+        raise DataError([f"{path}: line {line} has {n_fields} fields; {accepted}" for line, n_fields in uneven])
+    return pd.DataFrame(rows.values(), index=list(rows), columns=header, dtype="str")
 
 
 def _check_columns(raw: pd.DataFrame, path: Path, priced: bool) -> None:
     required = [ID, *BY_NAME, *([PRICE] if priced else [])]
     extra = [str(column) for column in raw.columns if column not in required]
-    faults = []
+    faults = [f"{path}: column {column} stands twice" for column in raw.columns[raw.columns.duplicated()].unique()]
     for column in required:
         if column not in raw.columns:
             near = difflib.get_close_matches(column, extra, n=1)
@@ -102,8 +107,8 @@ def _check_cells(raw: pd.DataFrame, path: Path, priced: bool) -> None:
     columns = {
         ID: pandera.Column(
             checks=[
-                check(lambda cells: cells.str.fullmatch(r"\d{1,18}"), "a whole number"),
-                check(lambda cells: ~cells.duplicated(), "each Id once"),
+                check(lambda cells: cells.str.fullmatch("[0-9]{1,18}"), "a whole number"),
+                check(lambda cells: ~cells.str.lstrip("0").duplicated(), "each Id once"),
             ]
         )
     }
@@ -116,19 +121,15 @@ def _check_cells(raw: pd.DataFrame, path: Path, priced: bool) -> None:
     try:
         pandera.DataFrameSchema(columns).validate(raw, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        # A short row has true NaNs where text is expected: pandera reports the cell under several checks; say it once.
-        cases = cases.dropna(subset=["index"]).drop_duplicates(["column", "index"]).sort_values("index", kind="stable")
+        # A cell that fails two checks is named once, by the first.
+        cases = error.failure_cases.drop_duplicates(["column", "index"]).sort_values("index", kind="stable")
         raise DataError([_fault(case, raw, path) for case in cases.itertuples()]) from None
 
 
 def _fault(case: Any, raw: pd.DataFrame, path: Path) -> str:
-    row = int(case.index)
-    cell = raw[case.column].iloc[row]
-    value = "no field" if pd.isna(cell) else repr(cell)
-    accepted = case.check if pd.notna(cell) else "one field a column"
-    # Line 1 is the header.
-    return f"{path}: line {row + 2} (Id {raw[ID].iloc[row]}), column {case.column}: {value}; accepted: {accepted}"
+    line = int(case.index)
+    house, value = str(raw.at[line, ID]), raw.at[line, case.column]
+    return f"{path}: line {line} (Id {house}), column {case.column}: {value!r}; accepted: {case.check}"
 
 
 def _acceptance(feature: Feature) -> tuple[Any, str]:

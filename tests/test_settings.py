@@ -1,0 +1,299 @@
+"""Every setting has one name in the file, on the command line and in what is written back; others are refused."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from houseprices.errors import SettingsError
+from houseprices.settings import GroupSettings, Settings, dump_settings, load_settings, parse_overrides, setting_names
+
+ROOT = Path(__file__).parents[1]
+
+OTHER_VALUE: dict[str, Any] = {
+    "seed": 7,
+    "device": "cpu",
+    "workers": 3,
+    "folds.n_folds": 4,
+    "folds.n_repeats": 3,
+    "features.clip": 2.5,
+    "features.min_level_rows": 9,
+    "features.min_cross_rows": 8,
+    "groups.<group>.n_members": 3,
+    "groups.<group>.blocks": ["numbers", "levels"],
+    "groups.<group>.hidden": [32, 16],
+    "groups.<group>.activation": "tanh",
+    "groups.<group>.linear_path": False,
+    "groups.<group>.dropout": 0.45,
+    "groups.<group>.input_noise": 0.125,
+    "groups.<group>.weight_decay": 0.75,
+    "groups.<group>.decay_kind": "coupled",
+    "groups.<group>.learning_rate": 0.03,
+    "groups.<group>.schedule": "constant",
+    "groups.<group>.epochs": 17,
+    "groups.<group>.batch_size": 33,
+}
+"""For each setting a value that is not its default."""
+
+
+def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"folds": {"n_folds": 5}} -> {"folds.n_folds": 5}"""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def written(settings: Settings) -> dict[str, Any]:
+    return leaves(tomllib.loads(dump_settings(settings)))
+
+
+def load(text: str, tmp_path: Path, **overrides: Any) -> Settings:
+    file = tmp_path / "settings.toml"
+    file.write_text(text, "utf-8")
+    return load_settings(file, overrides)
+
+
+def as_token(value: Any) -> str:
+    """A value as TOML writes it, names without quotation marks."""
+    return value if isinstance(value, str) else tomli_w.dumps({"v": value}).partition("=")[2].strip()
+
+
+# ---- round trips and names ----
+
+
+def test_written_settings_are_read_back_alike(fast_settings: Settings, tmp_path: Path) -> None:
+    for settings in (Settings(), fast_settings):
+        assert load(dump_settings(settings), tmp_path) == settings
+
+
+def test_written_settings_are_complete(tmp_path: Path) -> None:
+    text = dump_settings(load("[groups.one]\n[groups.two]\nepochs = 3\n", tmp_path))
+    names = set(leaves(tomllib.loads(text)))
+    stages = {name for name in OTHER_VALUE if "<group>" not in name}
+    of_groups = {name for name in OTHER_VALUE if "<group>" in name}
+    assert names == stages | {name.replace("<group>", group) for name in of_groups for group in ("one", "two")}
+
+
+def test_without_file_and_options_the_defaults_hold() -> None:
+    assert load_settings() == Settings()
+
+
+def test_the_default_file_holds_the_defaults() -> None:
+    assert load_settings(ROOT / "configs" / "default.toml") == Settings()
+
+
+def test_the_quick_file_is_accepted() -> None:
+    assert load_settings(ROOT / "configs" / "quick.toml") != Settings()
+
+
+def test_every_setting_is_listed() -> None:
+    assert sorted(name for name, _ in setting_names()) == sorted(OTHER_VALUE)
+
+
+def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> None:
+    plain = "[groups.plain]\n"
+    for name, default in setting_names():
+        overrides = parse_overrides(["--" + name.replace("<group>", "plain"), default])
+        assert load(plain, tmp_path, **overrides) == load(plain, tmp_path), name
+
+
+def test_an_option_without_a_file_changes_one_of_the_default_groups_and_keeps_the_others() -> None:
+    changed = load_settings(None, parse_overrides(["--groups.relu.dropout", "0.25"]))
+    assert changed.groups == Settings().groups | {"relu": replace(Settings().groups["relu"], dropout=0.25)}
+    with pytest.raises(
+        SettingsError, match=r"groups\.rule is unknown; accepted: the default has the groups relu, tanh"
+    ):
+        load_settings(None, {"groups.rule.dropout": 0.25})
+
+
+# ---- the command line over the file over the defaults ----
+
+
+@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())}))
+@pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
+def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
+    option, value = name.replace("<group>", "relu"), OTHER_VALUE[name]
+    if form == "hyphens":
+        tokens = ["--" + option.replace("_", "-"), as_token(value)]
+    else:
+        tokens = [f"--{option}={as_token(value)}"] if form == "equals sign" else [f"--{option}", as_token(value)]
+    before, after = written(Settings()), written(load_settings(None, parse_overrides(tokens)))
+    assert before[option] != value
+    assert after == before | {option: value}
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_VALUE))
+def test_every_setting_can_stand_in_the_file_under_the_same_name(name: str, tmp_path: Path) -> None:
+    *path, last = name.replace("<group>", "relu").split(".")
+    tree: dict[str, Any] = {last: OTHER_VALUE[name]}
+    for key in reversed(path):
+        tree = {key: tree}
+    empty = "[groups.relu]\n"
+    in_file = tree if path[:1] == ["groups"] else {**tree, "groups": {"relu": {}}}
+    settings = load(tomli_w.dumps(in_file), tmp_path)
+    assert settings == load(empty, tmp_path, **{".".join([*path, last]): OTHER_VALUE[name]})
+    assert settings != load(empty, tmp_path)
+
+
+def test_an_option_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
+    of_stages = "seed = 3\ndevice = 'cpu'\n[folds]\nn_folds = 4\nn_repeats = 2\n"
+    of_groups = "[groups.a]\ndropout = 0.1\nepochs = 5\n[groups.b]\n"
+    settings = load(of_stages + of_groups, tmp_path, **{"seed": 4, "folds.n_folds": 6, "groups.a.dropout": 0.3})
+    assert (settings.seed, settings.device, settings.folds.n_folds, settings.folds.n_repeats) == (4, "cpu", 6, 2)
+    assert settings.features == Settings().features
+    assert (settings.groups["a"].dropout, settings.groups["a"].epochs) == (0.3, 5)
+    assert settings.groups["b"] == GroupSettings()
+
+
+def test_a_files_groups_stand_in_place_of_the_default_one(fast_settings: Settings) -> None:
+    assert list(fast_settings.groups) == ["tiny"]
+
+
+def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path: Path) -> None:
+    overrides = parse_overrides(["--groups.wide-relu.batch-size", "64"])
+    settings = load("[groups.wide-relu]\nepochs = 5\n", tmp_path, **overrides)
+    assert settings.groups["wide-relu"].batch_size == 64
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown", "accepted"),
+    [
+        ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, folds, features, groups"),
+        ("[fold]\nn_folds = 5", "fold is unknown (is it folds?)", "seed, device, workers, folds, features, groups"),
+        ("[folds]\nk = 5", "folds.k is unknown", "folds.n_folds, folds.n_repeats"),
+        ("[features]\nclips = 5", "features.clips is unknown (is it clip?)", "features.clip, features.min_level_rows"),
+        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it dropout?)", "groups.a.n_members"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str, accepted: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(text, tmp_path)
+    message = str(error.value)
+    assert message.startswith(f"{unknown}; accepted: ")
+    assert accepted in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("seed", -1, "greater than or equal to 0"),
+        ("seed", 2**63, "less than 9223372036854775808"),
+        ("workers", -1, "greater than or equal to 0"),
+        ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
+        ("folds.n_folds", 1, "greater than or equal to 2"),
+        ("folds.n_repeats", 0, "greater than or equal to 1"),
+        ("features.clip", 0.0, "greater than 0"),
+        ("features.clip", float("inf"), "finite"),
+        ("features.min_level_rows", 0, "greater than or equal to 1"),
+        ("features.min_cross_rows", 0, "greater than or equal to 1"),
+        ("groups.relu.n_members", 0, "greater than or equal to 1"),
+        ("groups.relu.blocks", [], "at least 1 item"),
+        ("groups.relu.blocks", ["numbers", "letters"], "'numbers', 'levels', 'neighborhood_slopes'"),
+        ("groups.relu.hidden", [16, 0], "greater than or equal to 1"),
+        ("groups.relu.activation", "gelu", "'relu' or 'tanh'"),
+        ("groups.relu.dropout", 1.0, "less than 1"),
+        ("groups.relu.dropout", -0.1, "greater than or equal to 0"),
+        ("groups.relu.dropout", float("nan"), "less than 1"),
+        ("groups.relu.input_noise", -1.0, "greater than or equal to 0"),
+        ("groups.relu.weight_decay", -1.0, "greater than or equal to 0"),
+        ("groups.relu.weight_decay", float("nan"), "finite"),
+        ("groups.relu.decay_kind", "l1", "'decoupled' or 'coupled'"),
+        ("groups.relu.learning_rate", 0.0, "greater than 0"),
+        ("groups.relu.schedule", "linear", "'constant' or 'cosine'"),
+        ("groups.relu.epochs", 0, "greater than or equal to 1"),
+        ("groups.relu.batch_size", 0, "greater than or equal to 1"),
+        # Of another type altogether.
+        ("seed", "many", "integer"),
+        ("folds.n_folds", 2.5, "integer"),
+        ("folds", 5, "FoldSettings"),
+        ("features.clip", [1], "number"),
+        ("groups", {}, "at least 1 item"),
+        ("groups", 3, "dictionary"),
+        ("groups.relu", 3, "GroupSettings"),
+        ("groups.relu.hidden", 64, "tuple"),
+        ("groups.relu.linear_path", 3, "boolean"),
+        ("groups.relu.epochs", "long", "integer"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: Any, accepted: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(None, {name: value})
+    first = str(error.value).splitlines()[0]
+    assert first.startswith(name)
+    assert accepted in first
+    assert "got " in first
+
+
+@pytest.mark.parametrize("text", ["groups = 3", "groups = 'relu'", "groups = [1]", "folds = 3", "groups.relu = 3"])
+def test_a_value_where_the_file_should_have_a_table_is_named(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"^{text.partition(' ')[0]}: "):
+        load(text, tmp_path)
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load("seed = -1\n[folds]\nn_folds = 1\n[groups.a]\ndropout = 2\n", tmp_path)
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == [
+        "seed",
+        "folds.n_folds",
+        "groups.a.dropout",
+    ]
+
+
+def test_an_option_for_a_group_that_the_file_lacks_is_refused(fast_config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^groups\.relu is unknown; accepted: .*fast\.toml has the groups tiny$"):
+        load_settings(fast_config, {"groups.relu.dropout": 0.2})
+
+
+def test_an_option_below_a_value_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^seed\.low is unknown: seed is a value|^seed\.low"):
+        load_settings(None, {"seed": 1, "seed.low": 2})
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["--folds.n_folds"], "--folds.n_folds has no value; accepted: --folds.n_folds VALUE"),
+        (["--folds.n_folds", "--seed", "1"], "--folds.n_folds has no value"),
+        (["5"], "'5' is not expected here; accepted: --name value"),
+        (["-k", "5"], "'-k' is not expected here; accepted: --name value"),
+    ],
+)
+def test_an_option_without_value_or_name_is_refused(tokens: list[str], message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_overrides(tokens)
+    assert str(error.value).startswith(message)
+
+
+def test_a_negative_value_is_a_value() -> None:
+    assert parse_overrides(["--seed", "-1"]) == {"seed": -1}
+
+
+@pytest.mark.parametrize("content", [b"folds = [", b"[folds]\nn_folds = 3\nn_folds = 4\n", b"\xff\xfe\x00"])
+def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        load_settings(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert "accepted: TOML" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "."])
+def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name}: ")
+    assert "accepted: a TOML file" in str(error.value)
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(AttributeError, match="seed"):
+        Settings().seed = 1  # type: ignore[misc]
