@@ -13,6 +13,8 @@ app = App(
     name="houseprices",
     help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
     version_flags=["--version"],
+    # Else an interruption would end without a word.
+    suppress_keyboard_interrupt=False,
 )
 
 

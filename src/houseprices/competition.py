@@ -50,23 +50,22 @@ class Kaggle:
         with self._one_line_errors():
             self._client = new_client(self._credentials, patience)
 
-    def download(self, folder: Path, advance: Callable[[int, int], None]) -> Path:
-        """Fetch the archive with all files into an empty folder; tried again from the start if it breaks off.
+    def download(self, archive: Path, advance: Callable[[int, int], None]) -> None:
+        """Fetch the archive with all files; tried again from the start if it breaks off.
 
         Raises:
             DownloadError: what came is broken or too large.
         """
-        self._client.on_bytes = advance
+        self._client.archive, self._client.on_bytes = archive, advance
         for n_left in range(self.patience.n_retries, -1, -1):
             try:
                 with self._one_line_errors():
-                    self._client.competition_download_files(SLUG, path=str(folder), force=True, quiet=True)
-                break
+                    self._client.competition_download_files(SLUG, path=str(archive.parent), force=True, quiet=True)
+                return
             except BrokenTransferError:
                 if n_left == 0:
                     raise
                 time.sleep(self.patience.backoff_s)
-        return next(file for file in folder.iterdir() if file.name.startswith(SLUG))
 
     def check_may_submit(self) -> int | None:
         """The number of submissions left today, None where Kaggle does not know it yet.

@@ -111,9 +111,9 @@ def _fetch_from_kaggle(staging: Path, patience: Patience, advance: Callable[[int
         if str(error) == NO_CREDENTIALS:
             raise KaggleError(f"{NO_CREDENTIALS}\n{WITHOUT_KAGGLE}") from None
         raise
-    parcel = staging / "parcel"
-    parcel.mkdir()
-    found = unpack(kaggle.download(parcel, advance), staging, _FILES)
+    archive = staging / "archive.zip"
+    kaggle.download(archive, advance)
+    found = unpack(archive, staging, _FILES)
     return tuple(name for name in _FILES if name in found)
 
 

@@ -51,6 +51,7 @@ def _client_class() -> Any:
             self.patience = patience
             self.used: Credential | None = None
             self.on_uploaded: Callable[[], None] = lambda: None
+            self.archive = Path()
             self.on_bytes: Callable[[int, int], None] = _ignore
             # The class holds these as they were at its import.
             self.args = ["--local"] if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST" else []
@@ -108,12 +109,15 @@ def _client_class() -> Any:
             self.on_uploaded()
             return ResumableUploadResult.COMPLETE
 
-        def download_file(self, response: Any, outfile: str, *_: Any, **__: Any) -> None:
-            """Save the body whole or raise; never append to what an earlier try has left."""
+        def download_file(self, response: Any, *_: Any, **__: Any) -> None:
+            """Save the body whole or raise; never append to what an earlier try has left.
+
+            The client's own choice of a name follows the address, and a page from elsewhere gets a wrong one.
+            """
             with response:
                 save_body(
                     response,
-                    Path(outfile),
+                    self.archive,
                     self.patience,
                     limit_bytes=LARGEST_ARCHIVE_BYTES,
                     advance=self.on_bytes,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from houseprices.errors import DownloadError
@@ -112,7 +113,8 @@ def save_body(
     n_bytes, start = 0, time.monotonic()
     try:
         with file.open("wb") as stream:
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            # read1 gives what has come; iter_content would wait for a full chunk, past any deadline if bytes trickle.
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
                 n_bytes += len(chunk)
                 if n_bytes > limit_bytes:
                     raise DownloadError(f"the file is larger than {limit_bytes / 1e6:.0f} MB; nothing was kept")
@@ -120,7 +122,7 @@ def save_body(
                     raise BrokenTransferError(f"the file did not come within {patience.body_s:g} s; nothing was kept")
                 stream.write(chunk)
                 advance(len(chunk), n_expected)
-    except requests.RequestException:
+    except urllib3.exceptions.HTTPError:
         whole = f" of {n_expected}" if n_expected else ""
         raise BrokenTransferError(f"the transfer broke off after {n_bytes}{whole} bytes; nothing was kept") from None
     if n_expected and n_bytes != n_expected:

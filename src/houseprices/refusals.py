@@ -39,7 +39,9 @@ def explain(error: Exception, places: str, secrets: tuple[str, ...] = ()) -> Kag
             reason = reason.replace(secret, "***")
         return _refusal(response.status_code, reason, response.headers.get("Retry-After", ""), places)
     if isinstance(error, requests.exceptions.ProxyError):
-        return LostError("the proxy in HTTP_PROXY or HTTPS_PROXY failed; correct it, or unset it, and try again")
+        return LostError(
+            "no connection to Kaggle through the proxy in HTTP_PROXY or HTTPS_PROXY; check both and try again"
+        )
     if isinstance(error, requests.Timeout):
         return LostError("Kaggle did not answer in time; try again later")
     if isinstance(error, requests.exceptions.SSLError):
@@ -50,6 +52,8 @@ def explain(error: Exception, places: str, secrets: tuple[str, ...] = ()) -> Kag
         )
     if isinstance(error, requests.exceptions.InvalidHeader):
         return RefusedError(f"the credentials from {places} hold characters that no header can carry")
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return RefusedError(f"{error.filename}: {error.strerror}")
     if isinstance(error, requests.RequestException | OSError):
         return LostError("no connection to Kaggle; check the network and try again")
     return LostError(f"the kaggle client failed ({type(error).__name__}); try again later, or see --debug")
