@@ -58,6 +58,7 @@ class KaggleServer:
         self.valid_tokens = {TOKEN}
         self.valid_keys = {KEY}
         self.has_entered = True
+        self.is_closed = False
         self.limits: dict[str, Any] = {"numToday": 1, "numTotal": 3, "numAllowedNow": 9}
         self.next_ref = 56073536
         self.stopping = threading.Event()
@@ -252,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "DownloadDataFiles":
             return self.reply(302, b"", headers={"Location": f"{kaggle.address}/storage/archive.zip?signed=1"})
         if name == "GetCompetition":
-            return self._answer({"userHasEntered": kaggle.has_entered, "maxDailySubmissions": 10})
+            return self._answer({"userHasEntered": kaggle.has_entered, "submissionsDisabled": kaggle.is_closed})
         if name == "GetSubmissionLimits":
             return self._answer(kaggle.limits)
         if name == "StartSubmissionUpload":

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from conftest import HURRIED, Command
 from kaggle_server import (
     KEY,
     TOKEN,
@@ -257,9 +257,12 @@ def test_a_refusal_is_one_line_and_leaves_nothing(
     assert not Path("data").exists()
 
 
-def test_429_then_success(server: KaggleServer, houseprices: Command) -> None:
+def test_429_then_success(server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("houseprices.network.time.sleep", pauses.append)
     server.faults["DownloadDataFiles"] = [status(429, headers={"Retry-After": "3600"}), status(503)]
     assert houseprices("download").exit_code == 0
+    assert max(pauses) == HURRIED.longest_backoff_s
     assert server.calls.count("DownloadDataFiles") == 3
 
 
@@ -341,6 +344,15 @@ def link_archive() -> bytes:
     return stream.getvalue()
 
 
+def twice_archive() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("train.csv", b"one")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("train.csv", b"two")
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("archive", "line"),
     [
@@ -349,11 +361,24 @@ def link_archive() -> bytes:
         (zip_of({"a\\..\\..\\b": b"x"}), "the archive has the name"),
         (link_archive(), "the archive has a link, 'train.csv'; refused"),
         (zip_of({"train.csv": bytes(200_000_000)}), "the archive unpacks to 200 MB, more than 50; refused"),
+        (twice_archive(), "the archive has 'train.csv' twice; refused"),
+        (with_flipped_byte(zip_of({"extra.csv": os.urandom(1000)})), "the archive is damaged"),
         (zip_of({"train.csv": b"Id\n"}), "the archive has no test.csv; nothing was kept"),
         (zip_of({}), "the archive has no train.csv and no test.csv; nothing was kept"),
         (b"PK\x03\x04 nothing else", "the archive is damaged or no zip; nothing was kept; try again"),
     ],
-    ids=["dots", "absolute", "backslashes", "link", "bomb", "one file", "no file", "no zip"],
+    ids=[
+        "dots",
+        "absolute",
+        "backslashes",
+        "link",
+        "bomb",
+        "twice",
+        "damaged extra file",
+        "one file",
+        "no file",
+        "no zip",
+    ],
 )
 def test_a_bad_archive_is_refused_whole(
     server: KaggleServer, houseprices: Command, archive: bytes, line: str, tmp_path: Path
@@ -366,6 +391,17 @@ def test_a_bad_archive_is_refused_whole(
     assert done.err.startswith(f"houseprices: {line}")
     assert not Path("data").exists()
     assert sorted(tmp_path.rglob("*.csv")) == before
+
+
+def test_an_endless_archive_is_cut_short(
+    server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("houseprices.kaggle_client.LARGEST_ARCHIVE_BYTES", 1_000_000)
+    server.archive = bytes(1_100_000)
+    done = houseprices("download")
+    assert done.err == "houseprices: the file is larger than 1 MB; nothing was kept\n"
+    assert server.calls.count("Storage") == 1
+    assert not Path("data").exists()
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(server: KaggleServer, houseprices: Command) -> None:

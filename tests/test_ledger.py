@@ -1,7 +1,8 @@
 """The ledger: what is written stays, what Kaggle says later is noted, and the difference is shown."""
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from kaggle_server import KaggleServer, drop_after_acting, page, status
 
 from houseprices.errors import LedgerError
 from houseprices.ledger import Entry, add_entry, read_ledger, remove_entry, update_entry
-from houseprices.ledger_view import scatter_plot
+from houseprices.ledger_view import print_ledger, scatter_plot
 
 LEDGER = Path("submissions/ledger.jsonl")
 
@@ -157,6 +158,20 @@ def test_refresh_without_connection_is_one_line(server: KaggleServer, houseprice
     assert done.exit_code == 1
     assert "slow down (429)" in done.err
     assert LEDGER.read_bytes() == before
+
+
+def test_in_a_terminal_of_80_columns_nothing_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    runs = [replace(entry(number, public=0.12 + number / 1000), run="runs/20261123-130003") for number in (1, 2)]
+    print_ledger([*runs, replace(entry(3), status="unconfirmed", reason="why")])
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= 80
+    for cell in ("2026-01-01 12:00", "20261123-130003", "0.1200", "0.12100", "+0.0010", "unconfirmed", "103: why", "●"):
+        assert cell in shown
+    assert "…" not in shown
 
 
 # ---- the plot ----

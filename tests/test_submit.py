@@ -264,6 +264,16 @@ def test_daily_limit_says_when_it_resets(server: KaggleServer, houseprices: Comm
     assert (server.uploads, ledger()) == ([], [])
 
 
+def test_a_closed_competition_and_a_used_up_total_are_named(
+    server: KaggleServer, houseprices: Command, run_folder: Path
+) -> None:
+    server.limits = {"numToday": 0, "numTotal": 99, "numAllowedNow": 0, "limitedByTotal": True}
+    assert only_line(houseprices("submit").err) == ("the team has used all the submissions it will ever have (99)")
+    server.is_closed = True
+    assert only_line(houseprices("submit").err) == "the competition takes no submissions at present"
+    assert (server.uploads, ledger()) == ([], [])
+
+
 def test_a_first_submission_is_not_taken_for_a_used_up_limit(
     server: KaggleServer,
     houseprices: Command,
@@ -398,6 +408,30 @@ def test_a_lost_answer_that_the_list_does_not_show_stays_unconfirmed(
     assert again.exit_code == 1
     assert "the answer was lost; `houseprices ledger --refresh` looks for it" in only_line(again.err)
     assert server.calls.count("CreateSubmission") == 1
+
+
+def test_a_ledger_that_cannot_be_written_stops_before_the_one_call(
+    server: KaggleServer, houseprices: Command, run_folder: Path
+) -> None:
+    Path("submissions").touch()
+    done = houseprices("submit")
+    assert done.exit_code == 1
+    assert only_line(done.err).startswith("submissions/ledger.jsonl: ")
+    assert "CreateSubmission" not in server.calls
+
+
+def test_an_interruption_in_the_middle_leaves_an_entry_to_look_for(
+    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    server.faults["CreateSubmission"] = [drop_after_acting]
+    monkeypatch.setattr(competition.Kaggle, "find", interrupted)
+    done = houseprices("submit")
+    assert done.exit_code == 130
+    assert only_line(done.err).startswith("interrupted in the middle of submitting; `houseprices ledger --refresh`")
+    assert [entry.status for entry in ledger()] == ["unconfirmed"]
 
 
 def test_an_answer_without_a_number_is_reconciled(

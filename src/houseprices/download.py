@@ -69,10 +69,11 @@ def download(
     patience = patience or network.PATIENCE
     if all((to / name).is_file() for name in _TABLES):
         return Download(to, (), tuple(_other_checksums(to, "is there, and was left as it is")))
+    kaggle = _sign_in(patience) if origin == "kaggle" else None
     with _staging_folder(to) as staging:
         with transfer_progress(show=show) as advance:
-            if origin == "kaggle":
-                found = _fetch_from_kaggle(staging, patience, advance)
+            if kaggle:
+                found = _fetch_from_kaggle(kaggle, staging, advance)
             else:
                 found = _fetch_from_mirror(staging, patience, advance)
         _check_tables(staging, found, origin)
@@ -104,13 +105,17 @@ def _staging_folder(to: Path) -> Iterator[Path]:
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch_from_kaggle(staging: Path, patience: Patience, advance: Callable[[int, int], None]) -> tuple[str, ...]:
+def _sign_in(patience: Patience) -> Kaggle:
+    """As `Kaggle`, but the ways to get credentials end with the one that needs none."""
     try:
-        kaggle = Kaggle(patience)
+        return Kaggle(patience)
     except KaggleError as error:
         if str(error) == NO_CREDENTIALS:
             raise KaggleError(f"{NO_CREDENTIALS}\n{WITHOUT_KAGGLE}") from None
         raise
+
+
+def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, advance: Callable[[int, int], None]) -> tuple[str, ...]:
     archive = staging / "archive.zip"
     kaggle.download(archive, advance)
     found = unpack(archive, staging, _FILES)

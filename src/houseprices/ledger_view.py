@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,16 +19,18 @@ def print_ledger(entries: list[Entry]) -> None:
         for entry in entries:
             print("\t".join(_cells(entry)))
         return
-    table = Table(title="submissions")
-    for heading in ("submitted (UTC)", "run or file", "CV", "leaderboard", "difference", "status", "Kaggle's ref"):
-        table.add_column(heading, justify="right" if heading in ("CV", "leaderboard", "difference") else "left")
+    # Kaggle's number stands in the lines below and in --json: with it the table would not fit 80 columns.
+    table = Table(title="submissions", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("UTC", "run or file", "CV", "public", "gap", "status"):
+        table.add_column(heading, justify="right" if heading in ("CV", "public", "gap") else "left")
     for entry in entries:
-        table.add_row(*_cells(entry))
+        when, *others = _cells(entry)[:-1]
+        table.add_row(when[:16].replace("T", " "), *others)
     console = Console(highlight=False)
     console.print(table)
     for entry in entries:
         if entry.reason:
-            console.print(f"{entry.ref}: {entry.reason}", markup=False)
+            console.print(f"Kaggle's number {entry.ref}: {entry.reason}", markup=False)
     if plot := scatter_plot(entries):
         console.print(plot, markup=False)
 

@@ -227,22 +227,28 @@ def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entr
         add_entry(entry, ledger)
         noted = True
 
+    lost = ""
     try:
-        ref = kaggle.submit(candidate.file, text, on_uploaded=note)
-        lost: KaggleError | None = None
+        try:
+            ref = kaggle.submit(candidate.file, text, on_uploaded=note)
+        except LostError as error:
+            if not noted:
+                raise
+            ref, lost = None, f" ({error})"
+        verdict = Verdict(ref, "pending") if ref else _reconcile(kaggle, entry)
     except RefusedError:
         if noted:
             remove_entry(entry, ledger)
         raise
-    except LostError as error:
+    except KeyboardInterrupt:
         if not noted:
             raise
-        ref, lost = None, error
-    verdict = Verdict(ref, "pending") if ref else _reconcile(kaggle, entry)
+        raise KeyboardInterrupt(
+            "interrupted in the middle of submitting; `houseprices ledger --refresh` finds out whether it counts"
+        ) from None
     if verdict is None:
-        why = f" ({lost})" if lost else ""
         raise SubmissionError(
-            f"Kaggle's answer to the submission was lost{why} and its list does not show it; it may count all the "
+            f"Kaggle's answer to the submission was lost{lost} and its list does not show it; it may count all the "
             "same, so it was not sent twice: `houseprices ledger --refresh` looks again"
         )
     entry = _after(entry, verdict)
