@@ -3,15 +3,11 @@
 import hashlib
 import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
 
 from houseprices import network, sources

@@ -314,9 +314,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.muted:
             return
         self.send_response(code)
-        for header, value in (
-            {"Content-Type": content_type, "Content-Length": str(len(body))} | (headers or {})
-        ).items():
+        always = {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body)),
+            # Newer than any client, so that the client would say so.
+            "X-Kaggle-ApiVersion": "99.0.0",
+        }
+        for header, value in (always | (headers or {})).items():
             self.send_header(header, value)
         self.end_headers()
         self.wfile.write(body)

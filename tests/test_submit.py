@@ -420,6 +420,18 @@ def test_a_ledger_that_cannot_be_written_stops_before_the_one_call(
     assert "CreateSubmission" not in server.calls
 
 
+def test_an_interruption_before_the_one_call_leaves_nothing(
+    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(competition.Kaggle, "submit", interrupted)
+    done = houseprices("submit")
+    assert (done.exit_code, only_line(done.err)) == (130, "interrupted; nothing was written")
+    assert (server.submissions, ledger()) == ([], [])
+
+
 def test_an_interruption_in_the_middle_leaves_an_entry_to_look_for(
     server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
