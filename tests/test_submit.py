@@ -69,7 +69,7 @@ def test_dry_run_asks_everything_and_sends_nothing(
 def test_a_file_of_unknown_origin_may_be_submitted(
     server: KaggleServer, houseprices: Command, run_folder: Path
 ) -> None:
-    Path("mine.csv").write_bytes((run_folder / "submission.csv").read_bytes())
+    Path("mine.csv").write_text("\n".join(["Id,SalePrice", *ROWS]))
     done = houseprices("submit", "--file", "mine.csv", "--message", "by hand")
     assert done.exit_code == 0
     assert done.out.endswith("public score 0.12345, rank 3; CV unknown\n")
@@ -81,6 +81,18 @@ def test_a_file_of_unknown_origin_may_be_submitted(
 def test_a_runs_own_file_given_by_name_keeps_its_score(houseprices: Command, run_folder: Path) -> None:
     assert houseprices("submit", "--file", str(run_folder / "submission.csv")).exit_code == 0
     assert ledger()[0].cv_log_rmse == 0.12
+
+
+def test_a_copy_of_a_runs_file_is_known_again(houseprices: Command, run_folder: Path) -> None:
+    Path("copy.csv").write_bytes((run_folder / "submission.csv").read_bytes())
+    assert houseprices("submit", "--file", "copy.csv").exit_code == 0
+    [entry] = ledger()
+    assert (entry.file, entry.run, entry.cv_log_rmse) == ("copy.csv", "runs/first", 0.12)
+    write_run(Path("runs/synthetic"), kind="sample", price=170_000)
+    Path("copy.csv").write_bytes(Path("runs/synthetic/submission.csv").read_bytes())
+    refused = houseprices("submit", "--file", "copy.csv")
+    assert refused.exit_code == 1
+    assert only_line(refused.err).startswith("runs/synthetic: trained on the synthetic sample")
 
 
 def test_no_wait_leaves_the_score_to_refresh(houseprices: Command, run_folder: Path) -> None:

@@ -1,45 +1,24 @@
 """A run's CSV -> Kaggle -> its score, with the ledger written before anything can be lost."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from houseprices import network
+from houseprices.candidate import Candidate, find_candidate
 from houseprices.competition import Kaggle, Verdict, unique_message
 from houseprices.display import waiting
-from houseprices.errors import HousePricesError, KaggleError, RunError, SettingsError, SubmissionError
+from houseprices.errors import HousePricesError, KaggleError, SubmissionError
 from houseprices.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
 from houseprices.network import Patience
 from houseprices.refusals import LostError, RefusedError
-from houseprices.runs import LATEST, RUNS_FOLDER, code_version
-from houseprices.sources import RAW_FOLDER, TEST_FILE, sha256_of
+from houseprices.runs import code_version
+from houseprices.sources import RAW_FOLDER, TEST_FILE
 from houseprices.submission_check import check_submission, read_test_ids
 
-_SUBMISSION = "submission.csv"
 _N_LOOKS = 3
 """How often a submission whose answer was lost is looked for; Kaggle may list it a moment later."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A CSV that may be submitted.
-
-    Attributes:
-        file: the CSV.
-        sha256: of the file.
-        run: the run folder that wrote it; None if unknown.
-        cv_log_rmse: the run's pooled out-of-fold score.
-        code_version: that the run was made with.
-    """
-
-    file: Path
-    sha256: str
-    run: Path | None = None
-    cv_log_rmse: float | None = None
-    code_version: str = ""
 
 
 def submit(
@@ -116,76 +95,6 @@ def refresh(ledger: Path = LEDGER, patience: Patience | None = None) -> list[Ent
             if verdict:
                 update_entry(_after(entry, verdict), ledger)
     return read_ledger(ledger)
-
-
-def find_candidate(run: Path | None, file: Path | None) -> Candidate:
-    """The CSV to submit and what its run says about it.
-
-    Raises:
-        SettingsError: both are given.
-        RunError: there is no run, or its files do not belong together.
-        SubmissionError: the run was trained on the synthetic sample.
-    """
-    if run and file:
-        raise SettingsError("--run and --file are both given; accepted: one of them")
-    if file:
-        if not file.is_file():
-            raise SubmissionError(f"{file}: no such file; accepted: a CSV file with Id,SalePrice")
-        folder = file.parent
-        sha256 = sha256_of(file)
-        if not (folder / "manifest.json").is_file():
-            return Candidate(file, sha256)
-        manifest = _read_json(folder / "manifest.json")
-        if sha256 not in manifest.get("outputs_sha256", {}).values():
-            return Candidate(file, sha256)
-        return _from_run(folder, file, sha256, manifest)
-    if run is None:
-        run = RUNS_FOLDER / LATEST
-        if not run.exists():
-            raise RunError(f"{run}: there is no run yet; `make cv` makes one, or name a CSV with --file (FILE=)")
-    if not run.is_dir():
-        raise RunError(f"{run}: no such run; accepted: a folder that `houseprices cv` has written")
-    run = _short(run)
-    file = run / _SUBMISSION
-    manifest = _read_json(run / "manifest.json")
-    if not file.is_file():
-        raise RunError(f"{file}: no such file; accepted: a folder that `houseprices cv` has written")
-    sha256 = sha256_of(file)
-    if manifest.get("outputs_sha256", {}).get(_SUBMISSION) != sha256:
-        raise RunError(
-            f"{file}: changed since the run wrote it; to submit it without a CV score, copy it and use --file"
-        )
-    return _from_run(run, file, sha256, manifest)
-
-
-def _from_run(run: Path, file: Path, sha256: str, manifest: dict[str, Any]) -> Candidate:
-    if manifest.get("data", {}).get("kind") == "sample":
-        raise SubmissionError(
-            f"{run}: trained on the synthetic sample, whose houses Kaggle does not know; "
-            "`make download` brings Kaggle's files, `make cv` trains on them"
-        )
-    try:
-        cv_log_rmse = float(_read_json(run / "metrics.json")["log_rmse"]["pooled"])
-    except (KeyError, TypeError, ValueError):
-        raise RunError(f"{run / 'metrics.json'}: no log_rmse.pooled; accepted: as `houseprices cv` writes it") from None
-    return Candidate(_short(file), sha256, _short(run), cv_log_rmse, str(manifest.get("code_version", "")))
-
-
-def _short(path: Path) -> Path:
-    """Relative to the working directory where it lies in there: the ledger is shared, absolute paths are not."""
-    absolute = path.resolve()
-    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no JSON"
-        raise RunError(f"{file}: {reason}; accepted: a folder that `houseprices cv` has written") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{file}: no JSON object; accepted: as `houseprices cv` writes it")
-    return content
 
 
 def _refuse_repetition(candidate: Candidate, entries: list[Entry]) -> None:
