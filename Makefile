@@ -8,10 +8,12 @@ CONFIG ?= configs/default.toml
 DATA ?=
 RUN ?=
 SEED ?=
+SOURCE ?=
+FILE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample settings check format test clean
+.PHONY: help cv quick sample download submit ledger settings check format test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +27,15 @@ quick: cv ## the main job in about ten seconds
 
 sample: $(VENV)/run.stamp ## write the synthetic sample into data/sample; ARGS="--rows 1000 --seed 1"
 	@$(BIN)/houseprices sample $(ARGS)
+
+download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror needs no account
+	@$(BIN)/houseprices download $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+
+submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder FILE=csv ARGS="--dry-run"
+	@$(BIN)/houseprices submit $(if $(RUN),--run "$(RUN)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; ARGS=--refresh
+	@$(BIN)/houseprices ledger $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

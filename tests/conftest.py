@@ -10,6 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
+    houseprices,
+    known_files,
+    patience,
+    raw_files,
+    run_folder,
+    server,
+    with_key,
+)
 
 from houseprices.sample import draw_sample
 from houseprices.settings import Settings, load_settings

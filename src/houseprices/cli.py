@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -13,6 +13,7 @@ app = App(
     name="houseprices",
     help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
     version_flags=["--version"],
+    # Else an interruption would end without a word.
     suppress_keyboard_interrupt=False,
 )
 
@@ -31,8 +32,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
             raise
         _complain(str(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)
-    except KeyboardInterrupt:
-        _complain("interrupted; nothing was written")
+    except KeyboardInterrupt as interruption:
+        _complain(str(interruption) or "interrupted; nothing was written")
         sys.exit(130)
     sys.exit(0)
 
@@ -97,6 +98,83 @@ def sample(
 
     make_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")
+
+
+@app.command(name="download")
+def download_files(*, source: Literal["kaggle", "mirror"] = "kaggle", to: Path = Path("data/raw")) -> None:
+    """Bring the competition's files; does nothing where they are.
+
+    Args:
+        source: kaggle, which needs credentials, or mirror, a public copy of train.csv and test.csv.
+        to: The folder.
+    """
+    from houseprices.download import download
+
+    done = download(source, to, show=sys.stderr.isatty())
+    for notice in done.notices:
+        _complain(notice)
+    if done.files:
+        print(f"{to}: {', '.join(sorted(done.files))}, checked")
+    else:
+        print(f"{to}: train.csv and test.csv are there; nothing to do")
+
+
+@app.command(name="submit")
+def submit_run(
+    *,
+    run: Path | None = None,
+    file: Path | None = None,
+    message: str = "",
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    no_wait: Annotated[bool, Parameter(negative="")] = False,
+    again: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Check a run's submission, upload it, wait for the score and note it in submissions/ledger.jsonl.
+
+    Args:
+        run: Run folder; without it and --file the newest one.
+        file: Any CSV with Id,SalePrice in place of a run's.
+        message: Put before the run's name, CV score and code version.
+        dry_run: Do everything but the upload.
+        no_wait: Return after the upload; `houseprices ledger --refresh` brings the score later.
+        again: Submit a file that was submitted before.
+    """
+    from houseprices.submit import submit
+
+    submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, show=sys.stderr.isatty())
+
+
+@app.command
+def ledger(
+    *,
+    refresh: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Show cross-validation against leaderboard, submission by submission.
+
+    Args:
+        refresh: Ask Kaggle for the scores that are missing.
+        as_json: Print the entries as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.ledger import LEDGER, read_ledger
+
+    if refresh:
+        from houseprices.submit import refresh as refresh_ledger
+
+        entries = refresh_ledger()
+    else:
+        entries = read_ledger()
+    if as_json:
+        print(json.dumps([asdict(entry) for entry in entries]))
+        return
+    if not entries:
+        print(f"{LEDGER}: no submissions yet; `make submit` makes one")
+        return
+    from houseprices.ledger_view import print_ledger
+
+    print_ledger(entries)
 
 
 @app.command(name="settings")

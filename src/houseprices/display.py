@@ -1,4 +1,4 @@
-"""What the main job shows in a terminal: a progress bar and tables."""
+"""What the commands show in a terminal: progress bars, a spinner and tables."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 
@@ -70,3 +80,28 @@ def _group_table(metrics: dict[str, Any]) -> Table:
     for name, group in metrics["groups"].items():
         table.add_row(name, f"{group['pooled']:.4f}", f"{group['member_mean']:.4f} ± {group['member_std']:.4f}")
     return table
+
+
+@contextmanager
+def transfer_progress(*, show: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that moves the bar by a number of bytes, of a total that is 0 where it is unknown."""
+    columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
+        task = progress.add_task("downloading", total=None)
+
+        def advance(n_bytes: int, total: int) -> None:
+            # A new body, as after a broken one, starts the bar afresh once it is full.
+            if progress.tasks[0].finished:
+                progress.reset(task)
+            progress.update(task, advance=n_bytes, total=total or None)
+
+        yield advance
+
+
+@contextmanager
+def waiting(what: str, *, show: bool) -> Iterator[None]:
+    """Draw a spinner with the seconds gone by while the block runs."""
+    columns = (SpinnerColumn(), TextColumn(what), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
+        progress.add_task(what, total=None)
+        yield

@@ -26,3 +26,19 @@ class SettingsError(HousePricesError, ValueError):
 
 class RunError(HousePricesError):
     """A run folder that cannot be written or read."""
+
+
+class DownloadError(HousePricesError):
+    """Files that could not be fetched, or that are not the competition's; nothing was put in place."""
+
+
+class KaggleError(HousePricesError):
+    """What Kaggle, or the way to it, refused or failed."""
+
+
+class SubmissionError(HousePricesError):
+    """A submission that is not made, or that came back without a score."""
+
+
+class LedgerError(HousePricesError):
+    """A ledger that cannot be read or written."""

@@ -1,0 +1,139 @@
+"""submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from houseprices.errors import LedgerError
+
+LEDGER = Path("submissions/ledger.jsonl")
+
+Status = Literal["unconfirmed", "pending", "complete", "error"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission.
+
+    Attributes:
+        submitted_utc: when, to the second.
+        file: the CSV that was sent.
+        sha256: of the file.
+        run: the run folder that it came from; None if unknown.
+        cv_log_rmse: the run's pooled out-of-fold score; None if unknown.
+        message: as Kaggle shows it; its last word is unique.
+        ref: Kaggle's number; None as long as Kaggle has not confirmed it.
+        status: unconfirmed (sent, the answer was lost), pending, complete or error.
+        public_score: log-RMSE on the leaderboard.
+        reason: why Kaggle could not score it.
+    """
+
+    submitted_utc: str
+    file: str
+    sha256: str
+    run: str | None
+    cv_log_rmse: float | None
+    message: str
+    ref: int | None = None
+    status: Status = "unconfirmed"
+    public_score: float | None = None
+    reason: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Leaderboard minus cross-validation; None unless both are known."""
+        if self.public_score is None or self.cv_log_rmse is None:
+            return None
+        return self.public_score - self.cv_log_rmse
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Kaggle may still have news of it."""
+        return self.status in ("unconfirmed", "pending")
+
+
+def utc_now() -> str:
+    """Now, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_ledger(path: Path = LEDGER) -> list[Entry]:
+    """All entries, oldest first; none if there is no ledger yet.
+
+    Raises:
+        LedgerError: a line is no entry; names it.
+    """
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path}: {getattr(error, 'strerror', None) or 'no UTF-8 text'}") from None
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            entries.append(_parse(line))
+        except (ValueError, TypeError) as error:
+            raise LedgerError(f"{path}: line {number} is no entry ({error}); correct or remove it") from None
+    return entries
+
+
+def add_entry(entry: Entry, path: Path = LEDGER) -> None:
+    """Write the entry as the last line."""
+    with _changing(path) as entries:
+        entries.append(entry)
+
+
+def update_entry(entry: Entry, path: Path = LEDGER) -> None:
+    """Write the entry in place of the one with its message."""
+    with _changing(path) as entries:
+        entries[:] = [entry if old.message == entry.message else old for old in entries]
+
+
+def remove_entry(entry: Entry, path: Path = LEDGER) -> None:
+    """Take out an entry that turned out to be no submission."""
+    with _changing(path) as entries:
+        entries[:] = [old for old in entries if old.message != entry.message]
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[list[Entry]]:
+    """Yield the entries to change; they replace the file in one step, one process at a time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise LedgerError(f"{path}: {error.strerror}; accepted: a folder that can be written") from None
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        entries = read_ledger(path)
+        yield entries
+        with fresh.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+        os.fsync(folder)
+    except OSError as error:
+        raise LedgerError(f"{path}: {error.strerror}; the ledger is as it was") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+        os.close(folder)
+
+
+def _parse(line: str) -> Entry:
+    content = json.loads(line)
+    if not isinstance(content, dict):
+        raise ValueError("accepted: a JSON object")
+    known = {field.name for field in fields(Entry)}
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}")
+    return Entry(**content)

@@ -1,0 +1,143 @@
+"""What the tests of Kaggle's two ends share: a stand-in server, a fresh home and working folder, and small files."""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
+
+from houseprices import network, sources
+from houseprices.cli import main
+from houseprices.ledger import Entry, read_ledger
+from houseprices.sample import draw_sample
+
+HURRIED = network.Patience(
+    connect_s=2, read_s=2, body_s=5, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=0.3
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a user sees of one command."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def raw_files() -> dict[str, bytes]:
+    """A small competition as Kaggle packs it."""
+    sample = draw_sample(n_rows=60, n_test_rows=40, seed=0)
+    files = {"data_description.txt": b"79 features\n", "sample_submission.csv": b"Id,SalePrice\n61,1\n"}
+    for name, table in (("train.csv", sample.train), ("test.csv", sample.test)):
+        stream = io.StringIO()
+        table.to_csv(stream, index=False, na_rep="NA")
+        files[name] = stream.getvalue().encode()
+    return files
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change how long the commands wait."""
+    monkeypatch.setattr(network, "PATIENCE", HURRIED)
+    return lambda **changes: monkeypatch.setattr(network, "PATIENCE", replace(HURRIED, **changes))
+
+
+@pytest.fixture
+def known_files(monkeypatch: pytest.MonkeyPatch, raw_files: dict[str, bytes]) -> None:
+    """Let the small competition's files be the ones whose checksums are known."""
+    known = {name: hashlib.sha256(raw_files[name]).hexdigest() for name in ("train.csv", "test.csv")}
+    monkeypatch.setattr(sources, "KAGGLE_SHA256", known)
+    monkeypatch.setattr("houseprices.download.KAGGLE_SHA256", known)
+    sha1 = {name: hashlib.sha1(raw_files[name]).hexdigest() for name in known}
+    monkeypatch.setattr("houseprices.download.MIRROR_SHA1", sha1)
+
+
+@pytest.fixture
+def server(
+    raw_files: dict[str, bytes],
+    patience: Callable[..., None],
+    known_files: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[KaggleServer]:
+    """The stand-in, with a fresh home, working folder and environment that point to it; a valid token is set."""
+    for folder in ("home", "project"):
+        (tmp_path / folder).mkdir()
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "XDG_CONFIG_HOME", "http_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path / "project")
+    with kaggle_server() as stand_in:
+        stand_in.files = dict(raw_files)
+        stand_in.mirror = {f"kaggle_house_pred_{name}": raw_files[name] for name in ("train.csv", "test.csv")}
+        for name, value in stand_in.environment.items():
+            monkeypatch.setenv(name, value)
+        yield stand_in
+
+
+@pytest.fixture
+def with_key(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign in by user name and key in place of the token."""
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+
+
+@pytest.fixture
+def houseprices(server: KaggleServer, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
+    """Run a command as the command line does; afterwards no credential may stand in what it wrote anywhere."""
+    seen: list[str] = []
+
+    def command(*tokens: str) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main(list(tokens))
+        out, err = capsys.readouterr()
+        seen.extend((out, err))
+        assert "Traceback" not in err
+        return Outcome(int(str(ending.value.code)), out, err)
+
+    yield command
+    seen += [file.read_text("utf-8", "replace") for file in (tmp_path / "project").rglob("*") if file.is_file()]
+    assert not any(secret in text for text in seen for secret in (TOKEN, KEY, "Bearer", "Basic "))
+
+
+@pytest.fixture
+def run_folder(server: KaggleServer, raw_files: dict[str, bytes]) -> Path:
+    """runs/first, as `houseprices cv` writes it on Kaggle's files, with data/raw beside it."""
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/test.csv").write_bytes(raw_files["test.csv"])
+    return write_run(Path("runs/first"))
+
+
+def write_run(folder: Path, kind: str = "kaggle", cv: float = 0.12, price: float = 150_000.5) -> Path:
+    """The files of a run that submitting reads; runs/latest points to it."""
+    folder.mkdir(parents=True)
+    lines = ["Id,SalePrice", *(f"{house},{price}" for house in range(61, 101))]
+    submission = ("\n".join(lines) + "\n").encode()
+    (folder / "submission.csv").write_bytes(submission)
+    (folder / "metrics.json").write_text(json.dumps({"log_rmse": {"pooled": cv}, "data": kind}))
+    manifest = {
+        "code_version": "0.1.0+abc1234",
+        "data": {"kind": kind},
+        "outputs_sha256": {"submission.csv": hashlib.sha256(submission).hexdigest()},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    latest = Path("runs/latest")
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder
+
+
+def ledger() -> list[Entry]:
+    return read_ledger(Path("submissions/ledger.jsonl"))
