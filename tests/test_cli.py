@@ -17,6 +17,8 @@ from houseprices.errors import DataError, RunError
 from houseprices.sample import NOISE_FLOOR
 from houseprices.settings import load_settings, setting_names
 
+ROOT = Path(__file__).parents[1]
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -391,3 +393,30 @@ def test_help_goes_to_stdout(arguments: list[str], capsys: pytest.CaptureFixture
     captured = capsys.readouterr()
     assert captured.out
     assert captured.err == ""
+
+
+# ---- the real job ----
+
+
+@pytest.mark.real_data
+def test_the_quick_job_on_kaggles_files_beats_ridge_and_prices_every_test_house(
+    real_data: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = ROOT / "configs" / "quick.toml"
+    assert exit_code("cv", "--data", str(real_data), "--config", str(quick), "--run", "run", "--json") == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["data"] == "kaggle"
+    assert metrics["n_rows"] == 1460
+    assert metrics["log_rmse"]["pooled"] < min(0.1225, metrics["baselines"]["ridge"])
+    submission = pd.read_csv(place / "run" / "submission.csv")
+    assert list(submission["Id"]) == list(range(1461, 2920))
+    assert submission["SalePrice"].between(10_000, 1_000_000).all()
+
+
+def test_on_the_sample_the_quick_job_comes_within_a_quarter_of_the_noise(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("cv", "--config", str(ROOT / "configs" / "quick.toml"), "--json") == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["data"] == "sample"
+    assert metrics["log_rmse"]["pooled"] < 1.25 * metrics["noise_floor"]
