@@ -51,7 +51,7 @@ def cv(
     """Cross-validate, predict the test set and write a run folder: the main job.
 
     Args:
-        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.relu.dropout 0.3;
+        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.tanh.dropout 0.3;
             `houseprices settings` lists them.
         data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
         config: TOML file with settings, such as configs/default.toml or a run's config.toml.

@@ -5,7 +5,7 @@ A file is overlaid on the defaults below, and the command line on the file: `--f
     [folds]
     n_folds = 5
 
-and `--groups.relu.dropout 0.2` changes one group of the file.
+and `--groups.tanh.dropout 0.2` changes one group of the file.
 """
 
 import difflib
@@ -80,26 +80,19 @@ class GroupSettings:
         batch_size: rows a step.
     """
 
-    n_members: Count = 8
+    n_members: Count = 4
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
-    hidden: tuple[Count, ...] = (256, 128)
-    activation: Activation = "relu"
+    hidden: tuple[Count, ...] = (128,)
+    activation: Activation = "tanh"
     linear_path: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    input_noise: Finite = 0.0
+    input_noise: Finite = 0.1
     weight_decay: Finite = 0.5
     decay_kind: DecayKind = "decoupled"
     learning_rate: Positive = 2e-3
     schedule: Schedule = "cosine"
-    epochs: Count = 60
+    epochs: Count = 120
     batch_size: Count = 128
-
-
-# The groups of configs/default.toml.
-_DEFAULT_GROUPS = {
-    "relu": GroupSettings(hidden=(128,), activation="relu", input_noise=0.1, epochs=20),
-    "tanh": GroupSettings(hidden=(64, 32), activation="tanh", input_noise=0.1, epochs=30),
-}
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -121,7 +114,7 @@ class Settings:
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(
-        default_factory=lambda: dict(_DEFAULT_GROUPS)
+        default_factory=lambda: {"tanh": GroupSettings()}
     )
 
 
