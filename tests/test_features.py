@@ -119,3 +119,13 @@ def test_fitted_state_survives_json_to_the_bit(houses):
 def test_transforming_before_fitting_is_refused(houses):
     with pytest.raises(NotFittedError):
         HouseFeatures().transform(houses)
+
+
+def test_a_number_that_most_houses_share_is_divided_by_its_standard_deviation(houses):
+    """Its interquartile range is zero; a number that all share becomes zeros."""
+    porch = np.where(np.arange(len(houses)) < 3, 100.0, 0.0)
+    rare = houses.assign(**{"3SsnPorch": porch, "LowQualFinSF": 0.0})
+    features = HouseFeatures(clip=1e6).fit(rare)
+    expected = np.log1p(porch) / np.log1p(porch).std()
+    np.testing.assert_allclose(column(features, rare, "3SsnPorch"), expected, rtol=1e-5)
+    assert (column(features, rare, "LowQualFinSF") == 0).all()
