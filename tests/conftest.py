@@ -65,6 +65,15 @@ def _town() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder: neither data nor runs."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def raw_train(_town: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
     """A valid train.csv as text, (48, 81), to be spoilt at will."""
     return _town[0].copy()

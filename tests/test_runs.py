@@ -19,13 +19,7 @@ FILES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, where runs/latest may be written."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def everything_in(folder: Path) -> dict[Path, bytes | None]:

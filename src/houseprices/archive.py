@@ -35,6 +35,7 @@ def unpack(archive: Path, folder: Path, wanted: Collection[str]) -> list[str]:
             found = [member for member in members if member.filename in wanted]
             for member in found:
                 (folder / member.filename).write_bytes(content.read(member))
+    # zipfile raises NotImplementedError for an unknown compression and RuntimeError for an encrypted member.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         raise DownloadError("the archive is damaged or no zip; nothing was kept; try again") from None
     return [member.filename for member in found]

@@ -103,7 +103,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         check_is_fitted(self)
         return np.hstack([block.to_numpy(dtype=np.float32) for block in self._blocks(houses).values()])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002  # the same
         """Return the (d_in,) names of the columns, in order."""
         return np.array([name for names in self.columns_of_block().values() for name in names], dtype=object)
 

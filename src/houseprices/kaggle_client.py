@@ -44,7 +44,7 @@ def _client_class() -> Any:
     with _silent_import():
         from kaggle.api.kaggle_api_extended import KaggleApi, ResumableUploadResult
 
-    class PatientKaggleApi(KaggleApi):  # type: ignore[misc]
+    class PatientKaggleApi(KaggleApi):  # type: ignore[misc]  # kaggle has no types
         """The client as this package uses it; every request leaves through `PatientAdapter`."""
 
         def __init__(self, patience: Patience) -> None:
