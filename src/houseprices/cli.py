@@ -78,6 +78,44 @@ def cv(
 
 
 @app.command
+def compare(
+    *settings: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    data: Path | None = None,
+    config: Path | None = None,
+    against: Path | None = None,
+    seeds: int = 3,
+    without_id: tuple[int, ...] = (),
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Compare two settings house by house on the same folds and seeds: is the second better than the first?
+
+    Args:
+        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file of the first.
+        against: TOML file of the second; without it the first one's, changed by the settings given here.
+        seeds: How many fold seeds, from 0 on.
+        without_id: Houses left out of a second figure; may be repeated.
+        as_json: Print the figures as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.settings import load_settings, parse_overrides
+
+    first = load_settings(config)
+    second = load_settings(against or config, parse_overrides(settings))
+
+    from houseprices.comparison import compare
+    from houseprices.display import print_comparison
+
+    found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, show=sys.stderr.isatty())
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print_comparison(found)
+
+
+@app.command
 def sample(
     *,
     rows: int = 1460,

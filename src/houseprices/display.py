@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +19,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from houseprices.comparison import Comparison
 
 
 @contextmanager
@@ -51,6 +54,18 @@ def print_summary(run: Path, metrics: dict[str, Any]) -> None:
     if "noise_floor" in metrics:
         print(f"synthetic data, best possible {metrics['noise_floor']:.4f}")
     print(f"{run}/submission.csv")
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The two scores, their difference with its interval, and the houses behind it."""
+    named = [("every row", comparison.overall), ("without the rows named", comparison.without)]
+    for rows, found in named:
+        if found:
+            print(
+                f"log-RMSE {found.first:.4f} -> {found.second:.4f}, difference {found.difference:+.4f} "
+                f"[{found.low:+.4f}, {found.high:+.4f}]: {found.verdict} ({rows})"
+            )
+    print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
 
 
 def _fold_table(metrics: dict[str, Any]) -> Table:

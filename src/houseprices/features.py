@@ -11,8 +11,11 @@ The columns come in blocks, and a group of members names the blocks that it is g
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold before it was finished, sold new) x (sizes, quality, year): such sales price land and plans |
 | neighborhood_sale | neighbourhood with sale condition, one-hot |
+| products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
+| piecewise | eight sizes and years cut at their octiles, a column a piece: how far the house is through that piece |
 """
 
+import itertools
 import warnings
 from typing import Any, Literal, Self, get_args
 
@@ -34,6 +37,8 @@ Block = Literal[
     "subclass_medians",
     "unfinished_sale",
     "neighborhood_sale",
+    "products",
+    "piecewise",
 ]
 BLOCKS: tuple[Block, ...] = get_args(Block)
 
@@ -48,6 +53,29 @@ _MEDIAN_COLUMNS = (
     "OverallCond",
     "GarageArea",
 )
+_PRODUCT_COLUMNS = (
+    "LogTotalArea",
+    "OverallQual",
+    "YearBuilt",
+    "OverallCond",
+    "LotArea",
+    "GarageArea",
+    "BsmtFinSF1",
+    "KitchenQual",
+    "TotalBaths",
+    "Fireplaces",
+)
+_PIECEWISE_COLUMNS = (
+    "LogTotalArea",
+    "GrLivArea",
+    "YearBuilt",
+    "LotArea",
+    "YearRemodAdd",
+    "TotalBsmtSF",
+    "GarageArea",
+    "BsmtFinSF1",
+)
+_N_PIECES = 8
 _UNFINISHED_COLUMNS = ("LogTotalArea", "GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "YearBuilt")
 
 FloatMatrix = NDArray[np.float32]
@@ -71,6 +99,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         centre_: median of each scaled column in the training rows.
         scale_: spread of each scaled column in the training rows; infinite where it is constant, which gives zeros.
         medians_: {column: {level: {number: median}}} behind the blocks of medians, in scaled units.
+        knots_: {number: (9,) octiles} behind the piecewise block, in scaled units.
         rows_of_level_: {column: {level: training rows}} of the one-hot columns and crosses.
     """
 
@@ -92,6 +121,9 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.medians_ = {
             by: scaled[list(_MEDIAN_COLUMNS)].groupby(complete[by].astype("str")).median()
             for by in ("Neighborhood", "MSSubClass")
+        }
+        self.knots_ = {
+            name: np.quantile(scaled[name], np.linspace(0, 1, _N_PIECES + 1)).tolist() for name in _PIECEWISE_COLUMNS
         }
         self.rows_of_level_ = {
             name: column.value_counts().to_dict() for name, column in self._categories(complete).items()
@@ -116,6 +148,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             "centre": self.centre_.to_dict(),
             "scale": {name: None if np.isinf(scale) else scale for name, scale in self.scale_.items()},
             "medians": {by: medians.to_dict(orient="index") for by, medians in self.medians_.items()},
+            "knots": self.knots_,
             "rows_of_level": self.rows_of_level_,
         }
 
@@ -128,6 +161,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         features.centre_ = pd.Series(fitted["centre"])
         features.scale_ = pd.Series({name: np.inf if x is None else x for name, x in fitted["scale"].items()})
         features.medians_ = {by: pd.DataFrame.from_dict(rows, orient="index") for by, rows in fitted["medians"].items()}
+        features.knots_ = fitted["knots"]
         features.rows_of_level_ = fitted["rows_of_level"]
         return features
 
@@ -149,6 +183,10 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
                 for place in neighborhoods
                 for sale in BY_NAME["SaleCondition"].levels
             ],
+            "products": [f"{one} * {other}" for one, other in _PRODUCTS],
+            "piecewise": [
+                f"{number}, piece {piece + 1}" for number in _PIECEWISE_COLUMNS for piece in range(_N_PIECES)
+            ],
         }
 
     def block_indices(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
@@ -166,7 +204,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         }
         neighborhood = one_hot["Neighborhood"]
         names = self.columns_of_block()
-        blocks: dict[Block, list[pd.DataFrame]] = {
+        blocks: dict[Block, list[pd.DataFrame] | list[pd.Series]] = {
             "numbers": [numbers],
             "levels": list(one_hot.values()),
             "neighborhood_slopes": [neighborhood.mul(numbers[number], axis=0) for number in _SLOPE_COLUMNS],
@@ -183,6 +221,12 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
                     _pairs("Neighborhood", "SaleCondition"),
                     self.min_cross_rows,
                 )
+            ],
+            "products": [numbers[one] * numbers[other] for one, other in _PRODUCTS],
+            "piecewise": [
+                _piece(numbers[number], low, high)
+                for number in _PIECEWISE_COLUMNS
+                for low, high in itertools.pairwise(self.knots_[number])
             ],
         }
         return {block: pd.concat(parts, axis=1).set_axis(names[block], axis=1) for block, parts in blocks.items()}
@@ -221,6 +265,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         return [usual, numbers[list(_MEDIAN_COLUMNS)] - usual]
 
 
+_PRODUCTS = tuple(itertools.combinations_with_replacement(_PRODUCT_COLUMNS, 2))
 _NEIGHBORHOOD_SALE = "Neighborhood and SaleCondition"
 _UNFINISHED_SALES = {
     "SaleCondition=Partial": ("SaleCondition", "Partial"),
@@ -233,6 +278,11 @@ def _median_names(by: str) -> list[str]:
         *(f"{number}, median of {by}" for number in _MEDIAN_COLUMNS),
         *(f"{number} - median of {by}" for number in _MEDIAN_COLUMNS),
     ]
+
+
+def _piece(number: pd.Series, low: float, high: float) -> pd.Series:
+    """0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width."""
+    return ((number - low) / (high - low)).clip(0, 1) if high > low else number * 0
 
 
 def _pair(left: pd.Series, right: pd.Series) -> pd.Series:
