@@ -31,6 +31,7 @@ device = "cpu"
 
 [folds]
 n_folds = {N_FOLDS}
+n_repeats = 1
 
 [groups.tiny]
 n_members = 2

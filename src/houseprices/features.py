@@ -41,6 +41,8 @@ Block = Literal[
     "piecewise",
 ]
 BLOCKS: tuple[Block, ...] = get_args(Block)
+COMMON_BLOCKS = BLOCKS[:-2]
+"""What a network sees unless it says otherwise: all but the expansions of numbers."""
 
 _LOT_FRONTAGE_UNKNOWN = "LotFrontageUnknown"
 _SLOPE_COLUMNS = ("LogTotalArea", "OverallQual")

@@ -5,7 +5,7 @@ A file is overlaid on the defaults below, and the command line on the file: `--f
     [folds]
     n_folds = 5
 
-and `--groups.tanh.dropout 0.2` changes one group of the file.
+and `--groups.relu.dropout 0.2` changes one group of the file.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from houseprices.errors import SettingsError
-from houseprices.features import BLOCKS, Block
+from houseprices.features import COMMON_BLOCKS, Block
 from houseprices.mlp import Activation
 from houseprices.optimizer import Schedule
 from houseprices.training import DecayKind
@@ -42,7 +42,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 1
+    n_repeats: Count = 2
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -80,9 +80,9 @@ class GroupSettings:
         batch_size: rows a step.
     """
 
-    n_members: Count = 4
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
-    hidden: tuple[Count, ...] = (128,)
+    n_members: Count = 1
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = COMMON_BLOCKS
+    hidden: tuple[Count, ...] = (64,)
     activation: Activation = "tanh"
     linear_path: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
@@ -93,6 +93,14 @@ class GroupSettings:
     schedule: Schedule = "cosine"
     epochs: Count = 120
     batch_size: Count = 128
+
+
+def _default_groups() -> dict[str, GroupSettings]:
+    return {
+        "products": GroupSettings(blocks=(*COMMON_BLOCKS, "products"), input_noise=0.15),
+        "piecewise": GroupSettings(blocks=(*COMMON_BLOCKS, "piecewise")),
+        "relu": GroupSettings(n_members=2, hidden=(256, 128), activation="relu", epochs=30),
+    }
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -113,9 +121,7 @@ class Settings:
     workers: Annotated[int, Field(ge=0)] = 0
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
-    groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(
-        default_factory=lambda: {"tanh": GroupSettings()}
-    )
+    groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(default_factory=_default_groups)
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
