@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.backpropagation import Backpropagation
+from houseprices.elementwise import passes_for
 from houseprices.mlp import Architecture, BatchedMLP
-from houseprices.optimizer import BatchedAdam, Schedule, schedule_factor
-from houseprices.regularization import add_l2_gradient_, decay_weights_, inverted_mask
+from houseprices.optimizer import BatchedAdam, DecayKind, Schedule, schedule_factor
 from houseprices.streams import MemberStream
 
 
@@ -21,7 +20,6 @@ class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
     """Training was told to stop."""
 
 
-DecayKind = Literal["decoupled", "coupled"]
 Rows = NDArray[np.int64]
 
 
@@ -102,31 +100,29 @@ def train(
     """
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
-    optimizer = BatchedAdam(network.parameters)
     streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
     settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
-    top_rate, weight_decay, dropout_rate, noise = torch.tensor(settings, device=inputs.device).unbind(1)
+    top_rate, weight_decay, dropout_rate, noise_std = torch.tensor(settings).T.contiguous().to(inputs.device)
+    with_noise = any(member.input_noise for member in members)
+    with_dropout = any(member.dropout for member in members)
+    optimizer = BatchedAdam(network.parameters, weight_decay, architecture.n_weights, plan.decay_kind)
     backpropagate = Backpropagation(network, plan.batch_size)
+    passes = passes_for(network.parameters)
+    batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
         if stopped():
             raise Stopped
-        learning_rate = top_rate * schedule_factor(plan.schedule, step, n_steps)
         rows = torch.from_numpy(np.stack([stream.next_rows() for stream in streams])).to(inputs.device)
-        batch = inputs[rows]
-        if any(member.input_noise for member in members):
-            drawn = np.stack([stream.input_noise(architecture.d_in) for stream in streams])
-            batch.addcmul_(noise[:, None, None], torch.from_numpy(drawn).to(inputs.device))
-        masks = None
-        if any(member.dropout for member in members):
-            masks = [inverted_mask(dropout_rate, keep) for keep in _keep_masks(streams, members, architecture, inputs)]
-        gradient = backpropagate(batch, targets[rows], masks)
-        if plan.decay_kind == "coupled":
-            add_l2_gradient_(gradient[:, : architecture.n_weights], network.weights, weight_decay)
-        else:
-            decay_weights_(network.weights, weight_decay, learning_rate)
-        optimizer.step(gradient, learning_rate)
+        noise = None
+        if with_noise:
+            drawn = [stream.input_noise(architecture.d_in) for stream in streams]
+            noise = [torch.from_numpy(one).to(inputs.device) for one in drawn]
+        passes.gather_rows_(batch, inputs, rows, noise, noise_std)
+        keep_masks = _keep_masks(streams, members, architecture, inputs) if with_dropout else None
+        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks)
+        optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
         if (step + 1) % plan.steps_per_epoch == 0:
             watch.look(network)
     return network, watch.curves()
