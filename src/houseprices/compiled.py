@@ -37,20 +37,19 @@ def activate_and_drop_(values: Tensor, activation: Activation, rate: Tensor, kee
             values.relu_()
         return
     drop = _relu_and_drop if activation == "relu" else _drop
-    drop(values.numpy(), _scale(rate), keep_mask.numpy())
+    drop(values.numpy(), rate.numpy(), keep_mask.numpy())
 
 
 def backpropagate_activation_(
     delta: Tensor, hidden: Tensor, activation: Activation, rate: Tensor, keep_mask: Tensor | None
 ) -> None:
     """See `elementwise.backpropagate_activation_`."""
-    scale = np.ones(len(delta), dtype=np.float32) if keep_mask is None else _scale(rate)
     if activation == "relu":
-        _relu_backward(delta.numpy(), hidden.numpy(), scale)
+        _relu_backward(delta.numpy(), hidden.numpy(), np.zeros_like(rate) if keep_mask is None else rate.numpy())
     elif keep_mask is None:
         _tanh_backward(delta.numpy(), hidden.numpy())
     else:
-        _tanh_and_drop_backward(delta.numpy(), hidden.numpy(), scale, keep_mask.numpy())
+        _tanh_and_drop_backward(delta.numpy(), hidden.numpy(), rate.numpy(), keep_mask.numpy())
 
 
 def adam_step_(
@@ -80,9 +79,10 @@ def adam_step_(
         _adam(*(row[n_weights:] for row in rows), rate, one, zero, correction)
 
 
-def _scale(rate: Tensor) -> Any:
-    rates = rate.numpy()
-    return np.divide(1, 1 - rates, out=np.zeros_like(rates), where=rates < 1)
+@_compile
+def _scale(rate: Any) -> Any:
+    # At rate 1 every unit is dropped, and any finite scale will do.
+    return np.float32(1) / (np.float32(1) - rate) if rate < 1 else np.float32(1)
 
 
 @_compile
@@ -121,10 +121,10 @@ def _tanh(values: Any) -> None:
 
 
 @_compile
-def _relu_and_drop(values: Any, scale: Any, keep: Any) -> None:
+def _relu_and_drop(values: Any, rate: Any, keep: Any) -> None:
     zero = np.float32(0)
     for member in range(values.shape[0]):
-        factor = scale[member]
+        factor = _scale(rate[member])
         for row in range(values.shape[1]):
             for unit in range(values.shape[2]):
                 value = values[member, row, unit] * factor
@@ -132,10 +132,10 @@ def _relu_and_drop(values: Any, scale: Any, keep: Any) -> None:
 
 
 @_compile
-def _drop(values: Any, scale: Any, keep: Any) -> None:
+def _drop(values: Any, rate: Any, keep: Any) -> None:
     zero = np.float32(0)
     for member in range(values.shape[0]):
-        factor = scale[member]
+        factor = _scale(rate[member])
         for row in range(values.shape[1]):
             for unit in range(values.shape[2]):
                 value = values[member, row, unit] * factor
@@ -143,10 +143,10 @@ def _drop(values: Any, scale: Any, keep: Any) -> None:
 
 
 @_compile
-def _relu_backward(delta: Any, hidden: Any, scale: Any) -> None:
+def _relu_backward(delta: Any, hidden: Any, rate: Any) -> None:
     zero = np.float32(0)
     for member in range(delta.shape[0]):
-        factor = scale[member]
+        factor = _scale(rate[member])
         for row in range(delta.shape[1]):
             for unit in range(delta.shape[2]):
                 value = delta[member, row, unit] * factor
@@ -164,10 +164,10 @@ def _tanh_backward(delta: Any, hidden: Any) -> None:
 
 
 @_compile
-def _tanh_and_drop_backward(delta: Any, hidden: Any, scale: Any, keep: Any) -> None:
+def _tanh_and_drop_backward(delta: Any, hidden: Any, rate: Any, keep: Any) -> None:
     zero, one = np.float32(0), np.float32(1)
     for member in range(delta.shape[0]):
-        factor = scale[member]
+        factor = _scale(rate[member])
         kept_share = one / factor
         for row in range(delta.shape[1]):
             for unit in range(delta.shape[2]):

@@ -38,12 +38,12 @@ class MemberStream:
         batch, self._pending = self._pending[: self._batch_size], self._pending[self._batch_size :]
         return batch
 
-    def keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
-        """Return a (batch_size, width) mask, True with probability 1 - rate, each unit of each row for itself."""
+    def keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Return a (batch_size, width) mask, `out` if given: True with probability 1 - rate, each unit for itself."""
         n_units = self._batch_size * width
         integers = self._masks.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
         # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
-        return (integers >= round(rate * _LEVELS)).reshape(self._batch_size, width)
+        return np.greater_equal(integers.reshape(self._batch_size, width), round(rate * _LEVELS), out=out)
 
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""

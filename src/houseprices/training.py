@@ -109,6 +109,7 @@ def train(
     backpropagate = Backpropagation(network, plan.batch_size)
     passes = passes_for(network.parameters)
     batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
+    draw_masks = _Masks(streams, members, plan.batch_size, architecture.hidden, inputs.device)
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
@@ -120,7 +121,7 @@ def train(
             drawn = [stream.input_noise(architecture.d_in) for stream in streams]
             noise = [torch.from_numpy(one).to(inputs.device) for one in drawn]
         passes.gather_rows_(batch, inputs, rows, noise, noise_std)
-        keep_masks = _keep_masks(streams, members, architecture, inputs) if with_dropout else None
+        keep_masks = draw_masks() if with_dropout else None
         gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks)
         optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
         if (step + 1) % plan.steps_per_epoch == 0:
@@ -128,14 +129,26 @@ def train(
     return network, watch.curves()
 
 
-def _keep_masks(
-    streams: list[MemberStream], members: Sequence[Member], architecture: Architecture, inputs: Tensor
-) -> list[Tensor]:
-    masks = []
-    for width in architecture.hidden:
-        drawn = [stream.keep_mask(width, member.dropout) for stream, member in zip(streams, members, strict=True)]
-        masks.append(torch.from_numpy(np.stack(drawn)).to(inputs.device))
-    return masks
+class _Masks:
+    """Draws the dropout masks of a step, always into the same memory."""
+
+    def __init__(
+        self,
+        streams: list[MemberStream],
+        members: Sequence[Member],
+        batch_size: int,
+        widths: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self._streams, self._members, self._device = streams, members, device
+        self._masks = [np.empty((len(members), batch_size, width), dtype=np.bool_) for width in widths]
+
+    def __call__(self) -> list[Tensor]:
+        """Per hidden layer (n_members, batch_size, width), bool; the next call overwrites it."""
+        for masks in self._masks:
+            for stream, member, mask in zip(self._streams, self._members, masks, strict=True):
+                stream.keep_mask(mask.shape[1], member.dropout, out=mask)
+        return [torch.from_numpy(masks).to(self._device) for masks in self._masks]
 
 
 class _Watch:
