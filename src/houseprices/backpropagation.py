@@ -4,6 +4,8 @@ The same mathematics as `BatchedMLP.forward` under automatic differentiation, wh
 faster because nothing is allocated, recorded or computed twice.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -66,7 +68,7 @@ class Backpropagation:
             returns: (n_members, n_parameters)
         """
         last = self._n_layers
-        masks = keep_masks or [None] * last
+        masks: Sequence[Tensor | None] = keep_masks or [None] * last
         hidden = [inputs, *self._hidden]
         for layer in range(last):
             torch.baddbmm(self._biases[layer], hidden[layer], self._matrices[layer], out=hidden[layer + 1])

@@ -4,8 +4,7 @@ Equal to float32 rounding. The machine code is kept beside this file or in the u
 first run on a machine compiles. Other threads run meanwhile: nothing here holds Python's lock.
 """
 
-# mypy: disable-error-code="untyped-decorator"
-
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -15,7 +14,8 @@ from torch import Tensor
 from houseprices.elementwise import BETA_1, BETA_2, EPSILON
 from houseprices.mlp import Activation
 
-_compile = numba.njit(cache=True, nogil=True, error_model="numpy")
+_Function = Callable[..., Any]
+_compile: Callable[[_Function], _Function] = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor] | None, noise_std: Tensor) -> None:

@@ -29,6 +29,20 @@ def passes_for(parameters: Tensor) -> ModuleType:
     return compiled
 
 
+def warm_up() -> None:
+    """Load or compile the passes for the CPU now, that training need not: seconds at the first time on a machine."""
+    one, inputs, members = torch.zeros(1, 1, 1), torch.zeros(1, 1), torch.zeros(1)
+    passes = passes_for(one)
+    for noise in (None, [inputs]):
+        passes.gather_rows_(one, inputs, torch.zeros(1, 1, dtype=torch.int64), noise, members)
+    for keep_mask in (None, torch.ones(1, 1, 1, dtype=torch.bool)):
+        for activation in ("relu", "tanh"):
+            passes.activate_and_drop_(one, activation, members, keep_mask)
+            passes.backpropagate_activation_(one, one, activation, members, keep_mask)
+    flat = torch.zeros(1, 1)
+    passes.adam_step_(flat, flat, flat, flat, members, members, n_weights=1, n_steps=1, coupled=False)
+
+
 def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor] | None, noise_std: Tensor) -> None:
     """Fill the batch with each member's rows of the inputs, plus its noise.
 
@@ -54,7 +68,7 @@ def activate_and_drop_(values: Tensor, activation: Activation, rate: Tensor, kee
     """
     values.relu_() if activation == "relu" else values.tanh_()
     if keep_mask is not None:
-        values.mul_(inverted_mask(rate, keep_mask))
+        values.mul_(inverted_mask(rate, keep_mask, check=False))
 
 
 def backpropagate_activation_(
@@ -68,7 +82,7 @@ def backpropagate_activation_(
         rate, keep_mask: as there
     """
     if keep_mask is not None:
-        delta.mul_(inverted_mask(rate, keep_mask))
+        delta.mul_(inverted_mask(rate, keep_mask, check=False))
     if activation == "relu":
         delta.mul_(hidden > 0)
     else:
@@ -98,9 +112,9 @@ def adam_step_(
     """
     weights = parameters[:, :n_weights]
     if coupled:
-        add_l2_gradient_(gradient[:, :n_weights], weights, weight_decay)
+        add_l2_gradient_(gradient[:, :n_weights], weights, weight_decay, check=False)
     else:
-        decay_weights_(weights, weight_decay, learning_rate)
+        decay_weights_(weights, weight_decay, learning_rate, check=False)
     mean.lerp_(gradient, 1 - BETA_1)
     square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
     # Both averages start at zero; these factors take that bias out.

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +45,14 @@ class Member:
     dropout: float
     input_noise: float = 0.0
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "weight_decay", "input_noise"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be in [0, inf), got {value}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
 
 @dataclass(frozen=True)
@@ -115,11 +124,11 @@ def train(
     for step in range(n_steps):
         if stopped():
             raise Stopped
-        rows = torch.from_numpy(np.stack([stream.next_rows() for stream in streams])).to(inputs.device)
+        rows = _on_device(np.stack([stream.next_rows() for stream in streams]), inputs.device)
         noise = None
         if with_noise:
             drawn = [stream.input_noise(architecture.d_in) for stream in streams]
-            noise = [torch.from_numpy(one).to(inputs.device) for one in drawn]
+            noise = [_on_device(one, inputs.device) for one in drawn]
         passes.gather_rows_(batch, inputs, rows, noise, noise_std)
         keep_masks = draw_masks() if with_dropout else None
         gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks)
@@ -148,33 +157,39 @@ class _Masks:
         for masks in self._masks:
             for stream, member, mask in zip(self._streams, self._members, masks, strict=True):
                 stream.keep_mask(mask.shape[1], member.dropout, out=mask)
-        return [torch.from_numpy(masks).to(self._device) for masks in self._masks]
+        return [_on_device(masks, self._device) for masks in self._masks]
+
+
+def _on_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array as a tensor there; a GPU is not waited for. On a CPU it shares the array's memory."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 class _Watch:
-    """Measures the learning curves, epoch by epoch."""
+    """Measures the learning curves, epoch by epoch; what it measures stays on the device until the end."""
 
     def __init__(self, inputs: Tensor, targets: Tensor, members: Sequence[Member]) -> None:
         self._inputs, self._targets = inputs, targets
-        self._rows = []
+        self._rows: list[tuple[int, Tensor]] = []
         for member in members:
             n_watched = min(len(member.validation_rows), len(member.rows))
             drawn = np.random.default_rng(member.seed).choice(member.rows, n_watched, replace=False)
-            self._rows.append((torch.from_numpy(drawn), torch.from_numpy(member.validation_rows)))
-        self._seen: list[list[tuple[float, float, float]]] = [[] for _ in members]
+            rows = torch.from_numpy(np.concatenate([drawn, member.validation_rows])).to(inputs.device)
+            self._rows.append((n_watched, rows))
+        self._seen: list[Tensor] = []
 
     def look(self, network: BatchedMLP) -> None:
-        for index, (training, validation) in enumerate(self._rows):
+        """Note each member's errors on its watched training rows and on its validation rows, and its weight norm."""
+        for index, (n_watched, rows) in enumerate(self._rows):
             member = BatchedMLP(network.architecture, parameters=network.parameters[index : index + 1])
-            norm = float(member.weights.norm())
-            self._seen[index].append((self._error(member, training), self._error(member, validation), norm))
-
-    def _error(self, member: BatchedMLP, rows: Tensor) -> float:
-        if len(rows) == 0:
-            return math.nan
-        errors = member.predict(self._inputs[rows])[0] - self._targets[rows]
-        return float(errors.square().mean().sqrt())
+            errors = member.predict(self._inputs[rows])[0] - self._targets[rows]
+            # The mean of no rows is NaN: an error that is not known.
+            means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
+            self._seen.append(torch.stack([*means, member.weights.norm()]))
 
     def curves(self) -> LearningCurves:
-        training, validation, norm = np.array(self._seen, dtype=np.float64).transpose(2, 0, 1)
+        """All that was seen."""
+        seen = torch.stack(self._seen).double().cpu().numpy().reshape(-1, len(self._rows), 3)
+        training, validation, norm = seen.transpose(2, 1, 0)
         return LearningCurves(training, validation, norm)
