@@ -109,6 +109,7 @@ def cross_validate(
 
     Raises:
         SettingsError: more folds than rows.
+        ResourceError: a network that does not fit into the memory.
     """
     houses = train_houses.drop(columns=PRICE)
     log_price = np.log(train_houses[PRICE].to_numpy())

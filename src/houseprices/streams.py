@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_NOISE_POOL = 2**18
+NOISE_POOL = 2**18
 """A step's noise is a stretch of this many numbers drawn once, from a random place on: drawing them anew would cost
 more than the rest of the step."""
 
@@ -48,7 +48,7 @@ class MemberStream:
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""
         size = self._batch_size * width
-        if len(self._pool) < _NOISE_POOL + size:
-            self._pool = self._noise.standard_normal(_NOISE_POOL + size, dtype=np.float32)
-        start = int(self._noise.integers(_NOISE_POOL))
+        if len(self._pool) < NOISE_POOL + size:
+            self._pool = self._noise.standard_normal(NOISE_POOL + size, dtype=np.float32)
+        start = int(self._noise.integers(NOISE_POOL))
         return self._pool[start : start + size].reshape(self._batch_size, width)

@@ -21,6 +21,9 @@ class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
     """Training was told to stop."""
 
 
+_ROWS_WATCHED = 8192
+"""Rows that are copied out of the table at once, that a large one needs no second copy."""
+
 Rows = NDArray[np.int64]
 
 
@@ -183,7 +186,8 @@ class _Watch:
         """Note each member's errors on its watched training rows and on its validation rows, and its weight norm."""
         for index, (n_watched, rows) in enumerate(self._rows):
             member = BatchedMLP(network.architecture, parameters=network.parameters[index : index + 1])
-            errors = member.predict(self._inputs[rows])[0] - self._targets[rows]
+            some_at_once = torch.split(rows, _ROWS_WATCHED)
+            errors = torch.cat([member.predict(self._inputs[some])[0] - self._targets[some] for some in some_at_once])
             # The mean of no rows is NaN: an error that is not known.
             means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
             self._seen.append(torch.stack([*means, member.weights.norm()]))
