@@ -42,6 +42,7 @@ settings: $(VENV)/run.stamp ## list every setting with its default
 
 bench: $(VENV)/run.stamp ## seconds a member, against the textbook's loop and the CPU's limit; ARGS=--quick
 	@$(BIN)/python benchmarks/speed.py $(ARGS)
+	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
 	@$(BIN)/python -m pytest $(ARGS)
