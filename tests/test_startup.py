@@ -20,3 +20,22 @@ def test_help_imports_no_heavy_library():
     imported = set(shown.rpartition("imported:")[2].split())
     assert "houseprices" in imported
     assert imported & HEAVY == set()
+
+
+INTERRUPTED = """
+import sys
+from houseprices import cli
+def interrupt(*_, **__):
+    print("on stdout")
+    raise KeyboardInterrupt
+cli.app = interrupt
+sys.argv = ["houseprices", "cv"]
+cli.main()
+"""
+
+
+def test_an_interrupted_process_ends_with_code_130_and_all_that_it_said():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stdout == "on stdout\n"
+    assert done.stderr == "houseprices: interrupted; nothing was written\n"
