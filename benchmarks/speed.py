@@ -96,8 +96,8 @@ def measure(matrix: Floats, targets: Floats, members: tuple[int, ...], n_rounds:
     measured: dict[tuple[int, int], list[dict[str, float]]] = {}
     for _ in range(n_rounds):
         for n_members in members:
-            # A tenth of the work tells as much where there are many members.
-            n_epochs = REPORTED_STEPS // STEPS_PER_EPOCH if n_members <= 10 else 3
+            # Fewer steps tell as much where there are many members.
+            n_epochs = 1 if n_rounds == 1 else REPORTED_STEPS // STEPS_PER_EPOCH if n_members <= 10 else 3
             share = n_epochs * STEPS_PER_EPOCH / REPORTED_STEPS
             for n_threads in (1, 2):
                 torch.set_num_threads(n_threads)
