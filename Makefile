@@ -13,7 +13,7 @@ FILE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger settings check format test clean
+.PHONY: help cv quick sample download submit ledger settings bench check format test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; A
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings
+
+bench: $(VENV)/run.stamp ## seconds a member, against the textbook's loop and the CPU's limit; ARGS=--quick
+	@$(BIN)/python benchmarks/speed.py $(ARGS)
+	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
 	@$(BIN)/python -m pytest $(ARGS)

@@ -3,7 +3,6 @@ import torch
 
 from houseprices.backpropagation import Backpropagation
 from houseprices.mlp import Architecture, BatchedMLP
-from houseprices.regularization import inverted_mask
 
 N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
 RATE = torch.tensor([0.0, 0.2, 0.5])
@@ -26,8 +25,7 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(activatio
     loss = (output - targets.double()).square().mean(dim=1).sum()
     (expected,) = torch.autograd.grad(loss, parameters)
 
-    masks = [inverted_mask(RATE, mask) for mask in keep] if keep is not None else None
     backpropagate = Backpropagation(network, N_ROWS)
-    backpropagate(torch.randn_like(inputs), targets, masks)  # what an earlier step left behind must not matter
-    gradient = backpropagate(inputs, targets, masks)
+    backpropagate(torch.randn_like(inputs), targets, RATE, keep)  # what an earlier step left behind must not matter
+    gradient = backpropagate(inputs, targets, RATE, keep)
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))

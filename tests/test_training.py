@@ -3,8 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from houseprices import elementwise
 from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.optimizer import schedule_factor
+from houseprices.streams import MemberStream
 from houseprices.training import Member, Plan, Stopped, train
 
 N_ROWS, D_IN = 60, 12
@@ -110,3 +114,77 @@ def test_an_order_to_stop_is_obeyed_before_the_next_step():
     with pytest.raises(Stopped):
         train(inputs, targets, [member(0)], ARCHITECTURE, PLAN, stopped=lambda: asked.append(1) or len(asked) > 3)
     assert len(asked) == 4
+
+
+def reference_training(
+    inputs: torch.Tensor, targets: torch.Tensor, one: Member, architecture: Architecture, plan: Plan
+) -> torch.Tensor:
+    """What `train` does to one member, as plain as it can be said: autograd, torch's AdamW, the member's own draws."""
+    start = BatchedMLP(architecture, seeds=[one.seed])
+    weights = start.weights.clone().requires_grad_(True)
+    biases = start.parameters[:, architecture.n_weights :].clone().requires_grad_(True)
+    decayed = {"params": [weights], "weight_decay": one.weight_decay}
+    optimizer = torch.optim.AdamW([decayed, {"params": [biases], "weight_decay": 0.0}], lr=one.learning_rate)
+    stream = MemberStream(one.seed, one.rows, plan.batch_size)
+    n_steps = plan.n_epochs * plan.steps_per_epoch
+    for step in range(n_steps):
+        for group in optimizer.param_groups:
+            group["lr"] = one.learning_rate * schedule_factor(plan.schedule, step, n_steps)
+        rows = stream.next_rows()
+        noise = torch.from_numpy(stream.input_noise(architecture.d_in))
+        keep = [torch.from_numpy(stream.keep_mask(width, one.dropout))[None] for width in architecture.hidden]
+        network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
+        outputs = network.forward((inputs[rows] + one.input_noise * noise)[None], torch.tensor([one.dropout]), keep)
+        loss = (outputs - targets[rows]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return torch.cat([weights, biases], dim=1).detach()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("numba", [True, False])
+def test_every_step_is_that_of_the_plain_reference(activation, numba, monkeypatch):
+    if not numba:
+        monkeypatch.setattr("houseprices.training.passes_for", lambda _: elementwise)
+        monkeypatch.setattr("houseprices.optimizer.passes_for", lambda _: elementwise)
+        monkeypatch.setattr("houseprices.backpropagation.passes_for", lambda _: elementwise)
+    inputs, targets = problem()
+    architecture = replace(ARCHITECTURE, activation=activation)
+    one = member(3, learning_rate=0.003)
+    trained, _ = train(inputs, targets, [member(0), one], architecture, PLAN)
+    expected = reference_training(inputs, targets, one, architecture, PLAN)
+    torch.testing.assert_close(trained.parameters[1:], expected, rtol=0, atol=1e-5)
+    again, _ = train(inputs, targets, [member(0), one], architecture, PLAN)
+    assert torch.equal(again.parameters, trained.parameters)
+
+
+class CountsWaits(TorchDispatchMode):
+    """Counts the reads of a tensor's value by Python: on a GPU each waits for all work before it."""
+
+    n_waits = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        self.n_waits += function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return function(*arguments, **(options or {}))
+
+
+def test_no_step_and_no_epoch_waits_for_the_device(monkeypatch):
+    for module in ("training", "optimizer", "backpropagation"):
+        monkeypatch.setattr(f"houseprices.{module}.passes_for", lambda _: elementwise)
+    inputs, targets = problem()
+    waits = []
+    for n_epochs in (1, 3):
+        with CountsWaits() as counter:
+            train(inputs, targets, [member(0), member(1)], ARCHITECTURE, replace(PLAN, n_epochs=n_epochs))
+        waits.append(counter.n_waits)
+    assert waits[0] == waits[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dropout": 1.0}, {"dropout": -0.1}, {"weight_decay": -1.0}, {"learning_rate": float("nan")}]
+)
+def test_a_member_out_of_range_is_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=rf"{name} must be in \[0, .*got {value}"):
+        member(0, **wrong)

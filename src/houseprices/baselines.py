@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
 
 Baseline = Literal["median", "ridge"]
 
@@ -25,6 +24,9 @@ def baseline_predictions(
         inputs: (n_rows, d_in)
         returns: {baseline: (n_rows,)}
     """
+    # The first call comes while the first networks train; at the top this import would keep them waiting.
+    from sklearn.linear_model import RidgeCV
+
     ridge = RidgeCV(_PENALTIES).fit(training_inputs.astype(np.float64), training_log_price)
     return {
         "median": np.full(len(inputs), np.median(training_log_price)),

@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -13,6 +14,8 @@ app = App(
     name="houseprices",
     help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
     version_flags=["--version"],
+    # Markdown would load a parser at each call, a third of the time that --help takes.
+    help_format="plaintext",
     # Else an interruption would end without a word.
     suppress_keyboard_interrupt=False,
 )
@@ -34,6 +37,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.exit(2 if isinstance(error, SettingsError) else 1)
     except KeyboardInterrupt as interruption:
         _complain(str(interruption) or "interrupted; nothing was written")
+        if argv is None:
+            # The workers have stopped and no file is open, but to take torch down in order lasts seconds.
+            sys.stdout.flush()
+            os._exit(130)
         sys.exit(130)
     sys.exit(0)
 

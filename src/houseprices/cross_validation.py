@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
+from houseprices.elementwise import warm_up
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import BatchedMLP
@@ -108,6 +109,7 @@ def cross_validate(
 
     Raises:
         SettingsError: more folds than rows.
+        ResourceError: a network that does not fit into the memory.
     """
     houses = train_houses.drop(columns=PRICE)
     log_price = np.log(train_houses[PRICE].to_numpy())
@@ -132,6 +134,8 @@ def cross_validate(
     )
     all_houses = pd.concat([houses, test_houses])
     stopwatch = Stopwatch()
+    with stopwatch("compilation"):
+        warm_up()
     with TrainingPool(settings.workers, device) as pool:
         in_training: deque[tuple[FittedFold, NDArray[np.float32], dict[str, PendingGroup]]] = deque()
 

@@ -28,6 +28,10 @@ class RunError(HousePricesError):
     """A run folder that cannot be written or read."""
 
 
+class ResourceError(HousePricesError):
+    """A job that does not fit into this machine's memory."""
+
+
 class DownloadError(HousePricesError):
     """Files that could not be fetched, or that are not the competition's; nothing was put in place."""
 

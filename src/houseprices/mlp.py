@@ -13,6 +13,8 @@ from houseprices.regularization import dropout
 
 Activation = Literal["relu", "tanh"]
 
+_MEMBERS_PREDICTED = 8
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -116,9 +118,16 @@ class BatchedMLP:
             inputs: (n_rows, d_in)
             returns: (n_members, n_rows)
         """
-        n_members = len(self.parameters)
         with torch.no_grad():
-            parts = [self.forward(rows.expand(n_members, -1, -1)) for rows in torch.split(inputs, rows_at_once)]
+            # A few members at a time: all together would need a copy of the rows for each.
+            blocks = [
+                BatchedMLP(self.architecture, parameters=block)
+                for block in torch.split(self.parameters, _MEMBERS_PREDICTED)
+            ]
+            parts = [
+                torch.cat([block.forward(rows.expand(len(block.parameters), -1, -1)) for block in blocks])
+                for rows in torch.split(inputs, rows_at_once)
+            ]
             return torch.cat(parts, dim=1)
 
 

@@ -1,4 +1,4 @@
-"""Adam for a batch of members, written out (Kingma and Ba 2015), and the learning rate's schedule."""
+"""Adam for a batch of members, with weight decay, and the learning rate's schedule."""
 
 import math
 from typing import Literal
@@ -6,40 +6,59 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Schedule = Literal["constant", "cosine"]
+from houseprices.elementwise import passes_for
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+Schedule = Literal["constant", "cosine"]
+DecayKind = Literal["decoupled", "coupled"]
 
 
 class BatchedAdam:
-    """Adam on one flat parameter tensor; each member, a row, has its own learning rate.
+    """Adam on one flat parameter tensor; each member, a row, has its own learning rate and weight decay.
 
-    Weight decay is not its business: `regularization.py` decays the weights or adds the penalty.
+    The mathematics stands in `elementwise.adam_step_`, and that of the decay in `regularization.py`.
 
-    Shape:
-        parameters: (n_members, n_parameters), changed in place by `step`
+    Args:
+        parameters: (n_members, n_parameters), changed in place by `step`.
+        weight_decay: (n_members,), >= 0; None for none.
+        n_weights: how many parameters are decayed, the first ones.
+        decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
     """
 
-    def __init__(self, parameters: Tensor) -> None:
+    def __init__(
+        self,
+        parameters: Tensor,
+        weight_decay: Tensor | None = None,
+        n_weights: int = 0,
+        decay_kind: DecayKind = "decoupled",
+    ) -> None:
         self.parameters = parameters
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
         self.n_steps = 0
+        self._weight_decay = parameters.new_zeros(len(parameters)) if weight_decay is None else weight_decay
+        self._n_weights = n_weights
+        self._coupled = decay_kind == "coupled"
+        self._passes = passes_for(parameters)
 
     def step(self, gradient: Tensor, learning_rate: Tensor) -> None:
-        """Move the parameters one step.
+        """Decay the weights and move the parameters one step.
 
         Shape:
-            gradient: (n_members, n_parameters)
+            gradient: (n_members, n_parameters), left undefined
             learning_rate: (n_members,), of this step
         """
         self.n_steps += 1
-        self.mean.lerp_(gradient, 1 - BETA_1)
-        self.square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
-        # Both averages start at zero; these factors take that bias out.
-        size = (self.square / (1 - BETA_2**self.n_steps)).sqrt_().add_(EPSILON)
-        rate = learning_rate / (1 - BETA_1**self.n_steps)
-        self.parameters.sub_((self.mean / size).mul_(rate.unsqueeze(1)))
+        self._passes.adam_step_(
+            self.parameters,
+            gradient,
+            self.mean,
+            self.square,
+            learning_rate,
+            self._weight_decay,
+            n_weights=self._n_weights,
+            n_steps=self.n_steps,
+            coupled=self._coupled,
+        )
 
 
 def schedule_factor(schedule: Schedule, step: int, n_steps: int) -> float:

@@ -2,6 +2,8 @@
 
 Both act on a batch of members at once; each member has its own strength. Biases are never decayed: a bias moves a
 unit's threshold and adds no curvature, so that shrinking it costs fit and buys nothing.
+
+A check makes a GPU wait for its result, so the engine checks its members once and turns it off in the steps.
 """
 
 import torch
@@ -26,23 +28,24 @@ def l2_penalty(weights: Tensor, weight_decay: Tensor) -> Tensor:
     return 0.5 * weight_decay * weights.square().sum(dim=1)
 
 
-def add_l2_gradient_(gradient: Tensor, weights: Tensor, weight_decay: Tensor) -> Tensor:
+def add_l2_gradient_(gradient: Tensor, weights: Tensor, weight_decay: Tensor, *, check: bool = True) -> Tensor:
     """Add the gradient of `l2_penalty`, weight_decay * weights, to the gradient of the loss, in place.
 
     Shape:
         gradient: (n_members, n_weights), changed in place
         weights: (n_members, n_weights)
-        weight_decay: (n_members,), >= 0
+        weight_decay: (n_members,), >= 0; checked unless `check` is off
         returns: gradient
 
     >>> add_l2_gradient_(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
     tensor([[1.5000, 2.0000]])
     """
-    _require(bool((weight_decay >= 0).all()), "weight_decay", "in [0, inf)", weight_decay)
+    if check:
+        _require(bool((weight_decay >= 0).all()), "weight_decay", "in [0, inf)", weight_decay)
     return gradient.addcmul_(weights, weight_decay.unsqueeze(1))
 
 
-def decay_weights_(weights: Tensor, weight_decay: Tensor, learning_rate: Tensor) -> Tensor:
+def decay_weights_(weights: Tensor, weight_decay: Tensor, learning_rate: Tensor, *, check: bool = True) -> Tensor:
     """Shrink each member's weights in place by the factor 1 - learning_rate * weight_decay: "decoupled" decay.
 
     The decay of AdamW (Loshchilov and Hutter 2019): it bypasses Adam's division by the gradients' running size, so
@@ -50,14 +53,15 @@ def decay_weights_(weights: Tensor, weight_decay: Tensor, learning_rate: Tensor)
 
     Shape:
         weights: (n_members, n_weights), changed in place
-        weight_decay: (n_members,), >= 0
+        weight_decay: (n_members,), >= 0; checked unless `check` is off
         learning_rate: (n_members,), of this step
         returns: weights
 
     >>> decay_weights_(torch.tensor([[1.0, -2.0]]), torch.tensor([0.5]), torch.tensor([0.1]))
     tensor([[ 0.9500, -1.9000]])
     """
-    _require(bool((weight_decay >= 0).all()), "weight_decay", "in [0, inf)", weight_decay)
+    if check:
+        _require(bool((weight_decay >= 0).all()), "weight_decay", "in [0, inf)", weight_decay)
     return weights.mul_((1 - learning_rate * weight_decay).unsqueeze(1))
 
 
@@ -82,11 +86,11 @@ def dropout(hidden: Tensor, rate: Tensor, keep_mask: Tensor) -> Tensor:
     return hidden * inverted_mask(rate, keep_mask)
 
 
-def inverted_mask(rate: Tensor, keep_mask: Tensor) -> Tensor:
+def inverted_mask(rate: Tensor, keep_mask: Tensor, *, check: bool = True) -> Tensor:
     """What `dropout` multiplies by, forward and backward: 0 for a dropped unit, else 1 / (1 - rate).
 
     Shape:
-        rate: (n_members,), in [0, 1]
+        rate: (n_members,), in [0, 1]; checked unless `check` is off
         keep_mask: (n_members, n_rows, d_hidden), bool
         returns: like keep_mask, of rate's dtype
 
@@ -96,7 +100,8 @@ def inverted_mask(rate: Tensor, keep_mask: Tensor) -> Tensor:
     >>> inverted_mask(torch.tensor([0.2]), torch.tensor([[[True, False]]]))
     tensor([[[1.2500, 0.0000]]])
     """
-    _require(bool(((rate >= 0) & (rate <= 1)).all()), "dropout rate", "in [0, 1]", rate)
+    if check:
+        _require(bool(((rate >= 0) & (rate <= 1)).all()), "dropout rate", "in [0, 1]", rate)
     # At rate 1 every unit is dropped, and any finite scale will do.
     scale = torch.where(rate < 1, 1 / (1 - rate), 0.0)
     return keep_mask * scale[:, None, None]

@@ -22,8 +22,7 @@ from pydantic.dataclasses import dataclass
 from houseprices.errors import SettingsError
 from houseprices.features import COMMON_BLOCKS, Block
 from houseprices.mlp import Activation
-from houseprices.optimizer import Schedule
-from houseprices.training import DecayKind
+from houseprices.optimizer import DecayKind, Schedule
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_NOISE_POOL = 2**18
+NOISE_POOL = 2**18
 """A step's noise is a stretch of this many numbers drawn once, from a random place on: drawing them anew would cost
 more than the rest of the step."""
 
@@ -38,17 +38,17 @@ class MemberStream:
         batch, self._pending = self._pending[: self._batch_size], self._pending[self._batch_size :]
         return batch
 
-    def keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
-        """Return a (batch_size, width) mask, True with probability 1 - rate, each unit of each row for itself."""
+    def keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Return a (batch_size, width) mask, `out` if given: True with probability 1 - rate, each unit for itself."""
         n_units = self._batch_size * width
         integers = self._masks.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
         # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
-        return (integers >= round(rate * _LEVELS)).reshape(self._batch_size, width)
+        return np.greater_equal(integers.reshape(self._batch_size, width), round(rate * _LEVELS), out=out)
 
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""
         size = self._batch_size * width
-        if len(self._pool) < _NOISE_POOL + size:
-            self._pool = self._noise.standard_normal(_NOISE_POOL + size, dtype=np.float32)
-        start = int(self._noise.integers(_NOISE_POOL))
+        if len(self._pool) < NOISE_POOL + size:
+            self._pool = self._noise.standard_normal(NOISE_POOL + size, dtype=np.float32)
+        start = int(self._noise.integers(NOISE_POOL))
         return self._pool[start : start + size].reshape(self._batch_size, width)

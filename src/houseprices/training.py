@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.backpropagation import Backpropagation
+from houseprices.elementwise import passes_for
 from houseprices.mlp import Architecture, BatchedMLP
-from houseprices.optimizer import BatchedAdam, Schedule, schedule_factor
-from houseprices.regularization import add_l2_gradient_, decay_weights_, inverted_mask
+from houseprices.optimizer import BatchedAdam, DecayKind, Schedule, schedule_factor
 from houseprices.streams import MemberStream
 
 
@@ -21,7 +21,9 @@ class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
     """Training was told to stop."""
 
 
-DecayKind = Literal["decoupled", "coupled"]
+_ROWS_WATCHED = 8192
+"""Rows that are copied out of the table at once, that a large one needs no second copy."""
+
 Rows = NDArray[np.int64]
 
 
@@ -46,6 +48,14 @@ class Member:
     dropout: float
     input_noise: float = 0.0
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "weight_decay", "input_noise"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be in [0, inf), got {value}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
 
 @dataclass(frozen=True)
@@ -102,70 +112,88 @@ def train(
     """
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
-    optimizer = BatchedAdam(network.parameters)
     streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
     settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
-    top_rate, weight_decay, dropout_rate, noise = torch.tensor(settings, device=inputs.device).unbind(1)
+    top_rate, weight_decay, dropout_rate, noise_std = torch.tensor(settings).T.contiguous().to(inputs.device)
+    with_noise = any(member.input_noise for member in members)
+    with_dropout = any(member.dropout for member in members)
+    optimizer = BatchedAdam(network.parameters, weight_decay, architecture.n_weights, plan.decay_kind)
     backpropagate = Backpropagation(network, plan.batch_size)
+    passes = passes_for(network.parameters)
+    batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
+    draw_masks = _Masks(streams, members, plan.batch_size, architecture.hidden, inputs.device)
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
         if stopped():
             raise Stopped
-        learning_rate = top_rate * schedule_factor(plan.schedule, step, n_steps)
-        rows = torch.from_numpy(np.stack([stream.next_rows() for stream in streams])).to(inputs.device)
-        batch = inputs[rows]
-        if any(member.input_noise for member in members):
-            drawn = np.stack([stream.input_noise(architecture.d_in) for stream in streams])
-            batch.addcmul_(noise[:, None, None], torch.from_numpy(drawn).to(inputs.device))
-        masks = None
-        if any(member.dropout for member in members):
-            masks = [inverted_mask(dropout_rate, keep) for keep in _keep_masks(streams, members, architecture, inputs)]
-        gradient = backpropagate(batch, targets[rows], masks)
-        if plan.decay_kind == "coupled":
-            add_l2_gradient_(gradient[:, : architecture.n_weights], network.weights, weight_decay)
-        else:
-            decay_weights_(network.weights, weight_decay, learning_rate)
-        optimizer.step(gradient, learning_rate)
+        rows = _on_device(np.stack([stream.next_rows() for stream in streams]), inputs.device)
+        noise = None
+        if with_noise:
+            drawn = [stream.input_noise(architecture.d_in) for stream in streams]
+            noise = [_on_device(one, inputs.device) for one in drawn]
+        passes.gather_rows_(batch, inputs, rows, noise, noise_std)
+        keep_masks = draw_masks() if with_dropout else None
+        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks)
+        optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
         if (step + 1) % plan.steps_per_epoch == 0:
             watch.look(network)
     return network, watch.curves()
 
 
-def _keep_masks(
-    streams: list[MemberStream], members: Sequence[Member], architecture: Architecture, inputs: Tensor
-) -> list[Tensor]:
-    masks = []
-    for width in architecture.hidden:
-        drawn = [stream.keep_mask(width, member.dropout) for stream, member in zip(streams, members, strict=True)]
-        masks.append(torch.from_numpy(np.stack(drawn)).to(inputs.device))
-    return masks
+class _Masks:
+    """Draws the dropout masks of a step, always into the same memory."""
+
+    def __init__(
+        self,
+        streams: list[MemberStream],
+        members: Sequence[Member],
+        batch_size: int,
+        widths: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self._streams, self._members, self._device = streams, members, device
+        self._masks = [np.empty((len(members), batch_size, width), dtype=np.bool_) for width in widths]
+
+    def __call__(self) -> list[Tensor]:
+        """Per hidden layer (n_members, batch_size, width), bool; the next call overwrites it."""
+        for masks in self._masks:
+            for stream, member, mask in zip(self._streams, self._members, masks, strict=True):
+                stream.keep_mask(mask.shape[1], member.dropout, out=mask)
+        return [_on_device(masks, self._device) for masks in self._masks]
+
+
+def _on_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array as a tensor there; a GPU is not waited for. On a CPU it shares the array's memory."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 class _Watch:
-    """Measures the learning curves, epoch by epoch."""
+    """Measures the learning curves, epoch by epoch; what it measures stays on the device until the end."""
 
     def __init__(self, inputs: Tensor, targets: Tensor, members: Sequence[Member]) -> None:
         self._inputs, self._targets = inputs, targets
-        self._rows = []
+        self._rows: list[tuple[int, Tensor]] = []
         for member in members:
             n_watched = min(len(member.validation_rows), len(member.rows))
             drawn = np.random.default_rng(member.seed).choice(member.rows, n_watched, replace=False)
-            self._rows.append((torch.from_numpy(drawn), torch.from_numpy(member.validation_rows)))
-        self._seen: list[list[tuple[float, float, float]]] = [[] for _ in members]
+            rows = torch.from_numpy(np.concatenate([drawn, member.validation_rows])).to(inputs.device)
+            self._rows.append((n_watched, rows))
+        self._seen: list[Tensor] = []
 
     def look(self, network: BatchedMLP) -> None:
-        for index, (training, validation) in enumerate(self._rows):
+        """Note each member's errors on its watched training rows and on its validation rows, and its weight norm."""
+        for index, (n_watched, rows) in enumerate(self._rows):
             member = BatchedMLP(network.architecture, parameters=network.parameters[index : index + 1])
-            norm = float(member.weights.norm())
-            self._seen[index].append((self._error(member, training), self._error(member, validation), norm))
-
-    def _error(self, member: BatchedMLP, rows: Tensor) -> float:
-        if len(rows) == 0:
-            return math.nan
-        errors = member.predict(self._inputs[rows])[0] - self._targets[rows]
-        return float(errors.square().mean().sqrt())
+            some_at_once = torch.split(rows, _ROWS_WATCHED)
+            errors = torch.cat([member.predict(self._inputs[some])[0] - self._targets[some] for some in some_at_once])
+            # The mean of no rows is NaN: an error that is not known.
+            means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
+            self._seen.append(torch.stack([*means, member.weights.norm()]))
 
     def curves(self) -> LearningCurves:
-        training, validation, norm = np.array(self._seen, dtype=np.float64).transpose(2, 0, 1)
+        """All that was seen."""
+        seen = torch.stack(self._seen).double().cpu().numpy().reshape(-1, len(self._rows), 3)
+        training, validation, norm = seen.transpose(2, 1, 0)
         return LearningCurves(training, validation, norm)

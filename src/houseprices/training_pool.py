@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -13,12 +14,17 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from houseprices.errors import ResourceError
+from houseprices.memory import available_bytes, bytes_per_member
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.settings import GroupSettings
 from houseprices.training import LearningCurves, Member, Plan, train
 
 MEMBERS_AT_ONCE = 4
-"""Members whose weights, gradients and moments stay in a core's cache together while they train."""
+"""Members that train side by side. Measured over 1, 2, 4, 8 and 16 (see LOG.md): one alone pays Python's overhead of
+each step by itself, from 4 on nothing is gained, and small groups keep all workers busy to the end."""
+
+_GPU_MEMBERS_AT_ONCE = 10_000
 
 _Trained = tuple[BatchedMLP, LearningCurves]
 
@@ -59,10 +65,12 @@ class TrainingPool:
     def __init__(self, n_workers: int, device: torch.device) -> None:
         on_gpu = device.type == "cuda"
         self._device = device
-        self._members_at_once = 10_000 if on_gpu else MEMBERS_AT_ONCE
+        self._members_at_once = _GPU_MEMBERS_AT_ONCE if on_gpu else MEMBERS_AT_ONCE
         self._stop = threading.Event()
         self._threads_before = torch.get_num_threads()
-        self._executor = ThreadPoolExecutor(1 if on_gpu else n_workers or os.cpu_count() or 1)
+        self._n_workers = 1 if on_gpu else n_workers or os.cpu_count() or 1
+        self._executor = ThreadPoolExecutor(self._n_workers)
+        self._alone = threading.Lock()
 
     def __enter__(self) -> Self:
         torch.set_num_threads(1)
@@ -93,6 +101,9 @@ class TrainingPool:
         Shape:
             matrix: (n_rows, d_in)
             targets: (n_rows,) standardised log prices
+
+        Raises:
+            ResourceError: not even one member fits into the memory.
         """
         members = [
             Member(
@@ -116,18 +127,40 @@ class TrainingPool:
         )
         inputs = torch.from_numpy(matrix).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
+        size, alone = self._batch_size(architecture, plan, len(training), len(members))
+        batches = [members[start : start + size] for start in range(0, len(members), size)]
         return PendingGroup(
             [
-                self._executor.submit(
-                    self._train, inputs, on_device, members[start : start + self._members_at_once], architecture, plan
-                )
-                for start in range(0, len(members), self._members_at_once)
+                self._executor.submit(self._train, inputs, on_device, batch, architecture, plan, alone)
+                for batch in batches
             ]
         )
 
+    def _batch_size(self, architecture: Architecture, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
+        """Members at once, fewer where memory is short, and whether no other such batch may train meanwhile."""
+        each = bytes_per_member(architecture, plan.batch_size, n_rows)
+        # All trained members are kept, and once more while they are joined.
+        kept = 2 * n_members * architecture.n_parameters * 4
+        available = available_bytes(self._device)
+        if kept + each > available:
+            raise ResourceError(
+                f"training {n_members} networks of {architecture.n_parameters:,} parameters with batches of "
+                f"{plan.batch_size:,} rows needs {(kept + each) / 1e9:.1f} GB of memory, one at a time; available are "
+                f"{available / 1e9:.1f} GB; accepted: narrower hidden layers, smaller batches or fewer members"
+            )
+        fitting = (available - kept) // (each * self._n_workers)
+        return max(1, min(self._members_at_once, fitting)), fitting < 1
+
     def _train(
-        self, inputs: torch.Tensor, targets: torch.Tensor, members: list[Member], architecture: Architecture, plan: Plan
+        self,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+        members: list[Member],
+        architecture: Architecture,
+        plan: Plan,
+        alone: bool,
     ) -> _Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
-        return train(inputs, targets, members, architecture, plan, self._stop.is_set)
+        with self._alone if alone else nullcontext():
+            return train(inputs, targets, members, architecture, plan, self._stop.is_set)
