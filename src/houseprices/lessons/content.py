@@ -7,7 +7,7 @@ that it reads well in a terminal too.
 import inspect
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from houseprices.errors import SettingsError
@@ -65,12 +65,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure, written to <name>.svg and <name>.png; its data, if given, to <name>.csv."""
+    """A figure, written to <name>.svg and <name>.png; its data, if given, to <name>.csv.
+
+    `wide` gives it the page's whole width.
+    """
 
     name: str
     caption: str
     figure: "Figure"
     content: "pd.DataFrame | None" = None
+    wide: bool = False
 
 
 Block = Heading | Paragraph | Formula | Source | Table | Chart
@@ -84,11 +88,13 @@ class Lesson:
         name: as on the command line.
         title: as on the page.
         blocks: in reading order; neighbouring charts stand side by side where there is room.
+        notices: what must be known before all else, such as that the data are synthetic.
     """
 
     name: str
     title: str
     blocks: list[Block]
+    notices: list[str] = field(default_factory=list)
 
 
 def require(holds: bool, name: str, accepted: str, got: object) -> None:
