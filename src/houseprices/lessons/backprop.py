@@ -197,7 +197,7 @@ def _shape(value: Tensor) -> str:
 def _row(value: Tensor) -> str:
     """The value, or the first row of it."""
     first = value.reshape(-1, value.shape[-1])[0] if value.dim() else value.reshape(1)
-    return "  ".join(f"{float(number):.3f}" for number in first)
+    return "  ".join(f"{round(float(number), 3) + 0.0:.3f}" for number in first)  # + 0.0: no "-0.000"
 
 
 def _value_table(values: dict[str, Tensor]) -> Table:

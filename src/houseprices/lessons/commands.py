@@ -1,5 +1,6 @@
 """`houseprices lesson ...`: a command a lesson, and one for all of them. The lessons' libraries load when one runs."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,10 +156,14 @@ def _run(name: str, lessons: "Sequence[Callable[[], Lesson]]", to: Path | None, 
     """Run the lessons, write them, and print their text or a line each."""
     import time
 
+    import torch
+
     from houseprices.lessons.charts import chart_style
     from houseprices.lessons.terminal import lesson_text
     from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
 
+    # The lessons' matrices are small: threads inside one product wait for each other more than they compute.
+    torch.set_num_threads(1)
     folder = to or LESSONS_FOLDER / name
     done = []
     with new_lesson_folder(folder) as staging:
@@ -166,9 +171,12 @@ def _run(name: str, lessons: "Sequence[Callable[[], Lesson]]", to: Path | None, 
             start = time.perf_counter()
             with chart_style():
                 done.append(make_lesson())
+            for notice in done[-1].notices:
+                print(f"houseprices: {notice}", file=sys.stderr)
             if not show_text:
                 print(f"{done[-1].title}: {time.perf_counter() - start:.1f} s", flush=True)
-        write_lessons(staging, done[0].title if len(done) == 1 else "Weight decay and dropout, from norms to house prices", done)
+        title = done[0].title if len(done) == 1 else "From norms to house prices: weight decay and dropout at work"
+        write_lessons(staging, title, done)
     if show_text:
         print(lesson_text(done[0], folder))
     print(folder / PAGE)

@@ -11,19 +11,12 @@ from houseprices.lessons.content import Chart, Lesson
 from houseprices.lessons.markup import to_html, to_mathml, to_plain
 from houseprices.lessons.terminal import formatter
 
-GENERATOR = "houseprices lesson"
-"""Stands in each page's head, so that a page may be written anew over an older one of ours."""
-
 # The same hues, lighter on a dark ground.
 _DARK_PALETTE = ("#4ba3e3", "#f0803c", "#2fc49a", "#e39ac4", "#f2b93b", "#8fd0f5")
 
 
-def render_page(title: str, lessons: list[Lesson], notices: list[str]) -> str:
-    """The page.
-
-    Args:
-        notices: what the reader must know before all else, such as that the data are a synthetic sample.
-    """
+def render_page(title: str, lessons: list[Lesson]) -> str:
+    """The page, whole in one string."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("houseprices.lessons", "."),
         autoescape=True,
@@ -44,9 +37,8 @@ def render_page(title: str, lessons: list[Lesson], notices: list[str]) -> str:
     colours = {"ink": INK, "grid": GRID, "paper": PAPER} | {f"line-{i}": colour for i, colour in enumerate(PALETTE)}
     return environment.get_template("page.html.jinja").render(
         title=title,
-        generator=GENERATOR,
         lessons=[(lesson, _grouped(lesson)) for lesson in lessons],
-        notices=notices,
+        notices=[notice for lesson in lessons for notice in lesson.notices],
         light=colours,
         dark={f"line-{i}": colour for i, colour in enumerate(_DARK_PALETTE)},
     )

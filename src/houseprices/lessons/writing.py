@@ -76,7 +76,7 @@ def _umask() -> int:
     return mask
 
 
-def write_lessons(staging: Path, title: str, lessons: list[Lesson], notices: list[str]) -> None:
+def write_lessons(staging: Path, title: str, lessons: list[Lesson]) -> None:
     """Write the page, and the figures and numbers; those of several lessons in a folder each."""
     for lesson in lessons:
         folder = staging / lesson.name if len(lessons) > 1 else staging
@@ -87,4 +87,4 @@ def write_lessons(staging: Path, title: str, lessons: list[Lesson], notices: lis
                 (folder / f"{block.name}.png").write_bytes(as_png(block.figure))
             if isinstance(block, Chart | Table) and block.content is not None:
                 block.content.to_csv(folder / f"{block.name}.csv", index=False)
-    (staging / PAGE).write_text(render_page(title, lessons, notices), "utf-8")
+    (staging / PAGE).write_text(render_page(title, lessons), "utf-8")
