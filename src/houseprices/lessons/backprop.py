@@ -143,7 +143,12 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
             "z = x W1 + b1;  a = max(z, 0);  h = m ⊙ a;  o = h W2 + b2\n"
             "    L = ‖o − y‖² / n;  s = λ/2 (‖W1‖² + ‖W2‖²);  J = L + s",
         ),
-        Chart("graph", "The computational graph: values flow to the right, gradients back to the left.", _graph(), wide=True),
+        Chart(
+            "graph",
+            "The computational graph: values flow to the right, gradients back to the left.",
+            _graph(),
+            wide=True,
+        ),
         Source(forward),
         _value_table(values),
         Heading("Backward"),
@@ -212,7 +217,14 @@ def _comparison(network: Network, gradients: dict[str, Tensor]) -> list[Block]:
     for name, gradient in gradients.items():
         from_engine = f"{_gap(of_engine[name].double(), gradient):.1g}" if name in of_engine else "–"
         rows.append(
-            (f"∂{name}", _DERIVATIVES[name], _shape(gradient), _row(gradient), _gap(by_autograd[name], gradient), from_engine)
+            (
+                f"∂{name}",
+                _DERIVATIVES[name],
+                _shape(gradient),
+                _row(gradient),
+                _gap(by_autograd[name], gradient),
+                from_engine,
+            )
         )
     columns = ["gradient", "is", "shape", "first row", "autograd differs by", "the engine by"]
     worst = max(_gap(by_autograd[name], gradient) for name, gradient in gradients.items())

@@ -122,9 +122,7 @@ def house_prices(*, data: Path | None = None, seed: int = 0, to: Path | None = N
 
 
 @app.command(name="all")
-def all_lessons(
-    *, data: Path | None = None, images: Path | None = None, seed: int = 0, to: Path | None = None
-) -> None:
+def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: int = 0, to: Path | None = None) -> None:
     """All lessons on one page.
 
     Args:

@@ -76,7 +76,9 @@ def _small_table(seed: int) -> list[Block]:
     for rate in (0.0, 0.5, 1.0):
         keep = torch.rand(2, 8, generator=generator) >= rate
         content = pd.DataFrame(_layer(table, rate, keep).numpy(), columns=[f"unit {unit}" for unit in range(1, 9)])
-        what = {0.0: "nothing changes", 0.5: "about half are zero, the others twice as large", 1.0: "all are zero"}[rate]
+        what = {0.0: "nothing changes", 0.5: "about half are zero, the others twice as large", 1.0: "all are zero"}[
+            rate
+        ]
         blocks.append(Table(f"layer-{rate:g}", f"p = {rate:g}: {what}.", content, digits=0))
     return blocks
 

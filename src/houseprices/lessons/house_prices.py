@@ -83,7 +83,12 @@ def chapter_columns(train_file: Path, test_file: Path) -> NDArray[np.float32]:
 
 
 def train_on_folds(
-    matrix: NDArray[np.float32], price: Floats, fold_of_row: NDArray[np.int64], group: GroupSettings, *, log_target: bool
+    matrix: NDArray[np.float32],
+    price: Floats,
+    fold_of_row: NDArray[np.int64],
+    group: GroupSettings,
+    *,
+    log_target: bool,
 ) -> tuple[Floats, list[LearningCurves]]:
     """Out-of-fold log prices of one network a fold, on columns that are the same in all folds.
 
@@ -173,10 +178,7 @@ def _by_main_job(name: str, train: pd.DataFrame, test: pd.DataFrame, group: Grou
 def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_in: int) -> list[Block]:
     log_price = np.log(price)
     by_fold = np.array(
-        [
-            [log_rmse(step.prediction[rows], log_price[rows]) for rows in _rows_by_fold(fold_of_row)]
-            for step in steps
-        ]
+        [[log_rmse(step.prediction[rows], log_price[rows]) for rows in _rows_by_fold(fold_of_row)] for step in steps]
     )
     pooled = [log_rmse(step.prediction, log_price) for step in steps]
     content = pd.DataFrame(
@@ -270,7 +272,9 @@ def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float6
     pooled = content["log-RMSE out of fold"]
     axes.plot(pooled, places, "D", color=PALETTE[0], markersize=7, label="all rows", zorder=3)
     for score, place in zip(pooled, places, strict=True):
-        axes.annotate(f"{score:.4f}", (score, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9)
+        axes.annotate(
+            f"{score:.4f}", (score, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9
+        )
     axes.set_yticks(places, [step.name for step in steps])
     axes.set_ylim(-0.6, len(steps) - 0.2)
     axes.legend(loc="lower right")

@@ -159,7 +159,10 @@ def _shrinkage() -> list[Block]:
         axes.plot(wanted, minimiser, label=name, **line_style(index))
     axes.legend()
     content = pd.DataFrame({"a": wanted, **minimisers})
-    return [alone, Chart("minimisers", f"The weight between loss ½ (w − a)² and penalty, λ = {_STRENGTH:g}.", figure, content)]
+    return [
+        alone,
+        Chart("minimisers", f"The weight between loss ½ (w − a)² and penalty, λ = {_STRENGTH:g}.", figure, content),
+    ]
 
 
 def _text(p: float) -> str:

@@ -155,9 +155,7 @@ def _losses(problem: Problem, weights: Tensor, biases: Tensor) -> Tensor:
     """(n_members, 2): half the mean squared error in training and in the test."""
     parts = ((problem.inputs, problem.targets), (problem.test_inputs, problem.test_targets))
     with torch.no_grad():
-        return torch.stack(
-            [0.5 * (weights @ x.T + biases[:, None] - y).square().mean(dim=1) for x, y in parts], dim=1
-        )
+        return torch.stack([0.5 * (weights @ x.T + biases[:, None] - y).square().mean(dim=1) for x, y in parts], dim=1)
 
 
 def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
@@ -306,7 +304,9 @@ def _adam(problem: Problem) -> list[Block]:
         }
     )
     losses, axes = new_chart("λ", "test loss")
-    _plot_sweep(axes, _ADAM_SWEEP, {kind: content[f"test loss, {kind}"].to_numpy() for kind in ("coupled", "decoupled")})
+    _plot_sweep(
+        axes, _ADAM_SWEEP, {kind: content[f"test loss, {kind}"].to_numpy() for kind in ("coupled", "decoupled")}
+    )
     walk, shown = _two_weights()
     best = {kind: content[f"test loss, {kind}"].idxmin() for kind in ("coupled", "decoupled")}
     told = "; ".join(
@@ -331,7 +331,9 @@ def _adam(problem: Problem) -> list[Block]:
     ]
 
 
-def _two_weights(n_steps: int = 1000, strength: float = 1.0, learning_rate: float = 0.002) -> tuple[Chart, pd.DataFrame]:
+def _two_weights(
+    n_steps: int = 1000, strength: float = 1.0, learning_rate: float = 0.002
+) -> tuple[Chart, pd.DataFrame]:
     """Two weights without a signal, under both decays; averaged over walks, else noise would hide the decay."""
     n_walks = 200
     generator = torch.Generator().manual_seed(0)
@@ -357,4 +359,6 @@ def _two_weights(n_steps: int = 1000, strength: float = 1.0, learning_rate: floa
         axes.plot(content["step"], content[name], label=name, **line_style(index))
     axes.set_ylim(0, 1.05)
     axes.legend()
-    return Chart("two-weights", f"Decay under Adam, λ = {strength:g}, learning rate {learning_rate}.", figure, content), content
+    return Chart(
+        "two-weights", f"Decay under Adam, λ = {strength:g}, learning rate {learning_rate}.", figure, content
+    ), content

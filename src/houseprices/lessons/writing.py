@@ -64,7 +64,9 @@ def _check_replaceable(folder: Path) -> None:
         ours = {_NOTE, *json.loads((folder / _NOTE).read_text("utf-8"))["files"]}
     except (OSError, ValueError, TypeError, KeyError):
         ours = set()
-    others = [name for path in folder.rglob("*") if path.is_file() and (name := str(path.relative_to(folder))) not in ours]
+    others = [
+        name for path in folder.rglob("*") if path.is_file() and (name := str(path.relative_to(folder))) not in ours
+    ]
     if others:
         raise HousePricesError(f"{folder / min(others)}: no lesson wrote this; {accepted}")
 
