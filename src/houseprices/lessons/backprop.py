@@ -132,16 +132,18 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
     blocks: list[Block] = [
         Heading("Forward"),
         Paragraph(
-            f"{N_ROWS} rows with {D_IN} inputs, one hidden layer of {D_HIDDEN} ReLU units with dropout at rate {rate:g}, "
-            f"one output, squared error, L2 penalty of λ = {strength:g} on the weights. The mask $m$ is 0 for a "
-            "dropped unit, else $1/(1 − p)$."
+            f"{N_ROWS} rows with {D_IN} inputs, one hidden layer of {D_HIDDEN} ReLU units with dropout at rate "
+            f"{rate:g}, one output, squared error, L2 penalty of λ = {strength:g} on the weights. The mask $m$ is 0 for "
+            "a dropped unit, else $1/(1 − p)$."
         ),
         Formula(
-            r"\begin{aligned} z &= x W_1 + b_1, \quad a = \max(z, 0), \quad h = m \odot a, \quad o = h W_2 + b_2 \\ "
-            r"L &= \tfrac{1}{n} \|o - y\|^2, \quad s = \tfrac{\lambda}{2} \left( \|W_1\|^2 + \|W_2\|^2 \right), \quad "
-            r"J = L + s \end{aligned}",
-            "z = x W1 + b1;  a = max(z, 0);  h = m ⊙ a;  o = h W2 + b2\n"
-            "    L = ‖o − y‖² / n;  s = λ/2 (‖W1‖² + ‖W2‖²);  J = L + s",
+            r"z = x W_1 + b_1, \quad a = \max(z, 0), \quad h = m \odot a, \quad o = h W_2 + b_2",
+            "z = x W1 + b1;  a = max(z, 0);  h = m ⊙ a;  o = h W2 + b2",
+        ),
+        Formula(
+            r"L = \frac{1}{n} \|o - y\|^2, \quad s = \frac{\lambda}{2} \left( \|W_1\|^2 + \|W_2\|^2 \right), \quad "
+            r"J = L + s",
+            "L = ‖o − y‖² / n;  s = λ/2 (‖W1‖² + ‖W2‖²);  J = L + s",
         ),
         Chart(
             "graph",
@@ -158,12 +160,18 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
             "gets no gradient on the way back."
         ),
         Formula(
-            r"\begin{aligned} \partial o &= \tfrac{2}{n} (o - y), & \partial W_2 &= h^\top \partial o + \lambda W_2, & "
-            r"\partial b_2 &= \textstyle\sum \partial o \\ \partial h &= \partial o \, W_2^\top, & \partial a &= m "
-            r"\odot \partial h, & \partial z &= [z > 0] \odot \partial a \\ \partial W_1 &= x^\top \partial z + "
-            r"\lambda W_1, & \partial b_1 &= \textstyle\sum \partial z \end{aligned}",
-            "∂o = 2/n (o − y);  ∂W2 = hᵀ ∂o + λ W2;  ∂b2 = Σ ∂o\n"
-            "    ∂h = ∂o W2ᵀ;  ∂a = m ⊙ ∂h;  ∂z = [z > 0] ⊙ ∂a;  ∂W1 = xᵀ ∂z + λ W1;  ∂b1 = Σ ∂z",
+            r"\partial o = \frac{2}{n} (o - y), \quad \partial W_2 = h^\top \partial o + \lambda W_2, \quad "
+            r"\partial b_2 = \sum \partial o",
+            "∂o = 2/n (o − y);  ∂W2 = hᵀ ∂o + λ W2;  ∂b2 = Σ ∂o",
+        ),
+        Formula(
+            r"\partial h = \partial o \, W_2^\top, \quad \partial a = m \odot \partial h, \quad \partial z = [z > 0] "
+            r"\odot \partial a",
+            "∂h = ∂o W2ᵀ;  ∂a = m ⊙ ∂h;  ∂z = [z > 0] ⊙ ∂a",
+        ),
+        Formula(
+            r"\partial W_1 = x^\top \partial z + \lambda W_1, \quad \partial b_1 = \sum \partial z",
+            "∂W1 = xᵀ ∂z + λ W1;  ∂b1 = Σ ∂z",
         ),
         Source(backward),
         *_comparison(network, gradients),
@@ -248,7 +256,7 @@ def _graph() -> Figure:
     figure = Figure(figsize=(9.4, 3.9))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.set_xlim(-0.5, 14.5)
+    axes.set_xlim(-0.5, 14.9)
     axes.set_ylim(-2.3, 3.3)
     values = {
         "x": (0, 0), "z": (2.6, 0), "a": (4.9, 0), "h": (7.2, 0), "o": (9.6, 0), "L": (11.9, 0), "J": (14, 1.2),
@@ -279,5 +287,5 @@ def _graph() -> Figure:
         style = {"boxstyle": "square,pad=0.3", "facecolor": PAPER, "edgecolor": INK, "linewidth": 1.0}
         axes.text(x, y, name.strip(), ha="center", va="center", fontsize=9, bbox=style)
     for place, (colour, text) in enumerate(((PALETTE[0], "given"), (PALETTE[1], "learnt"), (INK, "computed"))):
-        axes.text(11.6 + place * 1.05, -1.8, text, color=colour, ha="left", va="center", fontsize=9)
+        axes.text((11.5, 12.5, 13.5)[place], -1.8, text, color=colour, ha="left", va="center", fontsize=9)
     return figure

@@ -1,4 +1,4 @@
-"""How every chart of the lessons looks: one palette that colour-blind readers can tell apart, large type, no clutter."""
+"""How every chart of the lessons looks: a palette that colour-blind readers can tell apart, large type, no clutter."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), "-")
 """Lines differ in their dashes as well as in colour."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.titlesize": 10.5,
     "axes.spines.top": False,

@@ -1,5 +1,6 @@
 """Lesson: dropout, from the layer on a small table to a network for images."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,7 @@ class Batches:
         """An epoch's batches; the last one of an epoch may be smaller."""
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(self.n_epochs):
-            yield list(torch.randperm(self.n_rows, generator=generator).split(BATCH_SIZE))
+            yield list(torch.split(torch.randperm(self.n_rows, generator=generator), BATCH_SIZE))
 
 
 def start(d_in: int, seed: int) -> Parameters:
@@ -177,7 +178,7 @@ def start(d_in: int, seed: int) -> Parameters:
             torch.randn(fan_in, fan_out, generator=generator, dtype=torch.float64) * (2 / fan_in) ** 0.5,
             torch.zeros(fan_out, dtype=torch.float64),
         )
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False)
+        for fan_in, fan_out in itertools.pairwise(widths)
     ]
 
 
@@ -223,7 +224,8 @@ class Concise:
         self.kept: list[Tensor] = [torch.empty(0)] * len(rates)
         layers: list[nn.Module] = []
         for layer, (weights, biases) in enumerate(parameters):
-            linear = nn.Linear(*weights.shape, dtype=torch.float64)
+            fan_in, fan_out = weights.shape
+            linear = nn.Linear(fan_in, fan_out, dtype=torch.float64)
             with torch.no_grad():
                 linear.weight.copy_(weights.T)
                 linear.bias.copy_(biases)
@@ -344,16 +346,17 @@ def _experiment(images: Images, rates: list[float], seed: int) -> list[Block]:
     )
     return [
         Paragraph(
-            f"{said}{d_in}-{HIDDEN[0]}-{HIDDEN[1]}-{N_CLASSES} units, ReLU, dropout at {name} on the hidden layers, SGD "
-            f"at {LEARNING_RATE}, batches of {BATCH_SIZE}, {n_epochs} epochs, {n_test:,} test images. All curves are "
-            "measured after each epoch as at prediction, without masks."
+            f"{said}{d_in}-{HIDDEN[0]}-{HIDDEN[1]}-{N_CLASSES} units, ReLU, dropout at {name} on the hidden layers, "
+            f"SGD at {LEARNING_RATE}, batches of {BATCH_SIZE}, {n_epochs} epochs, {n_test:,} test images. All curves "
+            "are measured after each epoch as at prediction, without masks."
         ),
         *charts,
         Table("last-epoch", f"After {n_epochs} epochs.", last),
         Paragraph(
             f"Dropout moves the test accuracy by {100 * (last['test accuracy'][0] - last['test accuracy'][1]):+.2f} "
-            f"points; the standard error of one accuracy on {n_test:,} images is {100 * error:.2f} points. It keeps the "
-            f"training loss at {last['training loss'][0]:.2g} in place of {last['training loss'][1]:.2g}."
+            f"points; the standard error of one accuracy on {n_test:,} images is {100 * error:.2f} points. The "
+            f"training loss ends at {last['training loss'][0]:.2g} with dropout, "
+            f"{last['training loss'][1]:.2g} without."
         ),
         Paragraph(
             "From scratch means matrices, the engine's `dropout` and hand-written SGD; concise means `nn.Linear`, "

@@ -52,7 +52,7 @@ def norms_lesson(p: float = 3.0) -> Lesson:
             "size for every weight but zero."
         ),
         Formula(
-            r"\nabla \tfrac{\lambda}{2} \|w\|_2^2 = \lambda w, \qquad \nabla \lambda \|w\|_1 = \lambda \, "
+            r"\nabla \frac{\lambda}{2} \|w\|_2^2 = \lambda w, \qquad \nabla \lambda \|w\|_1 = \lambda \, "
             r"\mathrm{sign}(w)",
             "grad λ/2 ‖w‖₂² = λ w;  grad λ ‖w‖₁ = λ sign(w)",
         ),

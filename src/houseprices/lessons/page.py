@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup
 
 from houseprices.lessons.charts import GRID, INK, PALETTE, PAPER, as_svg
-from houseprices.lessons.content import Chart, Lesson
+from houseprices.lessons.content import Block, Chart, Lesson
 from houseprices.lessons.markup import to_html, to_mathml, to_plain
 from houseprices.lessons.terminal import formatter
 
@@ -44,7 +44,7 @@ def render_page(title: str, lessons: list[Lesson]) -> str:
     )
 
 
-def _grouped(lesson: Lesson) -> list[list[object]]:
+def _grouped(lesson: Lesson) -> list[list[Block]]:
     """The blocks, neighbouring charts as one group."""
     return [
         group

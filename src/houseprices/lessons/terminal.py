@@ -48,4 +48,4 @@ def formatter(digits: int) -> Callable[[object], str]:
 
 
 def _aligned(content: pd.DataFrame, digits: int) -> str:
-    return content.to_string(index=False, formatters=[formatter(digits)] * content.shape[1])  # type: ignore[no-any-return,call-overload]
+    return content.to_string(index=False, formatters=[formatter(digits)] * content.shape[1])

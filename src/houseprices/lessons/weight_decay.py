@@ -1,6 +1,8 @@
 """Lesson: linear regression with ten times more inputs than rows, with and without weight decay."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +74,7 @@ class Trained:
     @property
     def norms(self) -> Tensor:
         """(n_members,) L2 norms of the weights."""
-        return self.weights.norm(dim=1)
+        return torch.linalg.vector_norm(self.weights, dim=1)
 
 
 def train_from_scratch(problem: Problem, strengths: Tensor, learning_rate: float = LEARNING_RATE) -> Trained:
@@ -110,9 +112,8 @@ def train_concisely(
     with torch.no_grad():
         layer.weight.copy_(problem.start)
         layer.bias.zero_()
-    optimizer = torch.optim.SGD(
-        [{"params": [layer.weight], "weight_decay": strength}, {"params": [layer.bias]}], lr=learning_rate
-    )
+    groups: list[dict[str, Any]] = [{"params": [layer.weight], "weight_decay": strength}, {"params": [layer.bias]}]
+    optimizer = torch.optim.SGD(groups, lr=learning_rate)
     squared_error = nn.MSELoss()
     curves = []
     for step, rows in enumerate(problem.batches, start=1):
@@ -178,10 +179,12 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
             f"{N_EPOCHS} epochs, learning rate {LEARNING_RATE}; loss on {N_TEST} test rows."
         ),
         Formula(
-            r"L(w, b) = \frac{1}{n} \sum_{i=1}^{n} \tfrac{1}{2} \left( w^\top x_i + b - y_i \right)^2 + "
-            r"\tfrac{\lambda}{2} \|w\|_2^2, \qquad w \leftarrow (1 - \eta \lambda) \, w - \eta \, g",
-            "L(w, b) = mean of ½ (wᵀx + b − y)² + λ/2 ‖w‖²;  step: w ← (1 − ηλ) w − η g",
+            r"L(w, b) = \frac{1}{n} \sum_{i=1}^{n} \frac{1}{2} \left( w^\top x_i + b - y_i \right)^2 + "
+            r"\frac{\lambda}{2} \|w\|_2^2",
+            "L(w, b) = mean of ½ (wᵀx + b − y)² + λ/2 ‖w‖²",
         ),
+        Paragraph("A step of SGD at learning rate $η$, with the gradient $g$ of the mean, shrinks the weights first:"),
+        Formula(r"w \leftarrow (1 - \eta \lambda) \, w - \eta \, g", "w ← (1 − ηλ) w − η g"),
         Source(l2_penalty),
         Heading("Without and with weight decay"),
         *_curves(scratch, strength),
@@ -212,8 +215,8 @@ def _curves(trained: Trained, strength: float) -> list[Block]:
         charts.append(Chart(f"{name}-decay", f"λ = {decay:g}.", figure, content if member else None))
     last = trained.curves[-1].numpy()
     norms = trained.norms.numpy()
-    rows = [(decay, *last[member], norms[member]) for member, decay in enumerate((0.0, strength))]
-    table = pd.DataFrame(rows, columns=["lambda", "training loss", "test loss", "norm of the weights"])
+    rows = [(f"{decay:g}", *last[member], norms[member]) for member, decay in enumerate((0.0, strength))]
+    table = pd.DataFrame(rows, columns=["λ", "training loss", "test loss", "norm of the weights"])
     lower = "lower" if last[1, 1] < last[0, 1] else "higher"
     ratio = max(last[0, 1], last[1, 1]) / min(last[0, 1], last[1, 1])
     return [
@@ -242,8 +245,8 @@ def _comparison(problem: Problem, scratch: Trained, strength: float) -> list[Blo
             "Concise means torch's own: `nn.Linear`, `nn.MSELoss` and `torch.optim.SGD`, whose `weight_decay` acts on "
             "the weights' group only; the bias has a group of its own. Both begin with the same weights and see the "
             "same batches. The textbook has two squared losses: from scratch $½ (ŷ − y)²$, in `nn.MSELoss` without the "
-            "half. Without it the data's gradient is twice as large, so that the same λ counts half: it equals the half "
-            "loss at twice the learning rate and λ/2."
+            "half. Without it the data's gradient is twice as large, so that the same λ counts half: it equals the "
+            "half loss at twice the learning rate and λ/2."
         ),
         Table(
             "from-scratch-and-concise",
@@ -286,7 +289,11 @@ def _sweep(problem: Problem) -> list[Block]:
 def _plot_sweep(axes: Axes, strengths: tuple[float, ...], lines: dict[str, np.ndarray]) -> None:
     for index, (name, values) in enumerate(lines.items()):
         axes.plot(strengths, values, label=name, **line_style(index), marker="o", markersize=4)
-    axes.set_xscale("symlog", linthresh=min(strength for strength in strengths if strength > 0), linscale=0.6)
+    least = min(strength for strength in strengths if strength > 0)
+    axes.set_xscale("symlog", linthresh=least, linscale=0.6)
+    powers = range(math.ceil(math.log10(least)), math.floor(math.log10(max(strengths))) + 1)
+    axes.set_xticks([0, *(10.0**power for power in powers)], ["0", *(f"{10.0**power:g}" for power in powers)])
+    axes.set_xlim(left=-least / 2)
     axes.set_yscale("log")
     axes.legend()
 
@@ -308,7 +315,7 @@ def _adam(problem: Problem) -> list[Block]:
         axes, _ADAM_SWEEP, {kind: content[f"test loss, {kind}"].to_numpy() for kind in ("coupled", "decoupled")}
     )
     walk, shown = _two_weights()
-    best = {kind: content[f"test loss, {kind}"].idxmin() for kind in ("coupled", "decoupled")}
+    best = {kind: int(content[f"test loss, {kind}"].argmin()) for kind in ("coupled", "decoupled")}
     told = "; ".join(
         f"{kind} {content[f'test loss, {kind}'][row]:.3g} at λ = {_ADAM_SWEEP[row]:g}" for kind, row in best.items()
     )
@@ -321,8 +328,8 @@ def _adam(problem: Problem) -> list[Block]:
         Source(add_l2_gradient_),
         Source(decay_weights_),
         Paragraph(
-            f"Two weights begin at 1; their gradients are pure noise, of size 1 and 100. With coupled decay they end at "
-            f"{shown['coupled, noise 1'].iloc[-1]:.2f} and {shown['coupled, noise 100'].iloc[-1]:.2f}, decoupled at "
+            f"Two weights begin at 1; their gradients are pure noise, of size 1 and 100. With coupled decay they end "
+            f"at {shown['coupled, noise 1'].iloc[-1]:.2f} and {shown['coupled, noise 100'].iloc[-1]:.2f}, decoupled at "
             f"{shown['decoupled, noise 1'].iloc[-1]:.2f} and {shown['decoupled, noise 100'].iloc[-1]:.2f}."
         ),
         walk,
