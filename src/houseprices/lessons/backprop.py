@@ -126,6 +126,7 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
     """
     require(0 <= rate <= 1, "dropout rate", "in [0, 1]", rate)
     require(0 <= strength < float("inf"), "lambda", "in [0, inf)", strength)
+    require(seed >= 0, "seed", "0 or more", seed)
     network = draw_network(rate, strength, seed)
     values = forward(network)
     gradients = backward(network, values)
@@ -133,8 +134,8 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
         Heading("Forward"),
         Paragraph(
             f"{N_ROWS} rows with {D_IN} inputs, one hidden layer of {D_HIDDEN} ReLU units with dropout at rate "
-            f"{rate:g}, one output, squared error, L2 penalty of λ = {strength:g} on the weights. The mask $m$ is 0 for "
-            "a dropped unit, else $1/(1 − p)$."
+            f"{rate:g}, one output, squared error, L2 penalty of λ = {strength:g} on the weights. The mask $m$ is 0 "
+            "for a dropped unit, else $1/(1 − p)$."
         ),
         Formula(
             r"z = x W_1 + b_1, \quad a = \max(z, 0), \quad h = m \odot a, \quad o = h W_2 + b_2",

@@ -42,6 +42,7 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
     for rate in rates:
         # At rate 1 nothing passes the layer; the layer itself takes it, see the table of the lesson.
         require(0 <= rate < 1, "dropout rate", "in [0, 1) for a network that is to learn", rate)
+    require(seed >= 0, "seed", "0 or more", seed)
     loaded = load_images(images)
     blocks: list[Block] = [
         Heading("The layer"),

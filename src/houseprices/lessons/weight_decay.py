@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
+from houseprices.norms import lp_norm
 from houseprices.optimizer import BatchedAdam
 from houseprices.regularization import add_l2_gradient_, decay_weights_, l2_penalty
 
@@ -74,7 +75,7 @@ class Trained:
     @property
     def norms(self) -> Tensor:
         """(n_members,) L2 norms of the weights."""
-        return torch.linalg.vector_norm(self.weights, dim=1)
+        return lp_norm(self.weights, 2)
 
 
 def train_from_scratch(problem: Problem, strengths: Tensor, learning_rate: float = LEARNING_RATE) -> Trained:
@@ -167,6 +168,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
     """
     largest = 1 / LEARNING_RATE
     require(0 <= strength <= largest, "lambda", f"in [0, {largest:.0f}] (1 / learning rate)", strength)
+    require(seed >= 0, "seed", "0 or more", seed)
     problem = draw_problem(seed)
     both = torch.tensor([0.0, strength], dtype=torch.float64)
     scratch = train_from_scratch(problem, both)

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from houseprices.errors import HousePricesError
@@ -30,6 +30,7 @@ def new_lesson_folder(folder: Path) -> Iterator[Path]:
     if not folder.name:
         raise HousePricesError(f"{folder}: has no name of its own; accepted: a new folder, or one of an earlier lesson")
     _check_replaceable(folder)
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -52,6 +53,10 @@ def new_lesson_folder(folder: Path) -> Iterator[Path]:
         raise HousePricesError(f"{folder}: {error.strerror}; the lesson is not in place") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if not folder.exists():
+            with suppress(OSError):  # somebody else put something there
+                for parent in made:
+                    parent.rmdir()
 
 
 def _check_replaceable(folder: Path) -> None:
