@@ -267,10 +267,11 @@ def train_both(
         The parameters from scratch, the concise ones, and the curves of the first by epoch.
     """
     scratch = start(images.training.shape[1], seed)
-    concise = Concise(scratch, rates)
     curves = []
-    with torch.random.fork_rng(devices=[]):  # nn.Dropout draws from torch's global generator
+    # nn.Linear and nn.Dropout draw from torch's global generator.
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        concise = Concise(scratch, rates)
         for epoch, batches in enumerate(Batches(len(images.training), n_epochs, seed), start=1):
             for rows in batches:
                 inputs, labels = images.training[rows], images.training_labels[rows]
