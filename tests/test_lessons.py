@@ -1,6 +1,7 @@
 """The lessons: from scratch equals torch's own, what they claim holds, and nothing is half-written."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ from houseprices.lessons.writing import new_lesson_folder
 from houseprices.regularization import dropout
 
 pytestmark = pytest.mark.usefixtures("place")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the commands do: on small matrices threads wait for each other more than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def run(*arguments: str) -> int | str | None:
