@@ -13,7 +13,7 @@ FILE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger settings bench check format test clean
+.PHONY: help cv quick sample download submit ledger settings bench check format test clean lessons
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ quick: cv ## the main job in about ten seconds
 sample: $(VENV)/run.stamp ## write the synthetic sample into data/sample; ARGS="--rows 1000 --seed 1"
 	@$(BIN)/houseprices sample $(ARGS)
 
-download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror needs no account
+download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror needs no account; ARGS="--dataset fashion-mnist"
 	@$(BIN)/houseprices download $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder FILE=csv ARGS="--dry-run"
@@ -36,6 +36,9 @@ submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder
 
 ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; ARGS=--refresh
 	@$(BIN)/houseprices ledger $(ARGS)
+
+lessons: $(VENV)/run.stamp ## the textbook's lessons -> lessons/all/index.html; DATA=folder ARGS="--images folder"
+	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 
 from houseprices.errors import HousePricesError, SettingsError
+from houseprices.lessons.commands import app as lesson_app
 
 app = App(
     name="houseprices",
@@ -146,22 +147,47 @@ def sample(
 
 
 @app.command(name="download")
-def download_files(*, source: Literal["kaggle", "mirror"] = "kaggle", to: Path = Path("data/raw")) -> None:
-    """Bring the competition's files; does nothing where they are.
+def download_files(
+    *,
+    dataset: Literal["house-prices", "fashion-mnist"] = "house-prices",
+    source: Literal["kaggle", "mirror"] | None = None,
+    to: Path | None = None,
+) -> None:
+    """Bring the competition's files, or the images of the lesson on dropout; does nothing where they are.
 
     Args:
-        source: kaggle, which needs credentials, or mirror, a public copy of train.csv and test.csv.
-        to: The folder.
+        dataset: house-prices or fashion-mnist.
+        source: Of house-prices: kaggle, the default, which needs credentials, or mirror, a public copy of train.csv
+            and test.csv.
+        to: The folder. Without it data/raw or data/fashion-mnist.
     """
+    if dataset == "fashion-mnist":
+        _download_fashion_mnist(source, to)
+        return
     from houseprices.download import download
+    from houseprices.sources import RAW_FOLDER
 
-    done = download(source, to, show=sys.stderr.isatty())
+    to = to or RAW_FOLDER
+    done = download(source or "kaggle", to, show=sys.stderr.isatty())
     for notice in done.notices:
         _complain(notice)
     if done.files:
         print(f"{to}: {', '.join(sorted(done.files))}, checked")
     else:
         print(f"{to}: train.csv and test.csv are there; nothing to do")
+
+
+def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
+    from houseprices.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
+
+    if source:
+        raise SettingsError(f"--source {source} belongs to --dataset house-prices; fashion-mnist has one source")
+    to = to or FASHION_MNIST_FOLDER
+    files = download_fashion_mnist(to, show=sys.stderr.isatty())
+    print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: Fashion-MNIST is there; nothing to do")
+
+
+app.command(lesson_app)
 
 
 @app.command(name="submit")

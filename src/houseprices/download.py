@@ -2,15 +2,10 @@
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-import requests
 
 from houseprices import network
 from houseprices.archive import unpack
@@ -18,7 +13,8 @@ from houseprices.competition import Kaggle
 from houseprices.credentials import NO_CREDENTIALS, WITHOUT_KAGGLE
 from houseprices.display import transfer_progress
 from houseprices.errors import DataError, DownloadError, KaggleError
-from houseprices.network import BrokenTransferError, Patience, patient_session, save_body
+from houseprices.fetching import fetch_file, staging_folder
+from houseprices.network import Patience, patient_session
 from houseprices.sources import KAGGLE_SHA256, RAW_FOLDER, TEST_FILE, TRAIN_FILE, sha256_of
 from houseprices.table import read_houses
 
@@ -70,7 +66,7 @@ def download(
     if all((to / name).is_file() for name in _TABLES):
         return Download(to, (), tuple(_other_checksums(to, "is there, and was left as it is")))
     kaggle = _sign_in(patience) if origin == "kaggle" else None
-    with _staging_folder(to) as staging:
+    with staging_folder(to) as staging:
         with transfer_progress(show=show) as advance:
             if kaggle:
                 found = _fetch_from_kaggle(kaggle, staging, advance)
@@ -82,27 +78,6 @@ def download(
         for name in found:
             os.replace(staging / name, to / name)
     return Download(to, found, notices)
-
-
-@contextmanager
-def _staging_folder(to: Path) -> Iterator[Path]:
-    """A folder on the target's file system, gone at the end; so are the target's new folders if the block fails."""
-    made = [folder for folder in (to, *to.parents) if not folder.exists()]
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".download-", dir=to))
-    except OSError as error:
-        raise DownloadError(f"{to}: {error.strerror}; accepted: a folder that can be written") from None
-    try:
-        yield staging
-    except BaseException as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        for folder in made:
-            folder.rmdir()
-        if isinstance(error, OSError):
-            raise DownloadError(f"{to}: {error.strerror or 'cannot be written'}; the files are not in place") from error
-        raise
-    shutil.rmtree(staging, ignore_errors=True)
 
 
 def _sign_in(patience: Patience) -> Kaggle:
@@ -127,15 +102,7 @@ def _fetch_from_mirror(staging: Path, patience: Patience, advance: Callable[[int
     with patient_session(patience) as session:
         for name in found:
             url = f"{MIRROR}/{MIRROR_NAMES[name]}"
-            try:
-                with session.get(url, stream=True) as response:
-                    if response.status_code != 200:
-                        raise DownloadError(f"the mirror answered {response.status_code} for {url}; try again later")
-                    save_body(response, staging / name, patience, limit_bytes=_LARGEST_TABLE_BYTES, advance=advance)
-            except BrokenTransferError as error:
-                raise DownloadError(f"{url}: {error}; try again") from None
-            except requests.RequestException:
-                raise DownloadError(f"no answer from the mirror, {url}; check the network and try again") from None
+            fetch_file(session, url, staging / name, patience, limit_bytes=_LARGEST_TABLE_BYTES, advance=advance)
             _check_mirrored(staging / name, url)
     return found
 

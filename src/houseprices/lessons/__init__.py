@@ -1,0 +1,1 @@
+"""The textbook's chapters run: norms, weight decay, dropout, backpropagation, house prices."""

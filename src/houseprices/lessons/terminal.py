@@ -1,0 +1,51 @@
+"""A lesson as text: paragraphs folded to the line, tables, and where the charts are."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from houseprices.lessons.content import Chart, Formula, Heading, Lesson, Paragraph, Table
+from houseprices.lessons.markup import to_plain
+
+_WIDTH = 100
+
+
+def lesson_text(lesson: Lesson, folder: Path) -> str:
+    """All of the lesson but the engine's source, which the page shows."""
+    lines = [lesson.title.upper(), ""]
+    for block in lesson.blocks:
+        match block:
+            case Heading(text):
+                lines += [text, "-" * len(text)]
+            case Paragraph(text):
+                lines += [textwrap.fill(to_plain(text), _WIDTH), ""]
+            case Formula(plain=plain):
+                lines += [f"    {plain}", ""]
+            case Table(caption=caption, content=content, digits=digits):
+                lines += [to_plain(caption), _aligned(content, digits), ""]
+            case Chart(name=name, caption=caption):
+                lines += [f"[{to_plain(caption)} {folder / name}.svg]", ""]
+    return "\n".join(lines)
+
+
+def formatter(digits: int) -> Callable[[object], str]:
+    """How a cell is written: numbers between 0.001 and a million in full, others in powers of ten.
+
+    >>> formatter(2)(1234.5), formatter(2)(1.5e-9), formatter(2)(0.0), formatter(0)("a")
+    ('1,234.50', '1.5e-09', '0', 'a')
+    """
+
+    def text(cell: object) -> str:
+        if not isinstance(cell, float):
+            return str(cell)
+        if cell == 0 or cell == float("inf"):
+            return f"{cell:g}"
+        return f"{cell:,.{digits}f}" if 1e-3 <= abs(cell) < 1e6 else f"{cell:.2g}"
+
+    return text
+
+
+def _aligned(content: pd.DataFrame, digits: int) -> str:
+    return content.to_string(index=False, formatters=[formatter(digits)] * content.shape[1])
