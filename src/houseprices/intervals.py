@@ -70,7 +70,7 @@ def cv_plus_intervals(
         raise ValueError("scales and scale_of_row must be given together")
     scores = _scores(residuals, scale_of_row, folds.shape[1])
     scale_of_folds = None if scales is None else _positive(_by_repeat(scales, folds))
-    ranks = [_rank(coverage, len(scores)) for coverage in coverages]
+    ranks = [rank_of(coverage, len(scores)) for coverage in coverages]
     n_new = of_folds.shape[2]
     intervals = np.empty((len(ranks), 2, n_new))
     n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(scores)))
@@ -120,7 +120,7 @@ def out_of_fold_intervals(
     for fold in np.unique(first_folds):
         held_out = first_folds == fold
         others = scores[~held_out]
-        ranks = [_rank(coverage, len(others)) for coverage in coverages]
+        ranks = [rank_of(coverage, len(others)) for coverage in coverages]
         reach[:, held_out] = _order_statistics(others[None], ranks)
     if scale_of_row is not None:
         reach = reach * np.asarray(scale_of_row, dtype=np.float64)
@@ -138,8 +138,15 @@ def covered_share(intervals: Floats, targets: ArrayLike) -> Floats:
     return np.asarray(inside.mean(axis=1), dtype=np.float64)
 
 
-def _rank(coverage: float, n_rows: int) -> int:
-    """ceil(coverage (n_rows + 1)); above n_rows, the interval is infinite."""
+def rank_of(coverage: float, n_rows: int) -> int:
+    """Which of n_rows residuals bounds an interval, ceil(coverage (n_rows + 1)); above n_rows, none: it is infinite.
+
+    Raises:
+        SettingsError: the coverage is not between 0 and 1.
+
+    >>> rank_of(0.9, n_rows=1460)
+    1315
+    """
     if not 0 < coverage < 1:
         raise SettingsError(f"coverage must be between 0 and 1, both excluded, got {coverage}")
     # 0.9 x 10 is 9, not the 10 that a rounding error in the last digit would make of it.

@@ -1,6 +1,7 @@
 """Reads a run folder back: every file checked against the manifest, the fitted folds as they were."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,15 @@ class SavedRun:
         Warns:
             UnseenLevelWarning: a house has a level that stood in no training row of a fold.
         """
-        predictions = []
-        for fold in self.folds:
-            matrix = fold.features.transform(houses)
-            predictions.append(combine({group: fold.predict(group, matrix) for group in fold.networks}))
+        # The networks of one fold compute while the next one's features are made.
+        with ThreadPoolExecutor(1) as executor:
+            pending = [executor.submit(_ensemble, fold, fold.features.transform(houses)) for fold in self.folds]
         folds = self.settings.folds
-        return np.stack(predictions).reshape(folds.n_repeats, folds.n_folds, len(houses))
+        return np.stack([one.result() for one in pending]).reshape(folds.n_repeats, folds.n_folds, len(houses))
+
+
+def _ensemble(fold: FittedFold, matrix: NDArray[np.float32]) -> Floats:
+    return combine({group: fold.predict(group, matrix) for group in fold.networks})
 
 
 def mean_over_folds(predictions: Floats) -> Floats:
