@@ -42,13 +42,16 @@ class Backpropagation:
         self._activations, self._deltas, self._dropped = layers(), layers(), layers()
         self._output = torch.empty(n_members, n_rows, 1, device=device)
 
-    def __call__(self, inputs: Tensor, targets: Tensor, masks: list[Tensor] | None) -> Tensor:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, masks: list[Tensor] | None, weights: Tensor | None = None
+    ) -> Tensor:
         """Compute and return `gradient`, laid out as the network's parameters; the next call overwrites it.
 
         Shape:
             inputs: (n_members, n_rows, d_in)
             targets: (n_members, n_rows)
             masks: per hidden layer (n_members, n_rows, width): 0 for a dropped unit, else 1 / (1 - rate); or None
+            weights: of the rows' squared errors, (n_members, n_rows); None for 1 each
             returns: (n_members, n_parameters)
         """
         last = self._n_layers
@@ -65,6 +68,8 @@ class Backpropagation:
             self._output.baddbmm_(inputs, self._matrices[last + 1])
 
         delta = self._output.sub_(targets.unsqueeze(2)).mul_(2 / targets.shape[1])
+        if weights is not None:
+            delta.mul_(weights.unsqueeze(2))
         if len(self._matrices) > last + 1:
             torch.bmm(inputs.transpose(1, 2), delta, out=self._matrix_gradients[last + 1])
         for layer in range(last, -1, -1):

@@ -87,6 +87,7 @@ def train(
     architecture: Architecture,
     plan: Plan,
     stopped: Callable[[], bool] = lambda: False,
+    weights: Tensor | None = None,
 ) -> tuple[BatchedMLP, LearningCurves]:
     """Train all members by mini-batches on their mean squared errors.
 
@@ -96,6 +97,7 @@ def train(
     Shape:
         inputs: (n_rows, d_in) float32, shared by all members
         targets: (n_rows,) float32, about standardised
+        weights: (n_rows,) float32, of the rows' squared errors, of mean 1; None for 1 each
 
     Raises:
         Stopped: `stopped`, asked before each step, said so.
@@ -121,7 +123,7 @@ def train(
         masks = None
         if any(member.dropout for member in members):
             masks = [inverted_mask(dropout_rate, keep) for keep in _keep_masks(streams, members, architecture, inputs)]
-        gradient = backpropagate(batch, targets[rows], masks)
+        gradient = backpropagate(batch, targets[rows], masks, None if weights is None else weights[rows])
         if plan.decay_kind == "coupled":
             add_l2_gradient_(gradient[:, : architecture.n_weights], network.weights, weight_decay)
         else:
