@@ -1,3 +1,4 @@
+import itertools
 import pickle
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_a_rows_prediction_has_the_same_bits_alone_and_among_others(fitted, tabl
 def test_intervals_cover_new_rows_and_lie_inside_each_other(fitted):
     X, y = make_friedman1(1000, noise=0.5, random_state=1)  # noqa: N806
     bounds = [fitted.predict_interval(X, coverage) for coverage in (0.5, 0.8, 0.9)]
-    for (lower, upper), (lower_wide, upper_wide) in zip(bounds, bounds[1:], strict=False):
+    for (lower, upper), (lower_wide, upper_wide) in itertools.pairwise(bounds):
         assert (lower_wide <= lower).all()
         assert (upper <= upper_wide).all()
     shares = [((lower <= y) & (y <= upper)).mean() for lower, upper in bounds]
