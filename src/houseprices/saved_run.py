@@ -76,11 +76,16 @@ class SavedRun:
         Warns:
             UnseenLevelWarning: a house has a level that stood in no training row of a fold.
         """
-        # The networks of one fold compute while the next one's features are made.
-        with ThreadPoolExecutor(1) as executor:
-            pending = [executor.submit(_ensemble, fold, fold.features.transform(houses)) for fold in self.folds]
-        folds = self.settings.folds
-        return np.stack([one.result() for one in pending]).reshape(folds.n_repeats, folds.n_folds, len(houses))
+        return predict_folds(self.folds, houses)
+
+
+def predict_folds(folds: list[FittedFold], houses: pd.DataFrame) -> Floats:
+    """What `SavedRun.predict_folds` says, of folds in the order of their repeats."""
+    # The networks of one fold compute while the next one's features are made.
+    with ThreadPoolExecutor(1) as executor:
+        pending = [executor.submit(_ensemble, fold, fold.features.transform(houses)) for fold in folds]
+    n_repeats = folds[-1].repeat + 1
+    return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 
 
 def _ensemble(fold: FittedFold, matrix: NDArray[np.float32]) -> Floats:
