@@ -1,7 +1,9 @@
 """What `import houseprices` offers, and what it costs."""
 
+import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +25,9 @@ def test_importing_the_package_imports_no_library():
     code = "import sys, houseprices; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "torch", "pandas", "sklearn", "pydantic"} & set(done.stdout.split())
+
+
+def test_the_readmes_examples_run():
+    failed, tried = doctest.testfile(str(Path(__file__).parents[1] / "README.md"), module_relative=False)
+    assert tried > 5
+    assert failed == 0
