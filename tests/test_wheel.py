@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 import pandas as pd
+from conftest import FAST_TOML
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,11 +34,11 @@ def test_the_main_job_runs_from_an_installed_wheel(tmp_path: Path) -> None:
     assert (site / "houseprices" / "py.typed").is_file()
 
     program = str(fresh / "bin" / "houseprices")
-    quick = ["--folds.n_folds", "2", "--groups.tanh.epochs", "1", "--groups.tanh.n_members", "1"]
     place = tmp_path / "place"
     place.mkdir()
+    (place / "fast.toml").write_text(FAST_TOML, "utf-8")
     run([program, "sample", "--rows", "60", "--test-rows", "5"], place)
-    printed = run([program, "cv", *quick, "--json", "--run", "run"], place)
+    printed = run([program, "cv", "--config", "fast.toml", "--json", "--run", "run"], place)
     assert json.loads(printed)["data"] == "sample"
     run([program, "predict", "--run", "run", "--input", "data/sample/test.csv", "--output", "out.csv"], place)
     assert len(pd.read_csv(place / "out.csv")) == 5
