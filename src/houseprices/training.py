@@ -37,6 +37,8 @@ class Member:
         dropout: rate on every hidden layer, in [0, 1).
         input_noise: standard deviation of the normal noise added to every input, >= 0.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
+        weights: (n_rows of the inputs,) of the rows' squared errors, of mean 1 over `rows`; None for 1 each. All
+            members of a batch have weights, or none has.
     """
 
     rows: Rows
@@ -46,6 +48,7 @@ class Member:
     dropout: float
     input_noise: float = 0.0
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,6 @@ def train(
     architecture: Architecture,
     plan: Plan,
     stopped: Callable[[], bool] = lambda: False,
-    weights: Tensor | None = None,
 ) -> tuple[BatchedMLP, LearningCurves]:
     """Train all members by mini-batches on their mean squared errors.
 
@@ -97,7 +99,6 @@ def train(
     Shape:
         inputs: (n_rows, d_in) float32, shared by all members
         targets: (n_rows,) float32, about standardised
-        weights: (n_rows,) float32, of the rows' squared errors, of mean 1; None for 1 each
 
     Raises:
         Stopped: `stopped`, asked before each step, said so.
@@ -109,6 +110,8 @@ def train(
     settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
     top_rate, weight_decay, dropout_rate, noise = torch.tensor(settings, device=inputs.device).unbind(1)
     backpropagate = Backpropagation(network, plan.batch_size)
+    of_members = [member.weights for member in members if member.weights is not None]
+    weights = torch.from_numpy(np.stack(of_members)).to(inputs.device) if of_members else None
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
@@ -123,7 +126,7 @@ def train(
         masks = None
         if any(member.dropout for member in members):
             masks = [inverted_mask(dropout_rate, keep) for keep in _keep_masks(streams, members, architecture, inputs)]
-        gradient = backpropagate(batch, targets[rows], masks, None if weights is None else weights[rows])
+        gradient = backpropagate(batch, targets[rows], masks, None if weights is None else weights.gather(1, rows))
         if plan.decay_kind == "coupled":
             add_l2_gradient_(gradient[:, : architecture.n_weights], network.weights, weight_decay)
         else:

@@ -105,6 +105,7 @@ class TrainingPool:
                 dropout=group.dropout,
                 input_noise=group.input_noise,
                 validation_rows=held_out,
+                weights=weights,
             )
             for seed in seeds
         ]
@@ -118,16 +119,18 @@ class TrainingPool:
         )
         inputs = torch.from_numpy(matrix).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
-        row_weights = None if weights is None else torch.from_numpy(weights).to(self._device)
-
-        def train_some(some: list[Member]) -> _Trained:
-            # The setting of the thread that made the pool does not reach this one.
-            torch.set_num_threads(1)
-            return train(inputs, on_device, some, architecture, plan, self._stop.is_set, row_weights)
-
         return PendingGroup(
             [
-                self._executor.submit(train_some, members[start : start + self._members_at_once])
+                self._executor.submit(
+                    self._train, inputs, on_device, members[start : start + self._members_at_once], architecture, plan
+                )
                 for start in range(0, len(members), self._members_at_once)
             ]
         )
+
+    def _train(
+        self, inputs: torch.Tensor, targets: torch.Tensor, members: list[Member], architecture: Architecture, plan: Plan
+    ) -> _Trained:
+        # The setting of the thread that made the pool does not reach this one.
+        torch.set_num_threads(1)
+        return train(inputs, targets, members, architecture, plan, self._stop.is_set)
