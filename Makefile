@@ -10,13 +10,14 @@ RUN ?=
 SEED ?=
 SOURCE ?=
 FILE ?=
+INPUT ?= -
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger settings bench check format test clean lessons
+.PHONY: help cv quick sample download submit ledger settings bench check format test clean lessons predict bench-estimator
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.relu.dropout 0.2"
 	@$(BIN)/houseprices cv --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
@@ -39,6 +40,11 @@ ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; A
 
 lessons: $(VENV)/run.stamp ## the textbook's lessons -> lessons/all/index.html; DATA=folder ARGS="--images folder"
 	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$(DATA)") $(ARGS)
+predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN=folder ARGS="--output prices.csv"
+	@$(BIN)/houseprices predict --input "$(INPUT)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+
+bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
+	@$(BIN)/python -W ignore benchmarks/estimator.py
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

@@ -1,4 +1,4 @@
-"""The score over fold seeds 0 .. N-1: pooled, by group, without each group, and what choosing groups would have brought.
+"""The score over fold seeds 0 .. N-1: pooled, by group, without each group, and what a choice of groups would bring.
 
     python benchmarks/score.py --data data/raw [--config configs/default.toml] [--seeds 5]
 
@@ -28,6 +28,7 @@ UNUSUAL = (524, 1299)
 
 
 def main() -> None:
+    """Cross-validate once a seed and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--config", type=Path)
@@ -85,6 +86,7 @@ def main() -> None:
 
 
 def mean_of(groups: dict[str, np.ndarray]) -> np.ndarray:
+    """The plain mean of the groups' predictions."""
     return np.mean(list(groups.values()), axis=0)
 
 

@@ -104,7 +104,7 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
 def test_an_option_without_a_file_changes_one_of_the_default_groups_and_keeps_the_others() -> None:
     changed = load_settings(None, parse_overrides(["--groups.products.dropout", "0.25"]))
     assert changed.groups == Settings().groups | {"products": replace(Settings().groups["products"], dropout=0.25)}
-    with pytest.raises(SettingsError, match=r"groups\.rule is unknown; accepted: the default has the groups products, piecewise, relu"):
+    with pytest.raises(SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups products, piecewise$"):
         load_settings(None, {"groups.rule.dropout": 0.25})
 
 
@@ -246,7 +246,7 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_an_option_for_a_group_that_the_file_lacks_is_refused(fast_config: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^groups\.products is unknown; accepted: .*fast\.toml has the groups tiny$"):
+    with pytest.raises(SettingsError, match=r"^groups\.products is unknown; accepted: .*fast\.toml has .* tiny$"):
         load_settings(fast_config, {"groups.products.dropout": 0.2})
 
 

@@ -57,7 +57,14 @@ class Backpropagation:
         self._hidden, self._deltas = layers(), layers()
         self._output = torch.empty(n_members, n_rows, 1, device=device)
 
-    def __call__(self, inputs: Tensor, targets: Tensor, rate: Tensor, keep_masks: list[Tensor] | None) -> Tensor:
+    def __call__(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        rate: Tensor,
+        keep_masks: list[Tensor] | None,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         """Compute and return `gradient`, laid out as the network's parameters; the next call overwrites it.
 
         Shape:
@@ -65,6 +72,7 @@ class Backpropagation:
             targets: (n_members, n_rows)
             rate: (n_members,), of dropout
             keep_masks: per hidden layer (n_members, n_rows, width), bool; None without dropout
+            weights: of the rows' squared errors, (n_members, n_rows); None for 1 each
             returns: (n_members, n_parameters)
         """
         last = self._n_layers
@@ -75,6 +83,8 @@ class Backpropagation:
             self._passes.activate_and_drop_(hidden[layer + 1], self._activation, rate, masks[layer])
         self._predict(inputs, hidden[last])
         delta = loss_derivative_(self._output, targets)
+        if weights is not None:
+            delta.mul_(weights.unsqueeze(2))
         if len(self._matrices) > last + 1:
             torch.bmm(inputs.transpose(1, 2), delta, out=self._matrix_gradients[last + 1])
         for layer in range(last, -1, -1):

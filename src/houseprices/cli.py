@@ -21,6 +21,9 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
+# `-` is a file's name here, no option.
+_File = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command and exit; a failure is one line on stderr, with a traceback only after --debug."""
@@ -144,6 +147,30 @@ def sample(
 
     make_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")
+
+
+@app.command(name="predict")
+def predict_prices(
+    *,
+    input: _File,
+    run: Path = Path("runs/latest"),
+    output: _File = Path("-"),
+    coverage: float = 0.9,
+) -> None:
+    """Price new houses with a saved run: Id, price, lower and upper, in dollars.
+
+    Args:
+        input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
+        run: Run folder; without it the newest run.
+        output: CSV file to write; - for the standard output.
+        coverage: Share of houses whose price should lie between lower and upper.
+    """
+    from houseprices.predict import STANDARD_STREAM, predict
+
+    to_terminal = output == STANDARD_STREAM and sys.stdout.isatty()
+    n_houses = predict(run, input, output, coverage, show=sys.stderr.isatty() and not to_terminal)
+    if output != STANDARD_STREAM:
+        print(f"{output}: {n_houses} houses priced")
 
 
 @app.command(name="download")

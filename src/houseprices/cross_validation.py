@@ -28,6 +28,8 @@ from houseprices.training_pool import PendingGroup, TrainingPool
 
 Floats = NDArray[np.float64]
 
+_BLOCK_ROWS = 64
+
 
 @dataclass(frozen=True)
 class FittedFold:
@@ -55,11 +57,16 @@ class FittedFold:
     curves: dict[str, LearningCurves] = field(default_factory=dict)
 
     def predict(self, group: str, matrix: NDArray[np.float32]) -> Floats:
-        """Log prices that the members of a group predict: (n_members, n_rows), from the features' (n_rows, d_in)."""
+        """Log prices that the members of a group predict: (n_members, n_rows), from the features' (n_rows, d_in).
+
+        A house's prediction has the same bits whatever rows stand beside it.
+        """
         network = self.networks[group]
-        inputs = torch.from_numpy(matrix[:, self.columns[group]]).to(network.parameters.device)
-        outputs = network.predict(inputs).cpu().numpy().astype(np.float64)
-        return self.log_price_mean + self.log_price_std * outputs
+        # Matrix products sum in another order for a handful of rows; filled up to full blocks, they never do.
+        inputs = np.zeros((-(-len(matrix) // _BLOCK_ROWS) * _BLOCK_ROWS, len(self.columns[group])), dtype=np.float32)
+        inputs[: len(matrix)] = matrix[:, self.columns[group]]
+        outputs = network.predict(torch.from_numpy(inputs).to(network.parameters.device))[:, : len(matrix)]
+        return self.log_price_mean + self.log_price_std * outputs.cpu().numpy().astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,11 @@ class CrossValidation:
     def prediction(self) -> Floats:
         """(n_rows,) out-of-fold: mean over the members of a group, then over groups, then over repeats."""
         return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in self.out_of_fold.values()], axis=0))
+
+
+def combine(by_group: dict[str, Floats]) -> Floats:
+    """(n_rows,) from each group's (n_members, n_rows) log prices: the mean over its members, then over the groups."""
+    return np.asarray(sum(predicted.mean(axis=0) / len(by_group) for predicted in by_group.values()))
 
 
 def cross_validate(
@@ -213,11 +225,10 @@ def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.flo
     """Enter what the fold's members say of the held-out rows and of the test rows."""
     n_rows = len(result.log_price)
     training, held_out = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
-    ensemble = np.zeros(len(matrix))
-    for name in fitted.networks:
-        predicted = fitted.predict(name, matrix)
+    by_group = {name: fitted.predict(name, matrix) for name in fitted.networks}
+    for name, predicted in by_group.items():
         result.out_of_fold[name][fitted.repeat][:, held_out] = predicted[:, held_out]
-        ensemble += predicted.mean(axis=0) / len(fitted.networks)
+    ensemble = combine(by_group)
     result.training_log_rmse[fitted.repeat, fitted.fold] = log_rmse(ensemble[training], result.log_price[training])
     result.test[:] += ensemble[n_rows:] / result.training_log_rmse.size
 

@@ -4,17 +4,17 @@ The typed table has `Id` as its index; numbers as float64 with NaN for a gap; or
 categories whose levels are the schema's, where the level "NA" says that the house has none of it and NaN is a gap.
 """
 
-import csv
 import difflib
-import io
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from houseprices.consistency import resolve_contradictions
+from houseprices.csv_text import open_csv, text_parts
 from houseprices.errors import DataError
 from houseprices.schema import BY_NAME, FEATURES, ID, NOT_APPLICABLE, PRICE, Feature
 
@@ -36,9 +36,51 @@ def read_houses(path: Path, *, priced: bool) -> pd.DataFrame:
     Raises:
         DataError: with every fault of the file, one line each.
     """
-    raw = _read_text(path)
-    _check_columns(raw, path, priced)
-    _check_cells(raw, path, priced)
+    with open_csv(path) as stream:
+        return next(house_parts(stream, str(path), priced=priced, rows_at_once=sys.maxsize))
+
+
+def house_parts(stream: BinaryIO, source: str, *, priced: bool, rows_at_once: int) -> Iterator[pd.DataFrame]:
+    """Read a CSV file of any length part by part, each as `read_houses` would.
+
+    Args:
+        stream: the file's bytes; they are read once, forward.
+        source: what the messages call it.
+        priced: as for `read_houses`.
+        rows_at_once: rows of a part.
+
+    Raises:
+        DataError: with every fault of the first part that has any.
+    """
+    earlier_ids: set[int] = set()
+    for raw in text_parts(stream, source, rows_at_once):
+        houses = typed_houses(raw, source, priced=priced, earlier_ids=earlier_ids)
+        earlier_ids.update(houses.index)
+        yield houses
+
+
+def typed_houses(
+    raw: pd.DataFrame,
+    source: str,
+    *,
+    priced: bool,
+    place: str = "line",
+    earlier_ids: Set[int] = frozenset(),
+) -> pd.DataFrame:
+    """Check a table of text and type it, as `read_houses` describes.
+
+    Args:
+        raw: the cells as in the CSV; the index tells where a row stands.
+        source: what the messages call the table.
+        priced: as for `read_houses`.
+        place: what the messages call the index.
+        earlier_ids: Ids that may not stand again.
+
+    Raises:
+        DataError: with every fault of the table, one line each.
+    """
+    _check_columns(raw, source, priced)
+    _check_cells(raw, source, priced, place, earlier_ids)
     houses = pd.DataFrame({feature.name: _typed(raw[feature.name], feature) for feature in FEATURES})
     houses.index = pd.Index(raw[ID].astype("int64"), name=ID)
     houses = resolve_contradictions(houses)
@@ -47,58 +89,28 @@ def read_houses(path: Path, *, priced: bool) -> pd.DataFrame:
     return houses
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    """The file's cells as text, indexed by the line they end on; raises DataError where it is no table."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataError([f"{path}: no such file; accepted: a CSV file with Kaggle's columns"]) from None
-    except OSError as error:
-        raise DataError([f"{path}: {error.strerror}; accepted: a CSV file with Kaggle's columns"]) from None
-    except UnicodeDecodeError as error:
-        raise DataError([f"{path}: byte {error.start} is not UTF-8 text; accepted: a CSV file in UTF-8"]) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        rows = dict((reader.line_num, fields) for fields in reader if fields)  # noqa: C402  # line_num moves on
-    except csv.Error as error:
-        raise DataError([f"{path}: line {reader.line_num}: {error}; accepted: a comma-separated table"]) from None
-    if not header:
-        raise DataError([f"{path}: the file is empty; accepted: a header line and one line a house"])
-    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and delimiter in header[0]:
-            raise DataError([f"{path}: the columns are separated by {name}; accepted: commas"])
-    if not rows:
-        raise DataError([f"{path}: there is a header but no rows; accepted: one line a house"])
-    uneven = [(line, len(fields)) for line, fields in rows.items() if len(fields) != len(header)]
-    if uneven:
-        accepted = f"accepted: {len(header)}, as in the header"
-        raise DataError([f"{path}: line {line} has {n_fields} fields; {accepted}" for line, n_fields in uneven])
-    return pd.DataFrame(rows.values(), index=list(rows), columns=header, dtype="str")
-
-
-def _check_columns(raw: pd.DataFrame, path: Path, priced: bool) -> None:
+def _check_columns(raw: pd.DataFrame, source: str, priced: bool) -> None:
     required = [ID, *BY_NAME, *([PRICE] if priced else [])]
     extra = [str(column) for column in raw.columns if column not in required]
-    faults = [f"{path}: column {column} stands twice" for column in raw.columns[raw.columns.duplicated()].unique()]
+    faults = [f"{source}: column {column} stands twice" for column in raw.columns[raw.columns.duplicated()].unique()]
     for column in required:
         if column not in raw.columns:
             near = difflib.get_close_matches(column, extra, n=1)
             hint = f"; is it the column {near[0]!r}?" if near else ""
-            faults.append(f"{path}: column {column} is missing{hint}")
+            faults.append(f"{source}: column {column} is missing{hint}")
     for column in extra:
         if column == PRICE:
-            faults.append(f"{path}: column {PRICE} is present; accepted: a test file has no prices")
+            faults.append(f"{source}: column {PRICE} is present; accepted: a test file has no prices")
         else:
             near = difflib.get_close_matches(column, required, n=1)
             hint = f"the nearest is {near[0]}" if near else "Id and the 79 features of the data description"
-            faults.append(f"{path}: column {column!r} is unknown; accepted: {hint}")
+            faults.append(f"{source}: column {column!r} is unknown; accepted: {hint}")
     if faults:
         raise DataError(faults)
 
 
-def _check_cells(raw: pd.DataFrame, path: Path, priced: bool) -> None:
-    """Check all cells at once with one pandera schema over the text; the file's line stands in each fault."""
+def _check_cells(raw: pd.DataFrame, source: str, priced: bool, place: str, earlier_ids: Set[int]) -> None:
+    """Check all cells at once with one pandera schema over the text; the row's place stands in each fault."""
     import pandera.pandas as pandera
 
     def check(accepts: Any, accepted: str) -> pandera.Check:
@@ -107,8 +119,8 @@ def _check_cells(raw: pd.DataFrame, path: Path, priced: bool) -> None:
     columns = {
         ID: pandera.Column(
             checks=[
-                check(lambda cells: cells.str.fullmatch("[0-9]{1,18}"), "a whole number"),
-                check(lambda cells: ~cells.str.lstrip("0").duplicated(), "each Id once"),
+                check(_are_ids, "a whole number"),
+                check(lambda cells: ~_repeated(cells, earlier_ids), "each Id once"),
             ]
         )
     }
@@ -123,13 +135,22 @@ def _check_cells(raw: pd.DataFrame, path: Path, priced: bool) -> None:
     except pandera.errors.SchemaErrors as error:
         # A cell that fails two checks is named once, by the first.
         cases = error.failure_cases.drop_duplicates(["column", "index"]).sort_values("index", kind="stable")
-        raise DataError([_fault(case, raw, path) for case in cases.itertuples()]) from None
+        raise DataError([_fault(case, raw, source, place) for case in cases.itertuples()]) from None
 
 
-def _fault(case: Any, raw: pd.DataFrame, path: Path) -> str:
-    line = int(case.index)
-    house, value = str(raw.at[line, ID]), raw.at[line, case.column]
-    return f"{path}: line {line} (Id {house}), column {case.column}: {value!r}; accepted: {case.check}"
+def _are_ids(cells: pd.Series) -> Any:
+    return cells.str.fullmatch("[0-9]{1,18}")
+
+
+def _repeated(cells: pd.Series, earlier_ids: Set[int]) -> Any:
+    ids = cells.where(_are_ids(cells), "-1").astype("int64")
+    return (ids.duplicated() | ids.map(earlier_ids.__contains__)) & (ids >= 0)
+
+
+def _fault(case: Any, raw: pd.DataFrame, source: str, place: str) -> str:
+    row = int(case.index)
+    house, value = str(raw.at[row, ID]), raw.at[row, case.column]
+    return f"{source}: {place} {row} (Id {house}), column {case.column}: {value!r}; accepted: {case.check}"
 
 
 def _acceptance(feature: Feature) -> tuple[Any, str]:

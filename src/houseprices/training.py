@@ -39,6 +39,8 @@ class Member:
         dropout: rate on every hidden layer, in [0, 1).
         input_noise: standard deviation of the normal noise added to every input, >= 0.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
+        weights: (n_rows of the inputs,) of the rows' squared errors, of mean 1 over `rows`; None for 1 each. All
+            members of a batch have weights, or none has.
     """
 
     rows: Rows
@@ -48,6 +50,7 @@ class Member:
     dropout: float
     input_noise: float = 0.0
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "weight_decay", "input_noise"):
@@ -122,6 +125,8 @@ def train(
     passes = passes_for(network.parameters)
     batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
     draw_masks = _Masks(streams, members, plan.batch_size, architecture.hidden, inputs.device)
+    of_members = [member.weights for member in members if member.weights is not None]
+    weights = torch.from_numpy(np.stack(of_members)).to(inputs.device) if of_members else None
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
@@ -134,7 +139,8 @@ def train(
             noise = [_on_device(one, inputs.device) for one in drawn]
         passes.gather_rows_(batch, inputs, rows, noise, noise_std)
         keep_masks = draw_masks() if with_dropout else None
-        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks)
+        of_rows = None if weights is None else weights.gather(1, rows)
+        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks, of_rows)
         optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
         if (step + 1) % plan.steps_per_epoch == 0:
             watch.look(network)

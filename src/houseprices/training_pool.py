@@ -95,12 +95,14 @@ class TrainingPool:
         training: NDArray[np.int64],
         held_out: NDArray[np.int64],
         seeds: Sequence[int],
+        weights: NDArray[np.float32] | None = None,
     ) -> PendingGroup:
         """Start a member a seed on the training rows.
 
         Shape:
             matrix: (n_rows, d_in)
             targets: (n_rows,) standardised log prices
+            weights: (n_rows,) of the rows' squared errors, of mean 1; None for 1 each
 
         Raises:
             ResourceError: not even one member fits into the memory.
@@ -114,6 +116,7 @@ class TrainingPool:
                 dropout=group.dropout,
                 input_noise=group.input_noise,
                 validation_rows=held_out,
+                weights=weights,
             )
             for seed in seeds
         ]

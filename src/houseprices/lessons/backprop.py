@@ -106,12 +106,14 @@ def automatic(network: Network) -> dict[str, Tensor]:
     return dict(zip(wanted, torch.autograd.grad(values["J"], list(wanted.values())), strict=True))
 
 
-def by_engine(network: Network) -> dict[str, Tensor]:
+def by_engine(network: Network, rate: float) -> dict[str, Tensor]:
     """The parameters' gradients by the engine, which computes in float32 and for a batch of members at once."""
     architecture = Architecture(D_IN, (D_HIDDEN,), "relu", linear_path=False)
     parameters = torch.cat([_flat_weights(network)[0], network.b1, network.b2]).float()[None]
     mlp = BatchedMLP(architecture, parameters=parameters)
-    gradient = Backpropagation(mlp, N_ROWS)(network.x.float()[None], network.y.float().T, [network.m.float()[None]])
+    gradient = Backpropagation(mlp, N_ROWS)(
+        network.x.float()[None], network.y.float().T, torch.tensor([rate]), [network.m[None] > 0]
+    )
     add_l2_gradient_(gradient[:, : architecture.n_weights], mlp.weights, network.strength.float())
     parts = BatchedMLP(architecture, parameters=gradient)
     (w1, w2), (b1, b2) = parts.matrices(), parts.biases()
@@ -221,7 +223,7 @@ def _value_table(values: dict[str, Tensor]) -> Table:
 
 
 def _comparison(network: Network, gradients: dict[str, Tensor]) -> list[Block]:
-    by_autograd, of_engine = automatic(network), by_engine(network)
+    by_autograd, of_engine = automatic(network), by_engine(network, rate)
     rows = []
     for name, gradient in gradients.items():
         from_engine = f"{_gap(of_engine[name].double(), gradient):.1g}" if name in of_engine else "–"

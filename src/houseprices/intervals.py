@@ -1,0 +1,197 @@
+"""Prediction intervals from out-of-fold residuals: CV+ (Barber, Candes, Ramdas and Tibshirani 2021, sec. 2.2 and 3).
+
+With R_i = |y_i - mu_i(x_i)|, where mu_i are the models that never saw row i, the interval of a new row x at coverage
+1 - alpha reaches
+
+    from the floor(alpha (n + 1))-th smallest of  mu_i(x) - R_i,  i = 1 .. n,
+    to   the ceil((1 - alpha) (n + 1))-th smallest of  mu_i(x) + R_i.
+
+For exchangeable rows it covers with a probability of about 1 - 2 alpha at worst (theorem 4), and in practice of about
+1 - alpha. Fewer than (1 - alpha) / alpha rows (9 at 0.9, 19 at 0.95) cannot bound it: it is infinite. With repeated
+folds mu_i is the mean over repeats of the models that held row i out, none of which saw it.
+
+Predictions, residuals and intervals are in the units of the target, for houses the log price: exp() of both ends is
+the interval of the price.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from houseprices.errors import SettingsError
+
+Floats = NDArray[np.float64]
+
+_CELLS_AT_ONCE = 2**21
+"""New rows x training rows that are sorted at a time: 16 MiB an array, whatever the number of new rows."""
+
+
+def cv_plus_intervals(
+    predictions: ArrayLike,
+    fold_of_row: ArrayLike,
+    residuals: ArrayLike,
+    coverages: Sequence[float],
+    *,
+    scales: ArrayLike | None = None,
+    scale_of_row: ArrayLike | None = None,
+) -> Floats:
+    """Intervals of new rows.
+
+    The interval of a coverage lies inside that of any higher one, and the mean prediction lies inside all: where folds
+    disagree by more than the residuals, the formula's interval is widened up to it.
+
+    Args:
+        predictions: of the new rows by the models of each fold.
+        fold_of_row: the fold that held each training row out.
+        residuals: target - out-of-fold prediction (the mean over repeats) of each training row; the sign is not used.
+        coverages: each between 0 and 1.
+        scales: how uncertain each fold's models are about each new row, > 0, say their members' spread; residuals are
+            then counted in scales (normalised residuals), so that the intervals of uncertain rows are wider.
+        scale_of_row: the same, out-of-fold, for the training rows; given with `scales` or not at all.
+
+    Shape:
+        predictions, scales: (n_folds, n_new) or (n_repeats, n_folds, n_new)
+        fold_of_row: (n_rows,) or (n_repeats, n_rows)
+        residuals, scale_of_row: (n_rows,)
+        returns: (n_coverages, 2, n_new), lower and upper ends
+
+    Raises:
+        SettingsError: a coverage is not between 0 and 1.
+        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+
+    >>> cv_plus_intervals([[10.0], [20.0]], [0, 0, 1, 1], [-1.0, 2.0, 3.0, -4.0], coverages=[0.5, 0.9]).tolist()
+    [[[9.0], [23.0]], [[-inf], [inf]]]
+    """
+    folds = np.atleast_2d(np.asarray(fold_of_row))
+    of_folds = _by_repeat(predictions, folds)
+    if (scales is None) != (scale_of_row is None):
+        raise ValueError("scales and scale_of_row must be given together")
+    scores = _scores(residuals, scale_of_row, folds.shape[1])
+    scale_of_folds = None if scales is None else _positive(_by_repeat(scales, folds))
+    ranks = [rank_of(coverage, len(scores)) for coverage in coverages]
+    n_new = of_folds.shape[2]
+    intervals = np.empty((len(ranks), 2, n_new))
+    n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(scores)))
+    for start in range(0, n_new, n_at_once):
+        rows = slice(start, start + n_at_once)
+        centre = _of_unseen(of_folds[:, :, rows], folds)
+        if scale_of_folds is None:
+            reach = np.broadcast_to(scores, centre.shape)
+        else:
+            reach = _of_unseen(scale_of_folds[:, :, rows], folds) * scores
+        upper = _order_statistics(centre + reach, ranks)
+        # The k-th smallest of v is minus the k-th largest of -v.
+        lower = -_order_statistics(reach - centre, ranks)
+        mean = of_folds[:, :, rows].mean(axis=(0, 1))
+        intervals[:, 0, rows] = np.minimum(lower, mean)
+        intervals[:, 1, rows] = np.maximum(upper, mean)
+    return intervals
+
+
+def out_of_fold_intervals(
+    prediction: ArrayLike,
+    fold_of_row: ArrayLike,
+    residuals: ArrayLike,
+    coverages: Sequence[float],
+    *,
+    scale_of_row: ArrayLike | None = None,
+) -> Floats:
+    """Intervals of the training rows themselves, to measure coverage: each from the other folds' residuals alone.
+
+    Row j's interval is its out-of-fold prediction -+ the ceil((1 - alpha) (m + 1))-th smallest of the m residuals of
+    the rows in other folds, those of the first repeat if there are several: neither the prediction nor the width knows
+    the target of j's fold.
+
+    Shape:
+        prediction, residuals, scale_of_row: (n_rows,)
+        fold_of_row: (n_rows,) or (n_repeats, n_rows)
+        returns: (n_coverages, 2, n_rows), lower and upper ends
+
+    Raises:
+        SettingsError: a coverage is not between 0 and 1.
+        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+    """
+    centre = np.asarray(prediction, dtype=np.float64)
+    first_folds = np.atleast_2d(np.asarray(fold_of_row))[0]
+    scores = _scores(residuals, scale_of_row, len(first_folds))
+    reach = np.empty((len(coverages), len(scores)))
+    for fold in np.unique(first_folds):
+        held_out = first_folds == fold
+        others = scores[~held_out]
+        ranks = [rank_of(coverage, len(others)) for coverage in coverages]
+        reach[:, held_out] = _order_statistics(others[None], ranks)
+    if scale_of_row is not None:
+        reach = reach * np.asarray(scale_of_row, dtype=np.float64)
+    return np.stack([centre - reach, centre + reach], axis=1)
+
+
+def covered_share(intervals: Floats, targets: ArrayLike) -> Floats:
+    """The share of targets inside their intervals, ends included: (n_coverages, 2, n_rows) -> (n_coverages,).
+
+    >>> covered_share(np.array([[[0.0, 0.0], [1.0, 1.0]]]), [0.5, 2.0])
+    array([0.5])
+    """
+    values = np.asarray(targets, dtype=np.float64)
+    inside = (intervals[:, 0] <= values) & (values <= intervals[:, 1])
+    return np.asarray(inside.mean(axis=1), dtype=np.float64)
+
+
+def rank_of(coverage: float, n_rows: int) -> int:
+    """Which of n_rows residuals bounds an interval, ceil(coverage (n_rows + 1)); above n_rows, none: it is infinite.
+
+    Raises:
+        SettingsError: the coverage is not between 0 and 1.
+
+    >>> rank_of(0.9, n_rows=1460)
+    1315
+    """
+    if not 0 < coverage < 1:
+        raise SettingsError(f"coverage must be between 0 and 1, both excluded, got {coverage}")
+    # 0.9 x 10 is 9, not the 10 that a rounding error in the last digit would make of it.
+    return math.ceil(coverage * (n_rows + 1) - 1e-9)
+
+
+def _order_statistics(values: Floats, ranks: Sequence[int]) -> Floats:
+    """(n_rows, n_values) -> (n_ranks, n_rows): the rank-th smallest of each row, infinite where there is none."""
+    n_values = values.shape[1]
+    found = np.full((len(ranks), len(values)), np.inf)
+    finite = [rank - 1 for rank in ranks if rank <= n_values]
+    if finite:
+        partitioned = np.partition(values, finite, axis=1)
+        for index, rank in enumerate(ranks):
+            if rank <= n_values:
+                found[index] = partitioned[:, rank - 1]
+    return found
+
+
+def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
+    """(n_repeats, n_folds, n_new) -> (n_new, n_rows): the mean over repeats of the models that held each row out."""
+    of_repeats = [by_fold[folds] for by_fold, folds in zip(of_folds, fold_of_row, strict=True)]
+    return np.asarray(np.mean(of_repeats, axis=0).T, dtype=np.float64)
+
+
+def _by_repeat(of_folds: ArrayLike, fold_of_row: NDArray[np.int64]) -> Floats:
+    values = np.asarray(of_folds, dtype=np.float64)
+    values = values[None] if values.ndim == 2 else values
+    n_repeats, n_folds = len(fold_of_row), int(fold_of_row.max()) + 1
+    if values.ndim != 3 or values.shape[:2] != (n_repeats, n_folds):
+        raise ValueError(f"{n_repeats} repeats of {n_folds} folds need ({n_repeats}, {n_folds}, n), got {values.shape}")
+    return values
+
+
+def _scores(residuals: ArrayLike, scale_of_row: ArrayLike | None, n_rows: int) -> Floats:
+    """Absolute residuals, in scales if there are any."""
+    scores = np.abs(np.asarray(residuals, dtype=np.float64))
+    if scores.shape != (n_rows,):
+        raise ValueError(f"fold_of_row has {n_rows} rows, residuals have the shape {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError("residuals must be finite")
+    return scores if scale_of_row is None else scores / _positive(np.asarray(scale_of_row, dtype=np.float64))
+
+
+def _positive(scales: Floats) -> Floats:
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise ValueError("scales must be finite and above 0")
+    return scales
