@@ -19,7 +19,7 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.relu.dropout 0.2"
+cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.products.dropout 0.2"
 	@$(BIN)/houseprices cv --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
 

@@ -147,7 +147,7 @@ def test_gradients_by_hand_are_those_of_autograd_and_of_the_engine(rate: float, 
     by_hand = backward(network, forward(network))
     for name, expected in automatic(network).items():
         torch.testing.assert_close(by_hand[name], expected, rtol=0, atol=1e-6)
-    for name, of_engine in by_engine(network).items():
+    for name, of_engine in by_engine(network, rate).items():
         torch.testing.assert_close(of_engine.double(), by_hand[name], rtol=1e-4, atol=1e-4)
 
 

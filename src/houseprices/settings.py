@@ -5,7 +5,7 @@ A file is overlaid on the defaults below, and the command line on the file: `--f
     [folds]
     n_folds = 5
 
-and `--groups.relu.dropout 0.2` changes one group of the file.
+and `--groups.products.dropout 0.2` changes one group of the file.
 """
 
 import difflib
@@ -41,7 +41,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 2
+    n_repeats: Count = 3
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -96,9 +96,10 @@ class GroupSettings:
 
 def _default_groups() -> dict[str, GroupSettings]:
     return {
-        "products": GroupSettings(blocks=(*COMMON_BLOCKS, "products"), input_noise=0.15),
+        "products": GroupSettings(
+            blocks=(*COMMON_BLOCKS, "products"), hidden=(128,), dropout=0.4, input_noise=0.15, learning_rate=4e-3
+        ),
         "piecewise": GroupSettings(blocks=(*COMMON_BLOCKS, "piecewise")),
-        "relu": GroupSettings(n_members=2, hidden=(256, 128), activation="relu", epochs=30),
     }
 
 
@@ -160,8 +161,8 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingsError: a token is no option, or an option has no value.
 
-    >>> parse_overrides(["--folds.n_folds", "5", "--groups.relu.hidden=[64, 32]", "--groups.relu.activation", "tanh"])
-    {'folds.n_folds': 5, 'groups.relu.hidden': [64, 32], 'groups.relu.activation': 'tanh'}
+    >>> parse_overrides(["--folds.n_folds", "5", "--groups.products.hidden=[64, 32]", "--groups.products.activation", "tanh"])
+    {'folds.n_folds': 5, 'groups.products.hidden': [64, 32], 'groups.products.activation': 'tanh'}
     """
     overrides: dict[str, Any] = {}
     waiting = list(tokens)

@@ -177,7 +177,7 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
             "∂W1 = xᵀ ∂z + λ W1;  ∂b1 = Σ ∂z",
         ),
         Source(backward),
-        *_comparison(network, gradients),
+        *_comparison(network, rate, gradients),
     ]
     return Lesson("backprop", "Forward and backward propagation", blocks)
 
@@ -222,7 +222,7 @@ def _value_table(values: dict[str, Tensor]) -> Table:
     return Table("forward", "Every value on the way forward.", content)
 
 
-def _comparison(network: Network, gradients: dict[str, Tensor]) -> list[Block]:
+def _comparison(network: Network, rate: float, gradients: dict[str, Tensor]) -> list[Block]:
     by_autograd, of_engine = automatic(network), by_engine(network, rate)
     rows = []
     for name, gradient in gradients.items():
