@@ -160,7 +160,7 @@ def cross_validate(
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             training, held_out = _rows(fold_of_row, repeat, fold)
             with stopwatch("features"):
-                fitted, matrix = _fit_fold(repeat, fold, all_houses, log_price, training, settings)
+                fitted, matrix = fit_fold(repeat, fold, all_houses, log_price, training, settings)
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
@@ -175,7 +175,7 @@ def cross_validate(
     return result
 
 
-def _fit_fold(
+def fit_fold(
     repeat: int,
     fold: int,
     all_houses: pd.DataFrame,
@@ -183,7 +183,7 @@ def _fit_fold(
     training: NDArray[np.int64],
     settings: Settings,
 ) -> tuple[FittedFold, NDArray[np.float32]]:
-    """Fit features and target on the training rows; return them with the matrix of all training and test rows."""
+    """Fit features and target on the training rows; return them with the matrix of all houses."""
     options = settings.features
     features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
     features.fit(all_houses.iloc[training])

@@ -114,6 +114,17 @@ class TrainingPool:
             schedule=group.schedule,
             decay_kind=group.decay_kind,
         )
+        return self.submit_members(matrix, targets, members, architecture, plan)
+
+    def submit_members(
+        self,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        members: Sequence[Member],
+        architecture: Architecture,
+        plan: Plan,
+    ) -> PendingGroup:
+        """Start members that may differ in all that `Member` holds; the shapes are those of `submit`."""
         inputs = torch.from_numpy(matrix).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
         return PendingGroup(
@@ -126,7 +137,7 @@ class TrainingPool:
         )
 
     def _train(
-        self, inputs: torch.Tensor, targets: torch.Tensor, members: list[Member], architecture: Architecture, plan: Plan
+        self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], architecture: Architecture, plan: Plan
     ) -> _Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
