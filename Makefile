@@ -10,10 +10,11 @@ RUN ?=
 SEED ?=
 SOURCE ?=
 FILE ?=
+ID ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger settings check format test clean
+.PHONY: help cv quick sample download submit ledger ablate report explain settings check format test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,15 @@ submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder
 
 ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; ARGS=--refresh
 	@$(BIN)/houseprices ledger $(ARGS)
+
+ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA=folder or RUN=folder
+	@$(BIN)/houseprices ablate $(if $(RUN),--run "$(RUN)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
+	@$(BIN)/houseprices report $(if $(RUN),--run "$(RUN)") $(ARGS)
+
+explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
+	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

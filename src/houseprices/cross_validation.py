@@ -187,14 +187,21 @@ def fit_fold(
     options = settings.features
     features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
     features.fit(all_houses.iloc[training])
-    with warnings.catch_warnings():
-        # A rare level that is held out is unseen in that fold: expected, and no news to anyone.
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        matrix = features.transform(all_houses)
+    matrix = transform_quietly(features, all_houses)
     spread = float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
     mean, spread = float(log_price[training].mean()), spread or 1.0
     return FittedFold(repeat, fold, features, mean, spread, ((log_price - mean) / spread).astype(np.float32)), matrix
+
+
+def transform_quietly(features: HouseFeatures, houses: pd.DataFrame) -> NDArray[np.float32]:
+    """The features' matrix without the warning of an unseen level.
+
+    A rare level that is held out is unseen in that fold: expected, and no news to anyone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenLevelWarning)
+        return features.transform(houses)
 
 
 def _submit(

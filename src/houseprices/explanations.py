@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation import FittedFold, combine
+from houseprices.cross_validation import FittedFold, combine, transform_quietly
 from houseprices.saved_run import SavedRun
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,11 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: Sequence[in
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
     n_features = training.shape[1]
-    attributions, baseline, prediction = np.zeros((len(wanted), n_features)), np.zeros(len(wanted)), np.zeros(len(wanted))
+    attributions, baseline, prediction = (
+        np.zeros((len(wanted), n_features)),
+        np.zeros(len(wanted)),
+        np.zeros(len(wanted)),
+    )
     n_repeats = run.settings.folds.n_repeats
     for fold in run.folds:
         places = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
@@ -72,8 +76,8 @@ def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
 
 def _explain(fold: FittedFold, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
-    average = fold.features.transform(training).mean(axis=0, keepdims=True)
-    matrix = fold.features.transform(houses)
+    average = transform_quietly(fold.features, training).mean(axis=0, keepdims=True)
+    matrix = transform_quietly(fold.features, houses)
     shares = fold.features.raw_shares()
     by_group = {}
     for group, columns in fold.columns.items():

@@ -169,9 +169,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             "unfinished_sale": [
                 (number, feature) for feature, _ in _UNFINISHED_SALES.values() for number in _UNFINISHED_COLUMNS
             ],
-            "neighborhood_sale": [
-                ("Neighborhood", "SaleCondition") for _ in _pairs("Neighborhood", "SaleCondition")
-            ],
+            "neighborhood_sale": [("Neighborhood", "SaleCondition") for _ in _pairs("Neighborhood", "SaleCondition")],
         }
         return [of_column for block in self.columns_of_block() for of_column in parents[block]]
 

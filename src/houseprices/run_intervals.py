@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation import FittedFold, combine
+from houseprices.cross_validation import FittedFold, combine, transform_quietly
 from houseprices.intervals import cv_plus_intervals, out_of_fold_intervals
 from houseprices.saved_run import SavedRun
 
@@ -75,7 +75,7 @@ def intervals_of_run(
 
 def _signs(fold: FittedFold, houses: pd.DataFrame) -> tuple[Floats, Floats]:
     """The fold's predictions, (n_rows,), and what may tell how far off they are, (n_rows, 10)."""
-    matrix = fold.features.transform(houses)
+    matrix = transform_quietly(fold.features, houses)
     by_group = {group: fold.predict(group, matrix) for group in fold.networks}
     prediction = combine(by_group)
     spread = np.concatenate(list(by_group.values())).std(axis=0)

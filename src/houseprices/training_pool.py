@@ -137,7 +137,12 @@ class TrainingPool:
         )
 
     def _train(
-        self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], architecture: Architecture, plan: Plan
+        self,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+        members: Sequence[Member],
+        architecture: Architecture,
+        plan: Plan,
     ) -> _Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)

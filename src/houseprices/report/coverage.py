@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+
 def coverage_by_price(rows: pd.DataFrame, n_bands: int = 4) -> pd.DataFrame:
     """The share of houses inside each interval in bands of equally many houses by actual price.
 

@@ -28,7 +28,7 @@ _VARIABLES = {
 
 _WIDTH_INCHES, _HEIGHT_INCHES = 5.0, 3.7
 _INCHES_A_LETTER = 0.083
-_PNG_DOTS_PER_INCH = 120
+_PNG_DOTS_PER_INCH = 110
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def _svg(figure: "Figure") -> str:
 
 def _png(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_PNG_DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(
+        buffer, format="png", dpi=_PNG_DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"compress_level": 4}
+    )
     return buffer.getvalue()
 
 
@@ -148,9 +150,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     view = re.search(r'viewBox="[^"]*"', svg)
     body = svg[svg.index(">") + 1 :]
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
-    body = re.sub(
-        r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body
-    )
+    body = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(href="#|url\(#)', rf"\1{name}-", body)
     for colour, variable in _VARIABLES.items():
         body = body.replace(colour, f"var({variable})")

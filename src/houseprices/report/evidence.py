@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.ablation import Ablation, read_ablation
-from houseprices.cross_validation import combine
+from houseprices.cross_validation import combine, transform_quietly
 from houseprices.errors import RunError
 from houseprices.explanations import Explanation, explain_out_of_fold
 from houseprices.ledger import Entry, read_ledger
@@ -159,7 +159,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     n_repeats = run.settings.folds.n_repeats
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
-        matrix = fold.features.transform(houses.iloc[rows])
+        matrix = transform_quietly(fold.features, houses.iloc[rows])
         by_group = {name: fold.predict(name, matrix) for name in names}
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}

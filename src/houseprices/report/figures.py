@@ -80,7 +80,9 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
         last = places["leaderboard, expected"]
         axes.plot([low, high], [last, last], color=BLUE, linewidth=5, alpha=0.35, solid_capstyle="butt")
         axes.plot(middle, last, "|", color=BLUE, markersize=16, markeredgewidth=2.5)
-        axes.annotate(f"{low:.3f} to {high:.3f}", (middle, last), xytext=(0, 12), textcoords="offset points", ha="center")
+        axes.annotate(
+            f"{low:.3f} to {high:.3f}", (middle, last), xytext=(0, 12), textcoords="offset points", ha="center"
+        )
         for entry in public:
             axes.plot(entry.public_score, last, "D", color=ORANGE, markersize=7)
         axes.set_yticks(range(len(lines)), ["this run, held out", "ridge, held out", "leaderboard"][: len(lines)])
@@ -415,18 +417,18 @@ def waterfall(house: pd.Series, attributions: Floats, baseline: float, predictio
         every = np.exp(np.concatenate([starts, ends]))
         span = np.log(every.max() / every.min())
         left, right = every.min() * np.exp(-0.22 * span - 0.01), every.max() * np.exp(0.22 * span + 0.01)
-        for place, start, end, step in zip(places, starts, ends, steps, strict=True):
-            up = step >= 0
-            axes.barh(place, np.exp(end) - np.exp(start), left=np.exp(start), height=0.62, color=BLUE if up else ORANGE)
-            axes.annotate(
-                percent(step), (np.exp(end), place), xytext=(4 if up else -4, 0), textcoords="offset points",
-                ha="left" if up else "right", va="center", fontsize=9,
-            )  # fmt: skip
-        for place, end in zip(places[:-1], ends[:-1], strict=True):
-            axes.plot([np.exp(end)] * 2, [place - 1.31, place + 0.31], color=MUTED, linewidth=0.7)
-        axes.axvline(np.exp(baseline), color=MUTED, linewidth=1, linestyle=":")
         axes.set_xscale("log")
         axes.set_xlim(left, right)
+        colours = [BLUE if step >= 0 else ORANGE for step in steps]
+        axes.hlines(places, np.exp(starts), np.exp(ends), colors=colours, linewidth=11)
+        axes.vlines(np.exp(ends[:-1]), places[:-1] - 1.25, places[:-1] + 0.25, color=MUTED, linewidth=0.7)
+        for place, end, step in zip(places, ends, steps, strict=True):
+            up, gap = step >= 0, np.exp(0.015 * span + 0.002)
+            axes.text(
+                np.exp(end) * gap if up else np.exp(end) / gap, place, percent(step),
+                ha="left" if up else "right", va="center_baseline", fontsize=9,
+            )  # fmt: skip
+        axes.axvline(np.exp(baseline), color=MUTED, linewidth=1, linestyle=":")
         _dollar_ticks(axes.xaxis, left, right, n_ticks=3)
         axes.set_yticks(places, names)
         axes.set(xlabel="price (log scale; dotted: the average house)")
@@ -470,10 +472,14 @@ def _dollar_ticks(axis: Any, low: float, high: float, n_ticks: int = 5) -> None:
     """A few round prices on a logarithmic axis."""
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-    round_prices = np.array([step * 10.0**power for power in range(3, 8) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)])
+    round_prices = np.array(
+        [step * 10.0**power for power in range(3, 8) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
+    )
     inside = round_prices[(round_prices >= low) & (round_prices <= high)]
     wanted = np.geomspace(low, high, n_ticks + 2)[1:-1]
-    ticks = sorted({float(inside[np.abs(np.log(inside / price)).argmin()]) for price in wanted}) if len(inside) else [low]
+    ticks = (
+        sorted({float(inside[np.abs(np.log(inside / price)).argmin()]) for price in wanted}) if len(inside) else [low]
+    )
     # Labels that would touch go.
     least = np.log(high / low) / (n_ticks + 3)
     ticks = [tick for index, tick in enumerate(ticks) if index == 0 or np.log(tick / ticks[index - 1]) > least]

@@ -85,7 +85,9 @@ def render(evidence: Evidence) -> tuple[str, list[Drawing]]:
         bands=bands.to_dict("records"),
         neighborhoods=neighborhoods.to_dict("records"),
         rows=_table(evidence),
-        coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in evidence.intervals.coverages},
+        coverage={
+            round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in evidence.intervals.coverages
+        },
         importance=_importance(evidence),
         groups={name: asdict(group) for name, group in run.settings.groups.items()},
         config=(run.folder / "config.toml").read_text("utf-8"),
