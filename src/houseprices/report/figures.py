@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 N_EFFECTS = 9
 _N_IMPORTANT = 20
-_N_BARS = 11
+_N_BARS = 14
 _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "rating, 1 to 10", "year": "year"}
 _DOT = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.45}
 
@@ -266,12 +266,12 @@ def _residual_boxes(stem: str, name: str, title: str, levels: pd.Series, residua
         axes.set(xlabel="log price − predicted", ylim=(-0.7, len(names) - 0.3))
         axes.grid(axis="y", visible=False)
 
-    low, high = list(by_level)[0], list(by_level)[-1]
+    low, *_, high = [*by_level, *by_level]
     if name == "OverallQual":
         told = f"Residuals by {title}, from {low} to {high}"
     else:
         told = f"Median residual by {title}, lowest in {low} and highest in {high}"
-    return draw(stem, f"Residuals by {title}", f"{told}.", boxes, height=max(3.7, 0.27 * len(by_level) + 0.8))
+    return draw(stem, f"Residuals by {title}", f"{told}.", boxes, height=_height_of(len(by_level)))
 
 
 def interval_figures(evidence: Evidence, bands: pd.DataFrame, neighborhoods: pd.DataFrame) -> Iterator[Drawing]:
@@ -287,6 +287,7 @@ def interval_figures(evidence: Evidence, bands: pd.DataFrame, neighborhoods: pd.
         axes.set_xticks(places, bands["band"])
         axes.set(xlabel="quarter of the houses by actual price", ylabel="houses inside, %", ylim=(30, 115))
         axes.set_yticks(range(30, 101, 10))
+        axes.margins(x=0.14)
         axes.grid(axis="x", visible=False)
         axes.legend(loc="upper center", ncols=3, handletextpad=0, columnspacing=0.8)
 
@@ -305,7 +306,7 @@ def interval_figures(evidence: Evidence, bands: pd.DataFrame, neighborhoods: pd.
         axes.hlines(places, share - error, np.minimum(share + error, 100), color=BLUE, linewidth=1.2)
         axes.plot(share, places, "o", color=BLUE, markersize=5)
         axes.set_yticks(places, [f"{row.Neighborhood}  ({row.n_rows})" for row in neighborhoods.itertuples()])
-        axes.set(xlabel="houses inside the 90% interval, % (± one standard error)", ylim=(-0.7, len(places) - 0.3))
+        axes.set(xlabel="houses inside, % (± standard error)", ylim=(-0.7, len(places) - 0.3))
         axes.grid(axis="y", visible=False)
 
     yield draw(
@@ -314,7 +315,7 @@ def interval_figures(evidence: Evidence, bands: pd.DataFrame, neighborhoods: pd.
         f"From {100 * neighborhoods['inside_90'].min():.0f}% in {neighborhoods['Neighborhood'].iloc[0]} to "
         f"{100 * neighborhoods['inside_90'].max():.0f}%.",
         by_neighborhood,
-        height=max(3.7, 0.27 * len(neighborhoods) + 0.8),
+        height=_height_of(len(neighborhoods)),
     )
 
     width = evidence.intervals.test[-1]
@@ -344,12 +345,18 @@ def importance_figures(evidence: Evidence) -> Iterator[Drawing]:
         axes.barh(places, 100 * important, color=BLUE, alpha=0.7, height=0.66)
         axes.hlines(places, 100 * of_folds.min(axis=0), 100 * of_folds.max(axis=0), color=INK, linewidth=1.5)
         axes.set_yticks(places, important.index)
-        axes.set(xlabel="mean size of the effect, % of the price (line: lowest to highest fold)")
+        axes.set(xlabel="mean size of the effect, % of the price")
         axes.set_ylim(-0.7, len(important) - 0.3)
         axes.grid(axis="y", visible=False)
 
     top = ", ".join(str(name) for name in important.index[:3])
-    yield draw("importance", "What moves the prices", f"Most important are {top}.", bars, height=5.9)
+    yield draw(
+        "importance",
+        "What moves the prices (line: lowest to highest fold)",
+        f"Most important are {top}.",
+        bars,
+        height=5.9,
+    )
 
 
 def effect_figures(evidence: Evidence) -> Iterator[Drawing]:
@@ -370,9 +377,11 @@ def _effect(evidence: Evidence, name: str) -> Drawing:
         axes.plot(x, y, color=BLUE, **_DOT)
         _binned(axes, x, y)
         axes.set(xlabel=_UNITS.get(feature.unit, feature.unit), ylabel="effect on the price, %")
-        if feature.unit in ("sqft", "usd"):
+        axes.locator_params(axis="x", nbins=6, integer=True)
+        if feature.unit in ("sqft", "feet", "usd"):
+            if x.min() > 0 and x.max() > 10 * np.median(x):
+                axes.set_xscale("log")
             axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
-            axes.locator_params(axis="x", nbins=5)
         axes.set_ylim(*_most_of(y))
 
     def levels(axes: "Axes") -> None:
@@ -387,17 +396,18 @@ def _effect(evidence: Evidence, name: str) -> Drawing:
             axes.plot([left, right], [place, place], color=BLUE, linewidth=5, alpha=0.45, solid_capstyle="butt")
             axes.plot(middle, place, "o", color=BLUE, markersize=4)
         axes.axvline(0, color=MUTED, linewidth=1)
-        size = 7 if len(by_level) > 18 else None
-        axes.set_yticks(range(len(by_level)), list(by_level), fontsize=size)
+        axes.set_yticks(range(len(by_level)), list(by_level))
         axes.set(xlabel="effect on the price, %", ylim=(-0.7, len(by_level) - 0.3))
         axes.grid(axis="y", visible=False)
 
-    told = f"Effect of {name} on the price, between {np.quantile(effect, 0.05):+.0f}% and {np.quantile(effect, 0.95):+.0f}%"
+    low, high = np.quantile(effect, (0.05, 0.95))
+    told = f"Effect of {name} on the price, between {low:+.0f}% and {high:+.0f}%"
     return draw(
         f"effect_{name}",
         f"{name}",
         f"{told} for nine houses in ten.",
         numbers if feature.kind == "number" else levels,
+        height=_height_of(0 if feature.kind == "number" else values.nunique()),
     )
 
 
@@ -431,7 +441,7 @@ def waterfall(house: pd.Series, attributions: Floats, baseline: float, predictio
         axes.axvline(np.exp(baseline), color=MUTED, linewidth=1, linestyle=":")
         _dollar_ticks(axes.xaxis, left, right, n_ticks=3)
         axes.set_yticks(places, names)
-        axes.set(xlabel="price (log scale; dotted: the average house)")
+        axes.set(xlabel="price (log scale)")
         axes.grid(axis="y", visible=False)
 
     largest = ", ".join(f"{name} {percent(step)}" for name, step in zip(names[:3], steps[:3], strict=True))
@@ -440,7 +450,7 @@ def waterfall(house: pd.Series, attributions: Floats, baseline: float, predictio
         f"House {house.name}: why {dollars(np.exp(prediction))}",
         f"From {dollars(np.exp(baseline))} to {dollars(np.exp(prediction))}; largest effects: {largest}.",
         bars,
-        height=4.6,
+        height=5.0,
     )
 
 
@@ -451,8 +461,19 @@ def value_text(value: object) -> str:
     return "unknown" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a scalar
 
 
+def _height_of(n_lines: int) -> float:
+    """Inches for so many lines, one above the other."""
+    return max(3.5, 0.24 * n_lines + 0.8)
+
+
 def _binned(axes: "Axes", x: Floats, y: Floats, n_bins: int = 8) -> None:
-    """The median of y in each n-th part of the houses, by x."""
+    """The median of y in each n-th part of the houses by x; at each x, if there are only a few."""
+    values, n_rows = np.unique(x, return_counts=True)
+    if len(values) <= 2 * n_bins:
+        values = values[n_rows >= 3]
+        axes.plot(values, [np.median(y[x == value]) for value in values], color=ORANGE, linewidth=2.2, marker="o",
+                  markersize=4)  # fmt: skip
+        return
     edges = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1)))
     if len(edges) < 3:
         return
