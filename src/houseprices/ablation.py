@@ -30,11 +30,11 @@ from houseprices.table import read_houses
 from houseprices.training import Member, Plan
 from houseprices.training_pool import PendingGroup, TrainingPool
 
-WEIGHT_DECAYS = (0.0, 0.5, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 DROPOUTS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7)
 N_SEEDS = 3
 N_FOLDS = 5
-WIDTH, EPOCHS = 64, 30
+WIDTH, EPOCHS = 32, 20
 """At most so many units a layer and passes over the rows; members of the main job may have more."""
 
 TABLE, NOTE = "ablation.csv", "ablation.json"
