@@ -31,7 +31,9 @@ def main(folders: list[str]) -> None:
         for name, (lower, upper) in (("constant", constant), ("scaled", scaled)):
             inside = (lower <= log_price) & (log_price <= upper)
             of_quarters = " ".join(f"{100 * inside[quarter == index].mean():5.1f}%" for index in range(4))
-            print(f"{folder:<24} {name:<9} {100 * inside.mean():5.1f}%   {of_quarters}   {np.median(upper - lower):.3f}")
+            print(
+                f"{folder:<24} {name:<9} {100 * inside.mean():5.1f}%   {of_quarters}   {np.median(upper - lower):.3f}"
+            )
 
 
 if __name__ == "__main__":
