@@ -203,7 +203,7 @@ def ablate(
     if as_json:
         print(grid.to_json(orient="records"))
         return
-    best = grid.loc[grid["validation_log_rmse"].idxmin()]
+    best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
     print(
         f"lowest validation log-RMSE {best['validation_log_rmse']:.4f} ± {best['validation_std']:.4f} (over seeds) "
         f"at weight decay {best['weight_decay']:g}, dropout {best['dropout']:g}"

@@ -33,7 +33,7 @@ def explain_house(folder: Path, house_id: int) -> dict[str, Any]:
         house = test.loc[[house_id]]
         found = explain_new(run, training, house)
     elif house_id in training.index:
-        place = training.index.get_loc(house_id)
+        place = training.index.tolist().index(house_id)
         house = training.iloc[[place]]
         found = explain_out_of_fold(run, training, [place])
     else:

@@ -48,6 +48,7 @@ def intervals_of_run(
     of_test = np.empty((n_repeats, n_folds, len(test)))
     test_scale = np.empty_like(of_test)
     row_scale = np.zeros(len(training))
+    signs_of_repeats: list[Floats] = []
     size = np.log(np.abs(residuals) + _SMALL_RESIDUAL)
     for repeat in range(n_repeats):
         folds = [fold for fold in run.folds if fold.repeat == repeat]
@@ -61,16 +62,35 @@ def intervals_of_run(
             signs[rows] = of_rows
             of_test[repeat, fold.fold], of_new = _signs(fold, test)
             test_signs.append(of_new)
+        signs_of_repeats.append(signs)
         for fold, rows, of_new in zip(folds, held_out, test_signs, strict=True):
             expected = _fitted_scale(signs[~rows], size[~rows])
             row_scale[rows] += expected(signs[rows]) / n_repeats
             test_scale[repeat, fold.fold] = expected(of_new)
-    prediction = run.out_of_fold["prediction"].to_numpy()
     return RunIntervals(
         coverages,
-        out_of_fold_intervals(prediction, fold_of_row, residuals, coverages, scale_of_row=row_scale),
+        _nested_intervals(run, signs_of_repeats, size, coverages),
         cv_plus_intervals(of_test, fold_of_row, residuals, coverages, scales=test_scale, scale_of_row=row_scale),
     )
+
+
+def _nested_intervals(
+    run: SavedRun, signs_of_repeats: list[Floats], size: Floats, coverages: tuple[float, ...]
+) -> Floats:
+    """Intervals of the training rows: for each fold all scales are learnt anew without it, those of other rows too."""
+    fold_of_row = run.fold_of_row
+    prediction = run.out_of_fold["prediction"].to_numpy()
+    intervals = np.empty((len(coverages), 2, len(prediction)))
+    for outer in np.unique(fold_of_row[0]):
+        inside = fold_of_row[0] != outer
+        scale = np.zeros(len(prediction))
+        for folds, signs in zip(fold_of_row, signs_of_repeats, strict=True):
+            for fold in np.unique(folds):
+                rows, seen = folds == fold, (folds != fold) & inside
+                scale[rows] += _fitted_scale(signs[seen], size[seen])(signs[rows]) / len(fold_of_row)
+        found = out_of_fold_intervals(prediction, fold_of_row, run.residuals, coverages, scale_of_row=scale)
+        intervals[:, :, ~inside] = found[:, :, ~inside]
+    return intervals
 
 
 def _signs(fold: FittedFold, houses: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -34,7 +34,7 @@ N_EFFECTS = 9
 _N_IMPORTANT = 20
 _N_BARS = 14
 _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "rating, 1 to 10", "year": "year"}
-_DOT = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.45}
+_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.45}
 
 
 def score_figures(evidence: Evidence) -> Iterator[Drawing]:

@@ -132,7 +132,7 @@ def _table(evidence: Evidence) -> list[dict[str, Any]]:
     shown = ("Neighborhood", "YearBuilt", "OverallQual", "GrLivArea", "SaleCondition")
     houses = evidence.houses[list(shown)].reset_index(drop=True)
     table = pd.concat([evidence.rows, houses.astype({"Neighborhood": "str", "SaleCondition": "str"})], axis=1)
-    return table.to_dict("records")
+    return [dict(zip(table.columns, values, strict=True)) for values in table.itertuples(index=False, name=None)]
 
 
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:
