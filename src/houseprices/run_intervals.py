@@ -122,4 +122,4 @@ class _fitted_scale:  # noqa: N801  # used as a function
 
     def __call__(self, signs: Floats) -> Floats:
         # An odd house gets the widest interval that was seen, not an extrapolated one.
-        return np.exp(np.clip(self._model.predict(signs), *self._range))
+        return np.asarray(np.exp(np.clip(self._model.predict(signs), *self._range)))

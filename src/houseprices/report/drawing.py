@@ -79,7 +79,7 @@ def draw(name: str, title: str, alt: str, paint: Callable[["Axes"], object], hei
 def _look(name: str) -> Iterator[None]:
     import matplotlib
 
-    look: dict[str, Any] = {
+    look: Any = {
         "font.family": "DejaVu Sans",
         "font.size": 10.5,
         "axes.labelsize": 10.5,

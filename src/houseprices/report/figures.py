@@ -67,7 +67,7 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
     )
 
     low, middle, high = evidence.expected_score
-    public = [entry for entry in evidence.entries if entry.public_score is not None]
+    public = [entry.public_score for entry in evidence.entries if entry.public_score is not None]
     values = {"ours": metrics["log_rmse"]["pooled"], **{k: v for k, v in metrics["baselines"].items() if k != "median"}}
 
     def expected(axes: "Axes") -> None:
@@ -83,8 +83,8 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
         axes.annotate(
             f"{low:.3f} to {high:.3f}", (middle, last), xytext=(0, 12), textcoords="offset points", ha="center"
         )
-        for entry in public:
-            axes.plot(entry.public_score, last, "D", color=ORANGE, markersize=7)
+        for score in public:
+            axes.plot(score, last, "D", color=ORANGE, markersize=7)
         axes.set_yticks(range(len(lines)), ["this run, held out", "ridge, held out", "leaderboard"][: len(lines)])
         axes.set(xlabel="log-RMSE (lower is better)", ylim=(len(lines) - 0.5, -0.7))
         axes.margins(x=0.15)
@@ -142,7 +142,7 @@ def curve_figures(evidence: Evidence) -> Iterator[Drawing]:
 def ablation_figures(ablation: Ablation, chosen: tuple[float, float] | None = None) -> Iterator[Drawing]:
     """Heat maps over weight decay x dropout; `chosen` is the run's own (weight decay, dropout)."""
     grid = grid_of(ablation.table)
-    best = grid.loc[grid["validation_log_rmse"].idxmin()]
+    best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
     panels = (
         ("validation_log_rmse", "Validation log-RMSE", "cividis_r", "{:.3f}"),
         ("gap", "Training gap: validation − training log-RMSE", "cividis_r", "{:.3f}"),
