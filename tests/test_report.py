@@ -15,6 +15,8 @@ from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
 
 from houseprices import ablation
 from houseprices.cli import main
+from houseprices.report import evidence as gathering
+from houseprices.report import figures
 from houseprices.report.evidence import Evidence, expected_score, gather
 from houseprices.report.page import render
 
@@ -25,6 +27,15 @@ def command(*arguments: str) -> int | str | None:
     with pytest.raises(SystemExit) as error:
         main(list(arguments))
     return error.value.code
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_figures() -> Iterator[None]:
+    """Drawing takes nearly all of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathering, "N_WORST", 6)
+        patch.setattr(figures, "N_EFFECTS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -144,8 +144,8 @@ def ablation_figures(ablation: Ablation, chosen: tuple[float, float] | None = No
     grid = grid_of(ablation.table)
     best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
     panels = (
-        ("validation_log_rmse", "Validation log-RMSE", "cividis_r", "{:.3f}"),
-        ("gap", "Training gap: validation − training log-RMSE", "cividis_r", "{:.3f}"),
+        ("validation_log_rmse", "Validation log-RMSE", "cividis_r", "{:.4f}"),
+        ("gap", "Gap: validation − training", "cividis_r", "{:.3f}"),
         ("weight_norm", "Weight norm", "cividis_r", "{:.1f}"),
     )
     for column, title, colours, form in panels:
@@ -154,11 +154,13 @@ def ablation_figures(ablation: Ablation, chosen: tuple[float, float] | None = No
         def heat(axes: "Axes", table: Any = table, colours: str = colours, form: str = form) -> None:
             values = table.to_numpy()
             # A cell far off must not wash out the differences among the others.
-            mesh = axes.pcolormesh(values, cmap=colours, vmin=values.min(), vmax=np.quantile(values, 0.9))
+            mesh = axes.pcolormesh(values, cmap=colours, vmin=values.min(), vmax=np.quantile(values, 0.75))
             for (row, place), value in np.ndenumerate(values):
                 red, green, blue, _ = mesh.cmap(mesh.norm(value))
                 ink = "#ffffff" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "#000000"
-                axes.text(place + 0.5, row + 0.5, form.format(value), ha="center", va="center", color=ink, fontsize=8.5)
+                axes.text(
+                    place + 0.5, row + 0.5, form.format(value + 0.0), ha="center", va="center", color=ink, fontsize=7.5
+                )
             row, place = list(table.index).index(best["dropout"]), list(table.columns).index(best["weight_decay"])
             from matplotlib.patches import Rectangle
 
