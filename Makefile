@@ -11,10 +11,12 @@ SEED ?=
 SOURCE ?=
 FILE ?=
 INPUT ?= -
+ID ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger settings bench check format test clean lessons predict bench-estimator
+.PHONY: help cv quick sample download submit ledger predict report explain ablate compare lessons settings \
+	bench bench-estimator bench-score test check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,11 +42,27 @@ ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; A
 
 lessons: $(VENV)/run.stamp ## the textbook's lessons -> lessons/all/index.html; DATA=folder ARGS="--images folder"
 	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$(DATA)") $(ARGS)
+
 predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN=folder ARGS="--output prices.csv"
 	@$(BIN)/houseprices predict --input "$(INPUT)" $(if $(RUN),--run "$(RUN)") $(ARGS)
 
+bench-score: $(VENV)/run.stamp ## the score over five fold seeds, and what each part brings; DATA=folder
+	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
+
+ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA=folder or RUN=folder
+	@$(BIN)/houseprices ablate $(if $(RUN),--run "$(RUN)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
+	@$(BIN)/houseprices report $(if $(RUN),--run "$(RUN)") $(ARGS)
+
+explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
+	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+
+compare: $(VENV)/run.stamp ## two settings house by house; ARGS="--against other.toml --seeds 5" or "--groups.products.dropout 0.2"
+	@$(BIN)/houseprices compare --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

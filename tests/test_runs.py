@@ -15,7 +15,7 @@ from houseprices.sources import sha256_of
 
 FILES = {
     "config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
-    "preprocessing.json", "manifest.json",
+    "preprocessing.json", "manifest.json", "train.csv", "test.csv",
 }  # fmt: skip
 
 

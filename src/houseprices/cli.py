@@ -275,6 +275,75 @@ def ledger(
     print_ledger(entries)
 
 
+@app.command
+def ablate(
+    *,
+    data: Path | None = None,
+    run: Path | None = None,
+    config: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Train the grid of weight decay x dropout in one job: a CSV and heat maps, which the report shows.
+
+    Args:
+        data: Folder with train.csv and test.csv, as for cv; the grid is written to runs/ablation.
+        run: Run folder whose houses and settings to take instead; the grid is written to its ablation/.
+        config: TOML file whose first group lends the network's shape and learning rate.
+        as_json: Print the grid as JSON on stdout.
+    """
+    from houseprices.errors import SettingsError
+
+    if run and (data or config):
+        raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
+    from houseprices.report.ablation_job import make_ablation
+
+    folder, grid = make_ablation(data, run, config, show=sys.stderr.isatty())
+    if as_json:
+        print(grid.to_json(orient="records"))
+        return
+    best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
+    print(
+        f"lowest validation log-RMSE {best['validation_log_rmse']:.4f} ± {best['validation_std']:.4f} (over seeds) "
+        f"at weight decay {best['weight_decay']:g}, dropout {best['dropout']:g}"
+    )
+    print(folder)
+
+
+@app.command
+def report(*, run: Path = Path("runs/latest")) -> None:
+    """Write a run's report.html, figures/ and intervals.csv into its folder.
+
+    Args:
+        run: Run folder; without it the newest one.
+    """
+    from houseprices.report.page import write_report
+
+    print(write_report(run))
+
+
+@app.command
+def explain(
+    *,
+    id: int,  # the option's name
+    run: Path = Path("runs/latest"),
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
+
+    Args:
+        id: Of the house, from test.csv or train.csv.
+        run: Run folder; without it the newest one.
+        as_json: Print all 79 effects as JSON on stdout.
+    """
+    from houseprices.explain import explain_house, print_explanation
+
+    explanation = explain_house(run, id)
+    if as_json:
+        print(json.dumps(explanation))
+        return
+    print_explanation(explanation)
+
+
 @app.command(name="settings")
 def list_settings() -> None:
     """List every setting of the main job with its default."""

@@ -164,7 +164,7 @@ def cross_validate(
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             training, held_out = _rows(fold_of_row, repeat, fold)
             with stopwatch("features"):
-                fitted, matrix = _fit_fold(repeat, fold, all_houses, log_price, training, settings)
+                fitted, matrix = fit_fold(repeat, fold, all_houses, log_price, training, settings)
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
@@ -179,7 +179,7 @@ def cross_validate(
     return result
 
 
-def _fit_fold(
+def fit_fold(
     repeat: int,
     fold: int,
     all_houses: pd.DataFrame,
@@ -187,18 +187,25 @@ def _fit_fold(
     training: NDArray[np.int64],
     settings: Settings,
 ) -> tuple[FittedFold, NDArray[np.float32]]:
-    """Fit features and target on the training rows; return them with the matrix of all training and test rows."""
+    """Fit features and target on the training rows; return them with the matrix of all houses."""
     options = settings.features
     features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
     features.fit(all_houses.iloc[training])
-    with warnings.catch_warnings():
-        # A rare level that is held out is unseen in that fold: expected, and no news to anyone.
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        matrix = features.transform(all_houses)
+    matrix = transform_quietly(features, all_houses)
     spread = float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
     mean, spread = float(log_price[training].mean()), spread or 1.0
     return FittedFold(repeat, fold, features, mean, spread, ((log_price - mean) / spread).astype(np.float32)), matrix
+
+
+def transform_quietly(features: HouseFeatures, houses: pd.DataFrame) -> NDArray[np.float32]:
+    """The features' matrix without the warning of an unseen level.
+
+    A rare level that is held out is unseen in that fold: expected, and no news to anyone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenLevelWarning)
+        return features.transform(houses)
 
 
 def _submit(

@@ -5,6 +5,28 @@ import pandas as pd
 
 from houseprices.schema import FEATURES, NUMBERS, ORDINALS
 
+ENGINEERED_FROM: dict[str, tuple[str, ...]] = {
+    "LogTotalArea": ("GrLivArea", "TotalBsmtSF"),
+    "LogFinishedArea": ("GrLivArea", "BsmtFinSF1", "BsmtFinSF2"),
+    "LogOutdoorArea": ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch", "WoodDeckSF"),
+    "LogPorchArea": ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch"),
+    "TotalBaths": ("FullBath", "BsmtFullBath", "HalfBath", "BsmtHalfBath"),
+    "AgeAtSale": ("YrSold", "YearBuilt"),
+    "YearsSinceRemodel": ("YrSold", "YearRemodAdd"),
+    "GarageAge": ("YrSold", "GarageYrBlt"),
+    "SaleTime": ("YrSold", "MoSold"),
+    "IsNew": ("YrSold", "YearBuilt"),
+    "IsRemodelled": ("YearRemodAdd", "YearBuilt"),
+    "HasBasement": ("TotalBsmtSF",),
+    "HasGarage": ("GarageArea",),
+    "HasSecondFloor": ("2ndFlrSF",),
+    "HasPool": ("PoolArea",),
+    "QualityTimesLogArea": ("OverallQual", "GrLivArea", "TotalBsmtSF"),
+    "QualityTimesCondition": ("OverallQual", "OverallCond"),
+    "QualitySum": ("ExterQual", "KitchenQual", "BsmtQual", "HeatingQC"),
+}
+"""The features of the data description that each engineered feature is made of."""
+
 _SIZES = frozenset(f.name for f in FEATURES if f.unit in ("sqft", "feet", "usd"))
 
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from houseprices.engineered import numbers_of
+from houseprices.engineered import ENGINEERED_FROM, numbers_of
 from houseprices.imputation import NeighborhoodImputer
-from houseprices.schema import BY_NAME, NOMINALS
+from houseprices.schema import BY_NAME, FEATURES, NOMINALS
 
 Block = Literal[
     "numbers",
@@ -197,6 +197,42 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         block_of_column = np.concatenate([[block] * len(columns) for block, columns in names.items()])
         return np.flatnonzero(np.isin(block_of_column, blocks))
 
+    def parents_of_columns(self) -> list[tuple[str, ...]]:
+        """Return what each column is made of, in the matrix's order: numbers (raw or engineered) and levels."""
+        neighborhoods = BY_NAME["Neighborhood"].levels
+        parents: dict[Block, list[tuple[str, ...]]] = {
+            "numbers": [(name,) for name in self.centre_.index],
+            "levels": [(name,) for name in NOMINALS for _ in BY_NAME[name].levels],
+            "neighborhood_slopes": [(number, "Neighborhood") for number in _SLOPE_COLUMNS for _ in neighborhoods],
+            "neighborhood_medians": _median_parents("Neighborhood"),
+            "subclass_medians": _median_parents("MSSubClass"),
+            "unfinished_sale": [
+                (number, feature) for feature, _ in _UNFINISHED_SALES.values() for number in _UNFINISHED_COLUMNS
+            ],
+            "neighborhood_sale": [("Neighborhood", "SaleCondition") for _ in _pairs("Neighborhood", "SaleCondition")],
+            "products": list(_PRODUCTS),
+            "piecewise": [(number,) for number in _PIECEWISE_COLUMNS for _ in range(_N_PIECES)],
+        }
+        return [of_column for block in self.columns_of_block() for of_column in parents[block]]
+
+    def raw_shares(self) -> NDArray[np.float64]:
+        """Return (d_in, 79): the share of each column that counts for each feature of the data description.
+
+        A column of several parents (a cross, a deviation from a median) counts for each in equal parts, and an
+        engineered parent passes its part on, in equal parts, to the features that it is made of. So
+        `LogTotalArea in Neighborhood=OldTown` is 1/2 Neighborhood, 1/4 GrLivArea and 1/4 TotalBsmtSF. Each row sums
+        to 1: what is summed through it stays whole. That gaps are filled from the neighbourhood is left aside.
+        """
+        position = {feature.name: index for index, feature in enumerate(FEATURES)}
+        parents_of_columns = self.parents_of_columns()
+        shares = np.zeros((len(parents_of_columns), len(position)))
+        for column, parents in enumerate(parents_of_columns):
+            for parent in parents:
+                raw = (parent,) if parent in position else _MADE_FROM[parent]
+                for name in raw:
+                    shares[column, position[name]] += 1 / (len(parents) * len(raw))
+        return shares
+
     def _blocks(self, houses: pd.DataFrame) -> dict[Block, pd.DataFrame]:
         complete = self.imputer_.transform(houses)
         numbers = self._scaled(self._unscaled(houses, complete))
@@ -268,6 +304,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 _PRODUCTS = tuple(itertools.combinations_with_replacement(_PRODUCT_COLUMNS, 2))
+_MADE_FROM = {**ENGINEERED_FROM, _LOT_FRONTAGE_UNKNOWN: ("LotFrontage",)}
 _NEIGHBORHOOD_SALE = "Neighborhood and SaleCondition"
 _UNFINISHED_SALES = {
     "SaleCondition=Partial": ("SaleCondition", "Partial"),
@@ -285,6 +322,10 @@ def _median_names(by: str) -> list[str]:
 def _piece(number: pd.Series, low: float, high: float) -> pd.Series:
     """0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width."""
     return ((number - low) / (high - low)).clip(0, 1) if high > low else number * 0
+
+
+def _median_parents(by: str) -> list[tuple[str, ...]]:
+    return [*((by,) for _ in _MEDIAN_COLUMNS), *((number, by) for number in _MEDIAN_COLUMNS)]
 
 
 def _pair(left: pd.Series, right: pd.Series) -> pd.Series:

@@ -16,7 +16,7 @@ from houseprices.runs import default_run_folder, new_run_folder, write_run
 from houseprices.sample import NOISE_FLOOR
 from houseprices.scores import metrics
 from houseprices.settings import Settings
-from houseprices.sources import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.sources import TEST_FILE, TRAIN_FILE, Source, find_source
 from houseprices.stopwatch import Stopwatch
 from houseprices.table import read_houses
 
@@ -44,11 +44,7 @@ def run_main_job(
     stopwatch = Stopwatch()
     start = time.perf_counter()
     source = find_source(data)
-    if source.kind == "sample":
-        _notice(
-            f"{source.folder} is a synthetic sample: its scores say nothing about Kaggle "
-            f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
-        )
+    notice_of(source)
     run = run or default_run_folder()
     with new_run_folder(run) as staging:
         with stopwatch("reading"):
@@ -70,6 +66,15 @@ def run_main_job(
             scores["noise_floor"] = NOISE_FLOOR
         write_run(staging, result, settings, scores, source, str(device))
     return run, scores
+
+
+def notice_of(source: Source) -> None:
+    """Say on stderr what the houses are, if they are synthetic."""
+    if source.kind == "sample":
+        _notice(
+            f"{source.folder} is a synthetic sample: its scores say nothing about Kaggle "
+            f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
+        )
 
 
 def choose_device(name: str) -> torch.device:

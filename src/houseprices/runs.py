@@ -67,7 +67,17 @@ def new_run_folder(folder: Path) -> Iterator[Path]:
 def write_run(
     staging: Path, result: "CrossValidation", settings: Settings, metrics: dict[str, Any], source: Source, device: str
 ) -> None:
-    """Write the files of a run, the manifest with their checksums last."""
+    """Write the files of a run, the manifest with their checksums last.
+
+    The houses come with it: what is made of a run later needs nothing but its folder.
+
+    Raises:
+        RunError: train.csv or test.csv is no longer the file that the run has read.
+    """
+    for name, sha256 in source.sha256.items():
+        shutil.copyfile(source.folder / name, staging / name)
+        if sha256_of(staging / name) != sha256:
+            raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
     (staging / "config.toml").write_text(dump_settings(settings), "utf-8")
     _write_json(staging / "metrics.json", metrics)
     _curves(result).to_csv(staging / "curves.csv", index=False)

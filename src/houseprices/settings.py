@@ -161,8 +161,8 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingsError: a token is no option, or an option has no value.
 
-    >>> parse_overrides(["--folds.n_folds", "5", "--groups.products.hidden=[64, 32]", "--groups.products.activation", "tanh"])
-    {'folds.n_folds': 5, 'groups.products.hidden': [64, 32], 'groups.products.activation': 'tanh'}
+    >>> parse_overrides(["--folds.n_folds", "5", "--groups.deep.hidden=[64, 32]", "--groups.deep.activation", "tanh"])
+    {'folds.n_folds': 5, 'groups.deep.hidden': [64, 32], 'groups.deep.activation': 'tanh'}
     """
     overrides: dict[str, Any] = {}
     waiting = list(tokens)

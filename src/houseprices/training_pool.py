@@ -128,9 +128,20 @@ class TrainingPool:
             schedule=group.schedule,
             decay_kind=group.decay_kind,
         )
+        return self.submit_members(matrix, targets, members, architecture, plan)
+
+    def submit_members(
+        self,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        members: Sequence[Member],
+        architecture: Architecture,
+        plan: Plan,
+    ) -> PendingGroup:
+        """Start members that may differ in all that `Member` holds; the shapes are those of `submit`."""
         inputs = torch.from_numpy(matrix).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
-        size, alone = self._batch_size(architecture, plan, len(training), len(members))
+        size, alone = self._batch_size(architecture, plan, len(members[0].rows), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]
         return PendingGroup(
             [
@@ -158,7 +169,7 @@ class TrainingPool:
         self,
         inputs: torch.Tensor,
         targets: torch.Tensor,
-        members: list[Member],
+        members: Sequence[Member],
         architecture: Architecture,
         plan: Plan,
         alone: bool,

@@ -1,0 +1,48 @@
+"""`houseprices ablate`: trains the grid and draws its heat maps, for a run or for a folder of data."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from houseprices.ablation import grid_of, run_ablation
+from houseprices.main_job import notice_of
+from houseprices.report.figures import ablation_figures
+from houseprices.run_houses import read_run_houses
+from houseprices.runs import RUNS_FOLDER
+from houseprices.saved_run import read_run
+from houseprices.settings import load_settings
+from houseprices.sources import Source, find_source
+from houseprices.staging import replacing
+
+ABLATION = "ablation"
+
+
+def make_ablation(
+    data: Path | None, run: Path | None, config: Path | None, *, show: bool = False
+) -> tuple[Path, pd.DataFrame]:
+    """Train the grid; return its folder and its cells.
+
+    With a run, its houses and settings are taken and the folder is its ablation/: the manifest lists no such file, so
+    that the run stays as it was. Else the folder is runs/ablation, which the report of every run on the same houses
+    shows that has none of its own.
+
+    Raises:
+        DataError, RunError, SettingsError: as `cv` and `report`.
+    """
+    if run:
+        saved = read_run(run)
+        read_run_houses(saved)
+        settings, folder = saved.settings, run / ABLATION
+        source = Source(run, saved.manifest["data"]["kind"], saved.manifest["data"]["sha256"])
+    else:
+        settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
+        source = find_source(data)
+    notice_of(source)
+    ablation = run_ablation(source, settings, folder, show=show)
+    group = settings.groups[ablation.note["group"]]
+    figures = folder / "figures"
+    with replacing(figures) as (staging,):
+        staging.mkdir()
+        for drawing in ablation_figures(ablation, (group.weight_decay, group.dropout)):
+            drawing.write(staging)
+    return folder, grid_of(ablation.table)

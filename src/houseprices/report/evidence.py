@@ -1,0 +1,203 @@
+"""Everything that the page shows, computed from the files of a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from houseprices.ablation import Ablation, read_ablation
+from houseprices.cross_validation import combine, transform_quietly
+from houseprices.errors import RunError
+from houseprices.explanations import Explanation, explain_out_of_fold
+from houseprices.ledger import Entry, read_ledger
+from houseprices.run_houses import read_run_houses
+from houseprices.run_intervals import RunIntervals, intervals_of_run
+from houseprices.saved_run import SavedRun, read_run
+from houseprices.schema import FEATURES
+from houseprices.scores import log_rmse
+
+Floats = NDArray[np.float64]
+
+N_WORST = 30
+RECIPE = "recipe.csv"
+"""A table in the run folder that is shown as it stands, if it is there: the ablation of the ensemble's recipe."""
+
+_N_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about a run.
+
+    Attributes:
+        run: the folder's content.
+        houses: (n_rows, 79) typed training houses.
+        rows: (n_rows, ..) by house: Id, fold, price_usd, predicted_usd, residual (log price - predicted log price),
+            lower and upper ends in dollars by coverage ("lower_90"), inside_90.
+        worst: positions of the rows with the largest errors, worst first.
+        intervals: of training and test houses.
+        explanation: of the out-of-fold predictions.
+        fold_importance: (n_folds, 79) mean absolute attribution by fold of the first repeat.
+        expected_score: 5th, 50th and 95th percentile of the leaderboard's score.
+        without_group: {group: log-RMSE of the ensemble without it}, if there are several.
+        ablation: the grid for these data, if one was made.
+        entries: the ledger's submissions of this run, and all others with a score.
+        recipe: the ablation of the recipe, if the folder has one.
+    """
+
+    run: SavedRun
+    houses: pd.DataFrame
+    rows: pd.DataFrame
+    worst: NDArray[np.intp]
+    intervals: RunIntervals
+    explanation: Explanation
+    fold_importance: Floats
+    expected_score: tuple[float, float, float]
+    without_group: dict[str, float]
+    ablation: Ablation | None
+    entries: list[Entry]
+    recipe: pd.DataFrame | None
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the houses are synthetic."""
+        return bool(self.run.metrics["data"] == "sample")
+
+    @property
+    def importance(self) -> pd.Series:
+        """Mean absolute attribution by feature, largest first."""
+        values = np.abs(self.explanation.attributions).mean(axis=0)
+        return pd.Series(values, [feature.name for feature in FEATURES]).sort_values(ascending=False, kind="stable")
+
+
+def gather(folder: Path) -> Evidence:
+    """Read a run folder and compute all that the page shows.
+
+    Raises:
+        RunError: the folder is missing, incomplete, altered or of another version.
+        LedgerError: the ledger cannot be read.
+    """
+    run = read_run(folder)
+    houses, test_houses = read_run_houses(run)
+    intervals = intervals_of_run(run, houses, test_houses)
+    explanation = explain_out_of_fold(run, houses)
+    first_folds = run.fold_of_row[0]
+    sizes = np.abs(explanation.attributions)
+    return Evidence(
+        run=run,
+        houses=houses,
+        rows=_rows(run, intervals),
+        worst=np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST],
+        intervals=intervals,
+        explanation=explanation,
+        fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
+        expected_score=expected_score(run.residuals, len(test_houses)),
+        without_group=_without_each_group(run, houses),
+        ablation=_find_ablation(run),
+        entries=_entries(run),
+        recipe=_recipe(run),
+    )
+
+
+def expected_score(residuals: Floats, n_test_rows: int) -> tuple[float, float, float]:
+    """5th, 50th and 95th percentile of the RMSE of n_test_rows new houses, from out-of-fold residuals.
+
+    Two chances stand between the cross-validated score and the leaderboard's: which houses were there to learn the
+    errors from, and which ones the leaderboard has. So residuals are drawn twice with replacement, as many as there
+    are, then from those as many as the test set has. Seeded: equal residuals give equal figures.
+    """
+    generator = np.random.default_rng(0)
+    squares = residuals**2
+    scores = np.empty(_N_DRAWS)
+    for draw in range(_N_DRAWS):
+        known = squares[generator.integers(len(squares), size=len(squares))]
+        scores[draw] = np.sqrt(known[generator.integers(len(known), size=n_test_rows)].mean())
+    low, middle, high = np.quantile(scores, (0.05, 0.5, 0.95))
+    return float(low), float(middle), float(high)
+
+
+def intervals_table(run: SavedRun, intervals: RunIntervals) -> pd.DataFrame:
+    """Id, SalePrice and the ends of each interval in dollars, for the houses of the submission."""
+    submission = pd.read_csv(run.folder / "submission.csv")
+    return pd.concat([submission, _ends(intervals.coverages, intervals.test)], axis=1)
+
+
+def _rows(run: SavedRun, intervals: RunIntervals) -> pd.DataFrame:
+    out_of_fold = run.out_of_fold
+    rows = pd.DataFrame(
+        {
+            "Id": out_of_fold["Id"],
+            "fold": out_of_fold["fold"],
+            "price_usd": np.exp(out_of_fold["log_price"]),
+            "predicted_usd": np.exp(out_of_fold["prediction"]),
+            "residual": run.residuals,
+        }
+    )
+    rows = pd.concat([rows, _ends(intervals.coverages, intervals.training)], axis=1)
+    for coverage, (lower, upper) in zip(intervals.coverages, intervals.training, strict=True):
+        log_price = out_of_fold["log_price"]
+        rows[f"inside_{round(100 * coverage)}"] = (lower <= log_price) & (log_price <= upper)
+    return rows
+
+
+def _ends(coverages: tuple[float, ...], intervals: Floats) -> pd.DataFrame:
+    ends = {}
+    with np.errstate(over="ignore"):
+        for coverage, (lower, upper) in zip(coverages, np.exp(intervals), strict=True):
+            ends[f"lower_{round(100 * coverage)}"], ends[f"upper_{round(100 * coverage)}"] = lower, upper
+    return pd.DataFrame(ends)
+
+
+def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]:
+    names = list(run.settings.groups)
+    if len(names) < 2:
+        return {}
+    totals = {name: np.zeros(len(houses)) for name in names}
+    n_repeats = run.settings.folds.n_repeats
+    for fold in run.folds:
+        rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
+        matrix = transform_quietly(fold.features, houses.iloc[rows])
+        by_group = {name: fold.predict(name, matrix) for name in names}
+        for left_out in names:
+            others = {name: predicted for name, predicted in by_group.items() if name != left_out}
+            totals[left_out][rows] += combine(others) / n_repeats
+    log_price = run.out_of_fold["log_price"].to_numpy()
+    return {name: log_rmse(prediction, log_price) for name, prediction in totals.items()}
+
+
+def _find_ablation(run: SavedRun) -> Ablation | None:
+    """The run's own grid, or else the one beside it, if that was made with the same houses."""
+    for folder in (run.folder / "ablation", run.folder.resolve().parent / "ablation"):
+        if folder.is_dir():
+            ablation = read_ablation(folder)
+            if ablation.note.get("data", {}).get("sha256") == run.manifest["data"]["sha256"]:
+                return ablation
+    return None
+
+
+def _entries(run: SavedRun) -> list[Entry]:
+    sha256 = run.manifest["outputs_sha256"]["submission.csv"]
+    return [entry for entry in read_ledger() if entry.sha256 == sha256 or entry.public_score is not None]
+
+
+def _recipe(run: SavedRun) -> pd.DataFrame | None:
+    file = run.folder / RECIPE
+    if not file.is_file():
+        return None
+    try:
+        return pd.read_csv(file, dtype="str", keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file}: {error}; accepted: a comma-separated table") from None
+
+
+def summary_of_settings(run: SavedRun) -> dict[str, Any]:
+    """Name and value of each setting outside the groups."""
+    settings = run.settings
+    return {
+        "seed": settings.seed,
+        "folds": settings.folds.n_folds,
+        "repeats": settings.folds.n_repeats,
+    }
