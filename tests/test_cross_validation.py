@@ -131,7 +131,7 @@ def test_the_training_score_is_that_of_the_rows_a_fold_was_trained_on(result, to
 
 def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_test):
     few = town_train.iloc[:4].assign(SalePrice=100_000.0)
-    settings = replace(SETTINGS, folds=FoldSettings(n_folds=4))
+    settings = replace(SETTINGS, folds=FoldSettings(n_folds=4, n_repeats=1))
     assert np.isfinite(run(few, town_test, settings).prediction).all()
 
 
@@ -153,7 +153,7 @@ def test_a_failing_callback_stops_the_workers(town_train, town_test):
 
 @pytest.mark.real_data
 def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
-    fast = Settings(folds=FoldSettings(n_folds=2), groups={"tiny": replace(TINY, n_members=1, epochs=1)})
+    fast = Settings(folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)})
     with pytest.warns(UnseenLevelWarning, match="MSSubClass: '150' stands in the test table only") as caught:
         cross_validate(real_train, real_test, fast, CPU)
     assert len(caught) == 1

@@ -15,7 +15,7 @@ def baseline_predictions(
 ) -> dict[Baseline, NDArray[np.float64]]:
     """Log prices that each baseline predicts for `inputs`.
 
-    Ridge sees all columns that the networks may see; its penalty is chosen on the training rows by the closed-form
+    Ridge sees the columns that all networks see by default, on which it does best; its penalty is chosen on the training rows by the closed-form
     leave-one-out error.
 
     Shape:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.elementwise import warm_up
-from houseprices.features import HouseFeatures, UnseenLevelWarning
+from houseprices.features import COMMON_BLOCKS, HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
@@ -168,7 +168,8 @@ def cross_validate(
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
-                    guesses = baseline_predictions(matrix[training], log_price[training], matrix[held_out])
+                    common = matrix[:, fitted.features.block_indices(COMMON_BLOCKS)]
+                    guesses = baseline_predictions(common[training], log_price[training], common[held_out])
                 for baseline, guess in guesses.items():
                     result.baselines[baseline][held_out] = guess
             if len(in_training) > 1:
