@@ -18,7 +18,7 @@ OTHER_VALUE: dict[str, Any] = {
     "device": "cpu",
     "workers": 3,
     "folds.n_folds": 4,
-    "folds.n_repeats": 2,
+    "folds.n_repeats": 3,
     "features.clip": 2.5,
     "features.min_level_rows": 9,
     "features.min_cross_rows": 8,

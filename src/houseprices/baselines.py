@@ -15,8 +15,8 @@ def baseline_predictions(
 ) -> dict[Baseline, NDArray[np.float64]]:
     """Log prices that each baseline predicts for `inputs`.
 
-    Ridge sees the columns that all networks see by default, on which it does best; its penalty is chosen on the training rows by the closed-form
-    leave-one-out error.
+    Ridge does best on the common columns, without products and pieces; its penalty is chosen on the training rows by
+    the closed-form leave-one-out error.
 
     Shape:
         training_inputs: (n_training_rows, d_in)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.elementwise import warm_up
-from houseprices.features import COMMON_BLOCKS, HouseFeatures, UnseenLevelWarning
+from houseprices.features import COMMON_BLOCKS, Block, HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
@@ -168,7 +168,7 @@ def cross_validate(
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
-                    common = matrix[:, fitted.features.block_indices(COMMON_BLOCKS)]
+                    common = matrix[:, _live_columns(fitted.features, COMMON_BLOCKS, matrix[training])]
                     guesses = baseline_predictions(common[training], log_price[training], common[held_out])
                 for baseline, guess in guesses.items():
                     result.baselines[baseline][held_out] = guess
@@ -222,11 +222,18 @@ def _submit(
     # Only the training table has prices; the test rows follow it in the matrix.
     priced = matrix[: len(training) + len(held_out)]
     for index, (name, group) in enumerate(settings.groups.items()):
-        block = fitted.features.block_indices(group.blocks)
-        fitted.columns[name] = block[priced[training][:, block].any(axis=0)]
+        fitted.columns[name] = _live_columns(fitted.features, group.blocks, priced[training])
         seeds = [_seed(settings.seed, fitted.repeat, fitted.fold, index, member) for member in range(group.n_members)]
         pending[name] = pool.submit(group, priced[:, fitted.columns[name]], fitted.targets, training, held_out, seeds)
     return pending
+
+
+def _live_columns(
+    features: HouseFeatures, blocks: tuple[Block, ...], training_matrix: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """The positions of the blocks' columns that some training row fills."""
+    columns = features.block_indices(blocks)
+    return columns[training_matrix[:, columns].any(axis=0)]
 
 
 def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.float32]) -> None:

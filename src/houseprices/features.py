@@ -241,8 +241,9 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             name: self._one_hot(name, categories[name], BY_NAME[name].levels, self.min_level_rows) for name in NOMINALS
         }
         neighborhood = one_hot["Neighborhood"]
+        values = {name: numbers[name].to_numpy() for name in numbers}
         names = self.columns_of_block()
-        blocks: dict[Block, list[pd.DataFrame] | list[pd.Series]] = {
+        blocks: dict[Block, list[pd.DataFrame]] = {
             "numbers": [numbers],
             "levels": list(one_hot.values()),
             "neighborhood_slopes": [neighborhood.mul(numbers[number], axis=0) for number in _SLOPE_COLUMNS],
@@ -260,11 +261,14 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
                     self.min_cross_rows,
                 )
             ],
-            "products": [numbers[one] * numbers[other] for one, other in _PRODUCTS],
+            "products": [
+                pd.DataFrame(
+                    np.stack([values[one] * values[other] for one, other in _PRODUCTS], axis=1), index=numbers.index
+                )
+            ],
             "piecewise": [
-                _piece(numbers[number], low, high)
+                pd.DataFrame(_pieces(values[number], self.knots_[number]), index=numbers.index)
                 for number in _PIECEWISE_COLUMNS
-                for low, high in itertools.pairwise(self.knots_[number])
             ],
         }
         return {block: pd.concat(parts, axis=1).set_axis(names[block], axis=1) for block, parts in blocks.items()}
@@ -319,9 +323,14 @@ def _median_names(by: str) -> list[str]:
     ]
 
 
-def _piece(number: pd.Series, low: float, high: float) -> pd.Series:
-    """0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width."""
-    return ((number - low) / (high - low)).clip(0, 1) if high > low else number * 0
+def _pieces(number: NDArray[np.float64], knots: list[float]) -> NDArray[np.float64]:
+    """How far each row is through each piece between neighbouring knots: (n_rows, n_knots - 1).
+
+    0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width.
+    """
+    low, width = np.array(knots[:-1]), np.diff(knots)
+    through: NDArray[np.float64] = (number[:, None] - low) / np.where(width > 0, width, np.inf)
+    return through.clip(0, 1)
 
 
 def _median_parents(by: str) -> list[tuple[str, ...]]:
