@@ -1,0 +1,97 @@
+"""What each part of the recipe is worth: the score without it, house by house on the same folds and seeds.
+
+    python benchmarks/recipe.py --data data/raw [--config configs/default.toml] [--seeds 3] [--to benchmarks/recipe.csv]
+
+Every part is taken out of all groups at once, one split a seed. A `recipe.csv` in a run folder is shown on its page.
+"""
+
+import argparse
+import csv
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from houseprices.comparison import out_of_fold_of_seeds, paired_difference
+from houseprices.features import BLOCKS, UnseenLevelWarning
+from houseprices.main_job import choose_device
+from houseprices.schema import PRICE
+from houseprices.settings import Settings, load_settings
+from houseprices.sources import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.table import read_houses
+
+UNUSUAL = (524, 1299)
+
+
+def main() -> None:
+    """Cross-validate the recipe, then the recipe without each part, and print a row a part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--to", type=Path, default=Path("benchmarks/recipe.csv"))
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", UnseenLevelWarning)
+
+    settings = load_settings(arguments.config)
+    settings = replace(settings, folds=replace(settings.folds, n_repeats=1))
+    folder = find_source(arguments.data).folder
+    houses, test_houses = read_houses(folder / TRAIN_FILE, priced=True), read_houses(folder / TEST_FILE, priced=False)
+    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
+    usual = ~houses.index.isin(UNUSUAL)
+
+    def predictions(of: Settings) -> np.ndarray:
+        return out_of_fold_of_seeds(houses, test_houses, of, range(arguments.seeds), choose_device(of.device))
+
+    whole = predictions(settings)
+    rows: list[dict[str, str]] = []
+    for part, changed in (("nothing", settings), *variants(settings)):
+        guess = whole if part == "nothing" else predictions(changed)
+        found = paired_difference(whole, guess, log_price)
+        without_unusual = paired_difference(whole[:, usual], guess[:, usual], log_price[usual])
+        rows.append(
+            {
+                "without": part,
+                "log_rmse": f"{found.second:.4f}",
+                "difference": f"{found.difference:+.4f}",
+                "interval": f"[{found.low:+.4f}, {found.high:+.4f}]",
+                "without Ids 524, 1299": f"{without_unusual.second:.4f}",
+            }
+        )
+        print("  ".join(rows[-1].values()), flush=True)
+    with arguments.to.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """The recipe without one part at a time."""
+
+    def everywhere(**changes: Any) -> Settings:
+        return replace(settings, groups={name: replace(group, **changes) for name, group in settings.groups.items()})
+
+    yield "dropout", everywhere(dropout=0.0)
+    yield "weight decay", everywhere(weight_decay=0.0)
+    yield "input noise", everywhere(input_noise=0.0)
+    yield "linear path", everywhere(linear_path=False)
+    yield "hidden layers", everywhere(hidden=(), linear_path=False)
+    yield "cosine schedule", everywhere(schedule="constant")
+    for block in BLOCKS:
+        groups = {
+            name: replace(group, blocks=tuple(kept for kept in group.blocks if kept != block))
+            for name, group in settings.groups.items()
+        }
+        if groups != settings.groups:
+            yield f"block {block}", replace(settings, groups=groups)
+    if len(settings.groups) > 1:
+        for name in settings.groups:
+            others = {other: group for other, group in settings.groups.items() if other != name}
+            yield f"group {name}", replace(settings, groups=others)
+
+
+if __name__ == "__main__":
+    main()
