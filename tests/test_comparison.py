@@ -1,9 +1,11 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from houseprices.cli import main
 from houseprices.comparison import out_of_fold_of_seeds, paired_difference
 
 TRUTH = np.random.default_rng(0).normal(size=400)
@@ -71,3 +73,55 @@ def test_seeds_change_the_folds_and_equal_seeds_do_not(houses, raw_test, fast_se
     assert not np.array_equal(found[0], found[1])
     other = out_of_fold_of_seeds(houses, unpriced, replace(fast_settings, seed=1), [0], torch.device("cpu"))
     np.testing.assert_array_equal(other[0], found[0])
+
+
+# ---- the command ----
+
+
+def compared(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["compare", *arguments])
+    return exit_info.value.code
+
+
+def test_settings_compared_with_themselves_differ_by_nothing(data_folder, fast_config, capsys):
+    assert compared("--data", str(data_folder), "--config", str(fast_config), "--seeds", "1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["overall"]["difference"] == found["overall"]["low"] == found["overall"]["high"] == 0
+    assert found["without"] is None
+
+
+def test_an_option_changes_the_second_settings_and_the_figures_are_those_of_cv(data_folder, fast_config, place, capsys):
+    data, config = ["--data", str(data_folder)], ["--config", str(fast_config)]
+    option = ["--groups.tiny.learning_rate", "0.05"]
+    assert compared(*data, *config, "--seeds", "1", "--without-id", "3", "--json", *option) == 0
+    found = json.loads(capsys.readouterr().out)
+    for name, options in (("first", []), ("second", option)):
+        with pytest.raises(SystemExit):
+            main(["cv", *data, *config, "--json", *options])
+        assert found["overall"][name] == pytest.approx(json.loads(capsys.readouterr().out)["log_rmse"]["pooled"])
+    assert found["without"]["first"] != found["overall"]["first"]
+    assert len(found["largest"]) == 5
+
+
+def test_the_verdict_is_printed(data_folder, fast_config, capsys):
+    assert compared("--data", str(data_folder), "--config", str(fast_config), "--seeds", "1") == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("difference +0.0000 [+0.0000, +0.0000]: no difference (every row)")
+    assert last.startswith("largest changes of a squared error: Id ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--folds.n_folds", "2"], "both settings must have the same folds"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--without-id", "99999"], "no house has the Id 99999"),
+        (["--against", "nowhere.toml"], "nowhere.toml: No such file"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line_and_exit_2(arguments, told, data_folder, fast_config, place, capsys):
+    assert compared("--data", str(data_folder), "--config", str(fast_config), *arguments) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1

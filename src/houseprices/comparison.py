@@ -119,7 +119,7 @@ def compare(
     if first.folds != second.folds:
         raise SettingsError(f"both settings must have the same folds, got {first.folds} and {second.folds}")
     if n_seeds < 1:
-        raise SettingsError(f"n_seeds must be at least 1, got {n_seeds}")
+        raise SettingsError(f"seeds must be at least 1, got {n_seeds}")
     folder = find_source(data).folder
     houses = read_houses(folder / TRAIN_FILE, priced=True)
     test_houses = read_houses(folder / TEST_FILE, priced=False)
