@@ -16,7 +16,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain ablate compare lessons settings \
-	bench bench-estimator bench-score test check format clean
+	bench bench-estimator bench-score bench-recipe test check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN=folder ARGS
 
 bench-score: $(VENV)/run.stamp ## the score over five fold seeds, and what each part brings; DATA=folder
 	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
+	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
