@@ -1,5 +1,6 @@
-"""The estimator's defaults without inner folds (`folds=0`, a fifth of the work) beside scikit-learn's own on small public tables: 5 folds, the same for all, row by row.
+"""The estimator beside scikit-learn's own on small public tables: 5 folds, the same for all, paired row by row.
 
+The estimator has its defaults but no inner folds (`folds=0`), a fifth of the work.
 Prints for each table and model the pooled RMSE, the mean difference of squared errors from the estimator's in units of
 its own mean squared error, with that difference's standard error over rows, and the CPU seconds of the five fits.
 """
@@ -31,7 +32,7 @@ TABLES = {
 
 
 def models() -> dict[str, RegressorMixin]:
-    """The estimator first; all with their defaults, but for a standardised target and a chosen ridge penalty."""
+    """The estimator first; else all with their defaults, but for a standardised target and a chosen ridge penalty."""
     sklearn_mlp = make_pipeline(StandardScaler(), MLPRegressor(random_state=0))
     return {
         "MLPEnsembleRegressor": MLPEnsembleRegressor(random_state=0, folds=0),
