@@ -1,5 +1,6 @@
-"""The estimator's defaults beside scikit-learn's own on small public tables: 5 folds, the same for all, row by row.
+"""The estimator beside scikit-learn's own on small public tables: 5 folds, the same for all, paired row by row.
 
+The estimator has its defaults but no inner folds (`folds=0`), a fifth of the work.
 Prints for each table and model the pooled RMSE, the mean difference of squared errors from the estimator's in units of
 its own mean squared error, with that difference's standard error over rows, and the CPU seconds of the five fits.
 """
@@ -25,17 +26,16 @@ from houseprices import MLPEnsembleRegressor
 
 TABLES = {
     "diabetes": load_diabetes(return_X_y=True),
-    "friedman1, 1,000 rows, noise 1": make_friedman1(1000, noise=1.0, random_state=0),
+    "friedman1, 1,000 rows, noise 1": make_friedman1(1000, noise=1.0, random_state=1),
     "digits, the digit as a number": load_digits(return_X_y=True),
 }
 
 
 def models() -> dict[str, RegressorMixin]:
-    """The estimator first; all with their defaults, but for a standardised target and a chosen ridge penalty."""
+    """The estimator first; else all with their defaults, but for a standardised target and a chosen ridge penalty."""
     sklearn_mlp = make_pipeline(StandardScaler(), MLPRegressor(random_state=0))
     return {
-        "MLPEnsembleRegressor": MLPEnsembleRegressor(random_state=0),
-        "the same, folds=0": MLPEnsembleRegressor(random_state=0, folds=0),
+        "MLPEnsembleRegressor": MLPEnsembleRegressor(random_state=0, folds=0),
         "MLPRegressor": TransformedTargetRegressor(sklearn_mlp, transformer=StandardScaler()),
         "HistGradientBoosting": HistGradientBoostingRegressor(random_state=0),
         "ridge": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 13))),
@@ -44,7 +44,7 @@ def models() -> dict[str, RegressorMixin]:
 
 def main() -> None:
     """Print a table of tables."""
-    folds = KFold(5, shuffle=True, random_state=0)
+    folds = KFold(5, shuffle=True, random_state=1)
     for table, (X, y) in TABLES.items():  # noqa: N806
         print(f"\n{table}: {X.shape[0]} rows, {X.shape[1]} columns")
         own = np.empty(0)

@@ -107,7 +107,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         input_noise: float = 0.1,
         weight_decay: float = 0.5,
         decay_kind: DecayKind = "decoupled",
-        learning_rate: float = 5e-3,
+        learning_rate: float = 1e-2,
         schedule: Schedule = "cosine",
         epochs: int = 60,
         batch_size: int | Literal["auto"] = "auto",
