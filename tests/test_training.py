@@ -33,7 +33,13 @@ def test_a_member_trained_alone_equals_the_same_member_in_a_batch(decay_kind):
     """With dropout and noise on, to 1e-6: products of one shape may be summed in another order in a batch."""
     inputs, targets = problem()
     plan = replace(PLAN, decay_kind=decay_kind)
-    members = [member(0), member(1, learning_rate=0.003, dropout=0.0), member(2, weight_decay=2.0, input_noise=0.0)]
+    row_weights = np.linspace(0.5, 1.5, N_ROWS, dtype=np.float32)
+    members = [
+        member(0),
+        member(1, learning_rate=0.003, dropout=0.0),
+        member(2, weight_decay=2.0, input_noise=0.0),
+        member(3, weights=row_weights),
+    ]
     together, _ = train(inputs, targets, members, ARCHITECTURE, plan)
     for index, one in enumerate(members):
         alone, _ = train(inputs, targets, [one], ARCHITECTURE, plan)

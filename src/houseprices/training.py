@@ -125,8 +125,11 @@ def train(
     passes = passes_for(network.parameters)
     batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
     draw_masks = _Masks(streams, members, plan.batch_size, architecture.hidden, inputs.device)
-    of_members = [member.weights for member in members if member.weights is not None]
-    weights = torch.from_numpy(np.stack(of_members)).to(inputs.device) if of_members else None
+    weights = None
+    if any(member.weights is not None for member in members):
+        even = np.ones(len(targets), dtype=np.float32)
+        of_members = [even if member.weights is None else member.weights for member in members]
+        weights = torch.from_numpy(np.stack(of_members)).to(inputs.device)
     watch = _Watch(inputs, targets, members)
     n_steps = plan.n_epochs * plan.steps_per_epoch
     for step in range(n_steps):
