@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from houseprices.comparison import out_of_fold_of_seeds, paired_difference
-from houseprices.features import BLOCKS, UnseenLevelWarning
+from houseprices.feature_columns import BLOCKS
+from houseprices.features import UnseenLevelWarning
 from houseprices.main_job import choose_device
 from houseprices.schema import PRICE
 from houseprices.settings import Settings, load_settings

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from houseprices.features import BLOCKS, HouseFeatures, UnseenLevelWarning
+from houseprices.feature_columns import BLOCKS, block_indices
+from houseprices.features import HouseFeatures, UnseenLevelWarning
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_the_matrix_is_finite_float32_with_a_name_for_every_column(houses):
     assert matrix.shape == (len(houses), len(names))
     assert np.isfinite(matrix).all()
     assert len(set(names)) == len(names)
-    assert sorted(features.block_indices(BLOCKS)) == list(range(len(names)))
+    assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
 
 
 def test_columns_are_the_same_whatever_rows_are_fitted(houses):
@@ -43,7 +44,7 @@ def test_a_row_transforms_alike_alone_and_among_others(houses):
 
 def test_numbers_have_median_zero_and_stay_within_the_clip(houses):
     features = HouseFeatures(clip=2.0).fit(houses)
-    numbers = features.transform(houses)[:, features.block_indices(("numbers",))]
+    numbers = features.transform(houses)[:, block_indices(("numbers",))]
     np.testing.assert_allclose(np.median(numbers, axis=0), 0, atol=1e-6)
     huge = houses.assign(LotArea=1e9)
     assert 1.9 < column(features, huge, "LotArea").max() <= 2.0

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation import fit_fold
+from houseprices.coded_houses import code_houses
+from houseprices.cross_validation import fit_fold, live_columns
 from houseprices.display import training_progress
 from houseprices.errors import RunError
 from houseprices.folds import assign_folds
@@ -97,16 +98,15 @@ def ablate(
 ) -> pd.DataFrame:
     """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
     log_price = np.log(houses[PRICE].to_numpy())
-    unpriced = houses.drop(columns=PRICE)
+    coded = code_houses(houses.drop(columns=PRICE))
     fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)[0]
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     in_training: list[tuple[int, float, PendingGroup]] = []
     with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
         for fold in range(n_folds):
             training, held_out = np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)
-            fitted, matrix = fit_fold(0, fold, unpriced, log_price, training, settings)
-            block = fitted.features.block_indices(group.blocks)
-            inputs = matrix[:, block[matrix[training][:, block].any(axis=0)]]
+            fitted, matrix = fit_fold(0, fold, coded, log_price, training, settings)
+            inputs = matrix[:, live_columns(group.blocks, matrix[training])]
             # The same seed in every cell: cells differ in their regularisation and in nothing else.
             members = [
                 Member(

@@ -15,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
+from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.elementwise import warm_up
-from houseprices.features import COMMON_BLOCKS, Block, HouseFeatures, UnseenLevelWarning
+from houseprices.feature_columns import COMMON_BLOCKS, Block, block_indices
+from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
@@ -144,7 +146,7 @@ def cross_validate(
         folds=[],
         seconds={},
     )
-    all_houses = pd.concat([houses, test_houses])
+    all_houses = code_houses(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
     with stopwatch("compilation"):
         warm_up()
@@ -168,7 +170,7 @@ def cross_validate(
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
-                    common = matrix[:, _live_columns(fitted.features, COMMON_BLOCKS, matrix[training])]
+                    common = matrix[:, live_columns(COMMON_BLOCKS, matrix[training])]
                     guesses = baseline_predictions(common[training], log_price[training], common[held_out])
                 for baseline, guess in guesses.items():
                     result.baselines[baseline][held_out] = guess
@@ -183,7 +185,7 @@ def cross_validate(
 def fit_fold(
     repeat: int,
     fold: int,
-    all_houses: pd.DataFrame,
+    all_houses: CodedHouses,
     log_price: Floats,
     training: NDArray[np.int64],
     settings: Settings,
@@ -191,7 +193,7 @@ def fit_fold(
     """Fit features and target on the training rows; return them with the matrix of all houses."""
     options = settings.features
     features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
-    features.fit(all_houses.iloc[training])
+    features.fit(all_houses.rows(training))
     matrix = transform_quietly(features, all_houses)
     spread = float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
@@ -199,7 +201,7 @@ def fit_fold(
     return FittedFold(repeat, fold, features, mean, spread, ((log_price - mean) / spread).astype(np.float32)), matrix
 
 
-def transform_quietly(features: HouseFeatures, houses: pd.DataFrame) -> NDArray[np.float32]:
+def transform_quietly(features: HouseFeatures, houses: CodedHouses) -> NDArray[np.float32]:
     """The features' matrix without the warning of an unseen level.
 
     A rare level that is held out is unseen in that fold: expected, and no news to anyone.
@@ -222,17 +224,15 @@ def _submit(
     # Only the training table has prices; the test rows follow it in the matrix.
     priced = matrix[: len(training) + len(held_out)]
     for index, (name, group) in enumerate(settings.groups.items()):
-        fitted.columns[name] = _live_columns(fitted.features, group.blocks, priced[training])
+        fitted.columns[name] = live_columns(group.blocks, priced[training])
         seeds = [_seed(settings.seed, fitted.repeat, fitted.fold, index, member) for member in range(group.n_members)]
         pending[name] = pool.submit(group, priced[:, fitted.columns[name]], fitted.targets, training, held_out, seeds)
     return pending
 
 
-def _live_columns(
-    features: HouseFeatures, blocks: tuple[Block, ...], training_matrix: NDArray[np.float32]
-) -> NDArray[np.intp]:
+def live_columns(blocks: tuple[Block, ...], training_matrix: NDArray[np.float32]) -> NDArray[np.intp]:
     """The positions of the blocks' columns that some training row fills."""
-    columns = features.block_indices(blocks)
+    columns = block_indices(blocks)
     return columns[training_matrix[:, columns].any(axis=0)]
 
 

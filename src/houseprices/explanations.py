@@ -2,7 +2,7 @@
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
-average house's prediction, and `HouseFeatures.raw_shares` sums them to the 79 features of the data description.
+average house's prediction, and `feature_columns.raw_shares` sums them to the 79 features of the data description.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.cross_validation import FittedFold, combine, transform_quietly
+from houseprices.feature_columns import raw_shares
 from houseprices.saved_run import SavedRun
 
 Floats = NDArray[np.float64]
@@ -38,7 +40,8 @@ class Explanation:
 
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
-    explained = [_explain(fold, training.iloc[_training_rows(run, fold)], houses) for fold in run.folds]
+    seen, new = code_houses(training), code_houses(houses)
+    explained = [_explain(fold, seen.rows(_training_rows(run, fold)), new) for fold in run.folds]
     return Explanation(
         np.mean([one.attributions for one in explained], axis=0),
         np.mean([one.baseline for one in explained], axis=0),
@@ -53,6 +56,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: Sequence[in
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
     n_features = training.shape[1]
+    coded = code_houses(training)
     attributions, baseline, prediction = (
         np.zeros((len(wanted), n_features)),
         np.zeros(len(wanted)),
@@ -63,7 +67,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: Sequence[in
         places = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
         if len(places) == 0:
             continue
-        one = _explain(fold, training.iloc[_training_rows(run, fold)], training.iloc[wanted[places]])
+        one = _explain(fold, coded.rows(_training_rows(run, fold)), coded.rows(wanted[places]))
         attributions[places] += one.attributions / n_repeats
         baseline[places] += one.baseline / n_repeats
         prediction[places] += one.prediction / n_repeats
@@ -74,11 +78,11 @@ def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
     return np.flatnonzero(run.fold_of_row[fold.repeat] != fold.fold)
 
 
-def _explain(fold: FittedFold, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
+def _explain(fold: FittedFold, training: CodedHouses, houses: CodedHouses) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = transform_quietly(fold.features, training).mean(axis=0, keepdims=True)
     matrix = transform_quietly(fold.features, houses)
-    shares = fold.features.raw_shares()
+    shares = raw_shares()
     by_group = {}
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])

@@ -1,23 +1,11 @@
 """Typed table -> float32 matrix: a scikit-learn transformer that sees the training rows of its fold only.
 
-The columns come in blocks, and a group of members names the blocks that it is given:
-
-| block | columns |
-|---|---|
-| numbers | raw numbers, ordinal ranks, engineered features, a flag for an unknown lot frontage; scaled |
-| levels | one-hot columns of the nominal features, a column for every level of the schema |
-| neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): each neighbourhood has its own slopes |
-| neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
-| subclass_medians | the same by kind of dwelling (MSSubClass) |
-| unfinished_sale | (sold before it was finished, sold new) x (sizes, quality, year): such sales price land and plans |
-| neighborhood_sale | neighbourhood with sale condition, one-hot |
-| products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
-| piecewise | eight sizes and years cut at their octiles, a column a piece: how far the house is through that piece |
+`feature_columns` says which columns there are.
 """
 
-import itertools
 import warnings
-from typing import Any, Literal, Self, get_args
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -25,62 +13,29 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from houseprices.engineered import ENGINEERED_FROM, numbers_of
+from houseprices.coded_houses import CodedHouses, Floats, code_houses
+from houseprices.engineered import numbers_of
+from houseprices.feature_columns import (
+    COLUMNS,
+    LOT_FRONTAGE_UNKNOWN,
+    MEDIAN_NUMBERS,
+    N_PIECES,
+    PIECEWISE_NUMBERS,
+    PRODUCTS,
+    SCALED_NUMBERS,
+    SLOPE_NUMBERS,
+    UNFINISHED_NUMBERS,
+    UNFINISHED_SALES,
+    Block,
+)
 from houseprices.imputation import NeighborhoodImputer
-from houseprices.schema import BY_NAME, FEATURES, NOMINALS
-
-Block = Literal[
-    "numbers",
-    "levels",
-    "neighborhood_slopes",
-    "neighborhood_medians",
-    "subclass_medians",
-    "unfinished_sale",
-    "neighborhood_sale",
-    "products",
-    "piecewise",
-]
-BLOCKS: tuple[Block, ...] = get_args(Block)
-COMMON_BLOCKS = BLOCKS[:-2]
-"""What a network sees unless it says otherwise: all but the expansions of numbers."""
-
-_LOT_FRONTAGE_UNKNOWN = "LotFrontageUnknown"
-_SLOPE_COLUMNS = ("LogTotalArea", "OverallQual")
-_MEDIAN_COLUMNS = (
-    "LogTotalArea",
-    "GrLivArea",
-    "LotArea",
-    "YearBuilt",
-    "OverallQual",
-    "OverallCond",
-    "GarageArea",
-)
-_PRODUCT_COLUMNS = (
-    "LogTotalArea",
-    "OverallQual",
-    "YearBuilt",
-    "OverallCond",
-    "LotArea",
-    "GarageArea",
-    "BsmtFinSF1",
-    "KitchenQual",
-    "TotalBaths",
-    "Fireplaces",
-)
-_PIECEWISE_COLUMNS = (
-    "LogTotalArea",
-    "GrLivArea",
-    "YearBuilt",
-    "LotArea",
-    "YearRemodAdd",
-    "TotalBsmtSF",
-    "GarageArea",
-    "BsmtFinSF1",
-)
-_N_PIECES = 8
-_UNFINISHED_COLUMNS = ("LogTotalArea", "GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "YearBuilt")
+from houseprices.schema import BY_NAME, NOMINALS
 
 FloatMatrix = NDArray[np.float32]
+
+_POSITION = {number: index for index, number in enumerate(SCALED_NUMBERS)}
+_MEDIANS_BY = ("Neighborhood", "MSSubClass")
+_SALES = BY_NAME["SaleCondition"].levels
 
 
 class UnseenLevelWarning(UserWarning):
@@ -93,16 +48,17 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
     Numbers are centred on the median, divided by the interquartile range (by the standard deviation where that range
     is zero) and squeezed by x / sqrt(1 + (x / clip)^2), so that a lot of 200,000 square feet stays within +-clip.
     A level with fewer than `min_level_rows` training rows, or a cross with fewer than `min_cross_rows`, has a column
-    of zeros: a weight learnt from a handful of houses is noise. Columns never depend on the rows, so that the
-    members of all folds have the same d_in.
+    of zeros: a weight learnt from a handful of houses is noise.
 
     Attributes:
         imputer_: the fitted NeighborhoodImputer.
-        centre_: median of each scaled column in the training rows.
-        scale_: spread of each scaled column in the training rows; infinite where it is constant, which gives zeros.
-        medians_: {column: {level: {number: median}}} behind the blocks of medians, in scaled units.
-        knots_: {number: (9,) octiles} behind the piecewise block, in scaled units.
-        rows_of_level_: {column: {level: training rows}} of the one-hot columns and crosses.
+        centre_: (n_numbers,) median of each scaled number in the training rows.
+        scale_: (n_numbers,) spread of each in the training rows; infinite where it is constant, which gives zeros.
+        medians_: {nominal feature: (n_levels, 7)} behind the blocks of medians, in scaled units; zero, the median of
+            all training rows, for a level that none of them has.
+        knots_: (8, 9) octiles behind the piecewise block, in scaled units.
+        rows_of_level_: {nominal feature: (n_levels,)} training rows of each level.
+        rows_of_cross_: (n_neighborhoods, n_sale_conditions) training rows of each cross.
     """
 
     def __init__(self, clip: float = 3.0, min_level_rows: int = 5, min_cross_rows: int = 3) -> None:
@@ -110,236 +66,165 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.min_level_rows = min_level_rows
         self.min_cross_rows = min_cross_rows
 
-    def fit(self, houses: pd.DataFrame, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
+    def fit(self, houses: pd.DataFrame | CodedHouses, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
         """Learn fillers, scales, medians and level counts from typed training rows; prices are not used."""
+        houses = code_houses(houses)
         self.imputer_ = NeighborhoodImputer().fit(houses)
         complete = self.imputer_.transform(houses)
-        numbers = self._unscaled(houses, complete)
-        self.centre_ = numbers.median()
-        spread = numbers.quantile(0.75) - numbers.quantile(0.25)
-        spread = spread.mask(spread == 0, numbers.std(ddof=0))
-        self.scale_ = spread.mask(spread == 0, np.inf)
+        numbers = _unscaled(houses, complete)
+        self.centre_ = np.median(numbers, axis=0)
+        spread = np.subtract(*np.quantile(numbers, (0.75, 0.25), axis=0))
+        spread = np.where(spread == 0, numbers.std(axis=0), spread)
+        self.scale_ = np.where(spread == 0, np.inf, spread)
         scaled = self._scaled(numbers)
-        self.medians_ = {
-            by: scaled[list(_MEDIAN_COLUMNS)].groupby(complete[by].astype("str")).median()
-            for by in ("Neighborhood", "MSSubClass")
-        }
-        self.knots_ = {
-            name: np.quantile(scaled[name], np.linspace(0, 1, _N_PIECES + 1)).tolist() for name in _PIECEWISE_COLUMNS
-        }
+        self.medians_ = {by: _medians_of_levels(complete.codes(by), by, scaled) for by in _MEDIANS_BY}
+        self.knots_ = np.quantile(scaled[:, _positions(PIECEWISE_NUMBERS)], np.linspace(0, 1, N_PIECES + 1), axis=0).T
         self.rows_of_level_ = {
-            name: column.value_counts().to_dict() for name, column in self._categories(complete).items()
+            name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
         }
+        n_places = len(BY_NAME["Neighborhood"].levels)
+        self.rows_of_cross_ = np.bincount(_cross(complete), minlength=n_places * len(_SALES)).reshape(n_places, -1)
         return self
 
-    def transform(self, houses: pd.DataFrame) -> FloatMatrix:
+    def transform(self, houses: pd.DataFrame | CodedHouses) -> FloatMatrix:
         """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it."""
         check_is_fitted(self)
-        return np.hstack([block.to_numpy(dtype=np.float32) for block in self._blocks(houses).values()])
+        houses = code_houses(houses)
+        complete = self.imputer_.transform(houses)
+        self._warn_of_unseen_levels(complete)
+        blocks = self._blocks(complete, self._scaled(_unscaled(houses, complete)))
+        return np.concatenate([blocks[block] for block in COLUMNS], axis=1, dtype=np.float32, casting="same_kind")
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002  # the same
         """Return the (d_in,) names of the columns, in order."""
-        return np.array([name for names in self.columns_of_block().values() for name in names], dtype=object)
+        return np.array([column.name for columns in COLUMNS.values() for column in columns], dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
         """All that was fitted, as JSON can hold it."""
         check_is_fitted(self)
+        scale = [None if np.isinf(scale) else scale for scale in self.scale_.tolist()]
         return {
             "parameters": self.get_params(),
-            "fillers": self.imputer_.fillers_,
-            "centre": self.centre_.to_dict(),
-            "scale": {name: None if np.isinf(scale) else scale for name, scale in self.scale_.items()},
-            "medians": {by: medians.to_dict(orient="index") for by, medians in self.medians_.items()},
-            "knots": self.knots_,
-            "rows_of_level": self.rows_of_level_,
+            "fillers": self.imputer_.to_dict(),
+            "centre": dict(zip(SCALED_NUMBERS, self.centre_.tolist(), strict=True)),
+            "scale": dict(zip(SCALED_NUMBERS, scale, strict=True)),
+            "medians": {by: medians.tolist() for by, medians in self.medians_.items()},
+            "knots": dict(zip(PIECEWISE_NUMBERS, self.knots_.tolist(), strict=True)),
+            "rows_of_level": {name: rows.tolist() for name, rows in self.rows_of_level_.items()},
+            "rows_of_cross": self.rows_of_cross_.tolist(),
         }
 
     @classmethod
     def from_dict(cls, fitted: dict[str, Any]) -> Self:
-        """The transformer that `to_dict` described; it transforms to the same bits."""
+        """The transformer that `to_dict` described; it transforms to the same bits.
+
+        Raises:
+            KeyError, TypeError, ValueError: `to_dict` never wrote this.
+        """
         features = cls(**fitted["parameters"])
-        features.imputer_ = NeighborhoodImputer()
-        features.imputer_.fillers_ = fitted["fillers"]
-        features.centre_ = pd.Series(fitted["centre"])
-        features.scale_ = pd.Series({name: np.inf if x is None else x for name, x in fitted["scale"].items()})
-        features.medians_ = {by: pd.DataFrame.from_dict(rows, orient="index") for by, rows in fitted["medians"].items()}
-        features.knots_ = fitted["knots"]
-        features.rows_of_level_ = fitted["rows_of_level"]
+        features.imputer_ = NeighborhoodImputer.from_dict(fitted["fillers"])
+        scale = [np.inf if scale is None else scale for scale in _of(fitted["scale"], SCALED_NUMBERS)]
+        features.centre_ = _array(_of(fitted["centre"], SCALED_NUMBERS), len(SCALED_NUMBERS))
+        features.scale_ = _array(scale, len(SCALED_NUMBERS))
+        features.medians_ = {
+            by: _array(fitted["medians"][by], len(BY_NAME[by].levels), len(MEDIAN_NUMBERS)) for by in _MEDIANS_BY
+        }
+        features.knots_ = _array(_of(fitted["knots"], PIECEWISE_NUMBERS), len(PIECEWISE_NUMBERS), N_PIECES + 1)
+        features.rows_of_level_ = {
+            name: _array(fitted["rows_of_level"][name], len(BY_NAME[name].levels)).astype(np.intp) for name in NOMINALS
+        }
+        crosses = _array(fitted["rows_of_cross"], len(BY_NAME["Neighborhood"].levels), len(_SALES))
+        features.rows_of_cross_ = crosses.astype(np.intp)
         return features
 
-    def columns_of_block(self) -> dict[Block, list[str]]:
-        """Return the columns' names by block, in the matrix's order."""
-        check_is_fitted(self)
-        neighborhoods = BY_NAME["Neighborhood"].levels
+    def _blocks(self, houses: CodedHouses, numbers: Floats) -> dict[Block, Floats | NDArray[np.bool_]]:
+        """Each block's (n_rows, n_columns), from gapless houses and their scaled numbers."""
+        one_hot = {name: self._one_hot(name, houses) for name in NOMINALS}
+        medians = {by: self.medians_[by][houses.codes(by)] for by in _MEDIANS_BY}
+        own = numbers[:, _positions(MEDIAN_NUMBERS)]
+        sizes = numbers[:, _positions(UNFINISHED_NUMBERS)]
+        slopes = numbers[:, _positions(SLOPE_NUMBERS)]
         return {
-            "numbers": list(self.centre_.index),
-            "levels": [f"{name}={level}" for name in NOMINALS for level in BY_NAME[name].levels],
-            "neighborhood_slopes": [
-                f"{number} in Neighborhood={level}" for number in _SLOPE_COLUMNS for level in neighborhoods
-            ],
-            "neighborhood_medians": _median_names("Neighborhood"),
-            "subclass_medians": _median_names("MSSubClass"),
-            "unfinished_sale": [f"{number} if {sale}" for sale in _UNFINISHED_SALES for number in _UNFINISHED_COLUMNS],
-            "neighborhood_sale": [
-                f"Neighborhood={place} and SaleCondition={sale}"
-                for place in neighborhoods
-                for sale in BY_NAME["SaleCondition"].levels
-            ],
-            "products": [f"{one} * {other}" for one, other in _PRODUCTS],
-            "piecewise": [
-                f"{number}, piece {piece + 1}" for number in _PIECEWISE_COLUMNS for piece in range(_N_PIECES)
-            ],
+            "numbers": numbers,
+            "levels": np.hstack(list(one_hot.values())),
+            "neighborhood_slopes": np.hstack([slope[:, None] * one_hot["Neighborhood"] for slope in slopes.T]),
+            "neighborhood_medians": np.hstack([medians["Neighborhood"], own - medians["Neighborhood"]]),
+            "subclass_medians": np.hstack([medians["MSSubClass"], own - medians["MSSubClass"]]),
+            "unfinished_sale": np.hstack([_are(houses, *sale)[:, None] * sizes for sale in UNFINISHED_SALES]),
+            "neighborhood_sale": _is_code(_cross(houses), self.rows_of_cross_.ravel() >= self.min_cross_rows),
+            "products": numbers[:, _positions(one for one, _ in PRODUCTS)]
+            * numbers[:, _positions(other for _, other in PRODUCTS)],
+            "piecewise": np.hstack(
+                [
+                    _pieces(numbers[:, _POSITION[n]], knots)
+                    for n, knots in zip(PIECEWISE_NUMBERS, self.knots_, strict=True)
+                ]
+            ),
         }
 
-    def block_indices(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
-        """Return the positions of the columns of these blocks."""
-        names = self.columns_of_block()
-        block_of_column = np.concatenate([[block] * len(columns) for block, columns in names.items()])
-        return np.flatnonzero(np.isin(block_of_column, blocks))
-
-    def parents_of_columns(self) -> list[tuple[str, ...]]:
-        """Return what each column is made of, in the matrix's order: numbers (raw or engineered) and levels."""
-        neighborhoods = BY_NAME["Neighborhood"].levels
-        parents: dict[Block, list[tuple[str, ...]]] = {
-            "numbers": [(name,) for name in self.centre_.index],
-            "levels": [(name,) for name in NOMINALS for _ in BY_NAME[name].levels],
-            "neighborhood_slopes": [(number, "Neighborhood") for number in _SLOPE_COLUMNS for _ in neighborhoods],
-            "neighborhood_medians": _median_parents("Neighborhood"),
-            "subclass_medians": _median_parents("MSSubClass"),
-            "unfinished_sale": [
-                (number, feature) for feature, _ in _UNFINISHED_SALES.values() for number in _UNFINISHED_COLUMNS
-            ],
-            "neighborhood_sale": [("Neighborhood", "SaleCondition") for _ in _pairs("Neighborhood", "SaleCondition")],
-            "products": list(_PRODUCTS),
-            "piecewise": [(number,) for number in _PIECEWISE_COLUMNS for _ in range(_N_PIECES)],
-        }
-        return [of_column for block in self.columns_of_block() for of_column in parents[block]]
-
-    def raw_shares(self) -> NDArray[np.float64]:
-        """Return (d_in, 79): the share of each column that counts for each feature of the data description.
-
-        A column of several parents (a cross, a deviation from a median) counts for each in equal parts, and an
-        engineered parent passes its part on, in equal parts, to the features that it is made of. So
-        `LogTotalArea in Neighborhood=OldTown` is 1/2 Neighborhood, 1/4 GrLivArea and 1/4 TotalBsmtSF. Each row sums
-        to 1: what is summed through it stays whole. That gaps are filled from the neighbourhood is left aside.
-        """
-        position = {feature.name: index for index, feature in enumerate(FEATURES)}
-        parents_of_columns = self.parents_of_columns()
-        shares = np.zeros((len(parents_of_columns), len(position)))
-        for column, parents in enumerate(parents_of_columns):
-            for parent in parents:
-                raw = (parent,) if parent in position else _MADE_FROM[parent]
-                for name in raw:
-                    shares[column, position[name]] += 1 / (len(parents) * len(raw))
-        return shares
-
-    def _blocks(self, houses: pd.DataFrame) -> dict[Block, pd.DataFrame]:
-        complete = self.imputer_.transform(houses)
-        numbers = self._scaled(self._unscaled(houses, complete))
-        categories = self._categories(complete)
-        one_hot = {
-            name: self._one_hot(name, categories[name], BY_NAME[name].levels, self.min_level_rows) for name in NOMINALS
-        }
-        neighborhood = one_hot["Neighborhood"]
-        values = {name: numbers[name].to_numpy() for name in numbers}
-        names = self.columns_of_block()
-        blocks: dict[Block, list[pd.DataFrame]] = {
-            "numbers": [numbers],
-            "levels": list(one_hot.values()),
-            "neighborhood_slopes": [neighborhood.mul(numbers[number], axis=0) for number in _SLOPE_COLUMNS],
-            "neighborhood_medians": self._medians("Neighborhood", categories["Neighborhood"], numbers),
-            "subclass_medians": self._medians("MSSubClass", categories["MSSubClass"], numbers),
-            "unfinished_sale": [
-                numbers[list(_UNFINISHED_COLUMNS)].mul((complete[column] == level).astype("float64"), axis=0)
-                for column, level in _UNFINISHED_SALES.values()
-            ],
-            "neighborhood_sale": [
-                self._one_hot(
-                    _NEIGHBORHOOD_SALE,
-                    categories[_NEIGHBORHOOD_SALE],
-                    _pairs("Neighborhood", "SaleCondition"),
-                    self.min_cross_rows,
-                )
-            ],
-            "products": [
-                pd.DataFrame(
-                    np.stack([values[one] * values[other] for one, other in _PRODUCTS], axis=1), index=numbers.index
-                )
-            ],
-            "piecewise": [
-                pd.DataFrame(_pieces(values[number], self.knots_[number]), index=numbers.index)
-                for number in _PIECEWISE_COLUMNS
-            ],
-        }
-        return {block: pd.concat(parts, axis=1).set_axis(names[block], axis=1) for block, parts in blocks.items()}
-
-    def _unscaled(self, houses: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
-        # Of all the gaps only this one is common, and it tells of irregular lots.
-        return numbers_of(complete).assign(**{_LOT_FRONTAGE_UNKNOWN: houses["LotFrontage"].isna().astype("float64")})
-
-    def _scaled(self, numbers: pd.DataFrame) -> pd.DataFrame:
+    def _scaled(self, numbers: Floats) -> Floats:
         centred = (numbers - self.centre_) / self.scale_
-        return centred / ((centred / self.clip) ** 2 + 1).pow(0.5)
+        return np.asarray(centred / np.sqrt((centred / self.clip) ** 2 + 1))
 
-    def _categories(self, complete: pd.DataFrame) -> dict[str, pd.Series]:
-        categories = {name: complete[name].astype("str") for name in NOMINALS}
-        categories[_NEIGHBORHOOD_SALE] = _pair(categories["Neighborhood"], categories["SaleCondition"])
-        return categories
+    def _one_hot(self, name: str, houses: CodedHouses) -> NDArray[np.bool_]:
+        return _is_code(houses.codes(name), self.rows_of_level_[name] >= self.min_level_rows)
 
-    def _one_hot(self, name: str, column: pd.Series, levels: tuple[str, ...], min_rows: int) -> pd.DataFrame:
-        counts = self.rows_of_level_[name]
-        if name in NOMINALS:
-            never_seen = [level for level in column.unique() if level not in counts]
-            if never_seen:
+    def _warn_of_unseen_levels(self, houses: CodedHouses) -> None:
+        for name, rows in self.rows_of_level_.items():
+            unseen = [BY_NAME[name].levels[code] for code in np.unique(houses.codes(name)) if rows[code] == 0]
+            if unseen:
                 warnings.warn(
-                    f"{name}: {', '.join(map(repr, never_seen))} never stands in the training rows; read as none",
+                    f"{name}: {', '.join(map(repr, unseen))} never stands in the training rows; read as none",
                     UnseenLevelWarning,
-                    stacklevel=5,
+                    stacklevel=4,
                 )
-        live = np.array([counts.get(level, 0) >= min_rows for level in levels])
-        codes = pd.Categorical(column, categories=list(levels)).codes
-        # Code -1, a level outside the schema, meets no column.
-        return pd.DataFrame((codes[:, None] == np.arange(len(levels))) & live, index=column.index, dtype="float64")
-
-    def _medians(self, by: str, column: pd.Series, numbers: pd.DataFrame) -> list[pd.DataFrame]:
-        usual = self.medians_[by].reindex(column).set_axis(column.index)
-        usual = usual.fillna(0.0)  # zero is the median of all training rows
-        return [usual, numbers[list(_MEDIAN_COLUMNS)] - usual]
 
 
-_PRODUCTS = tuple(itertools.combinations_with_replacement(_PRODUCT_COLUMNS, 2))
-_MADE_FROM = {**ENGINEERED_FROM, _LOT_FRONTAGE_UNKNOWN: ("LotFrontage",)}
-_NEIGHBORHOOD_SALE = "Neighborhood and SaleCondition"
-_UNFINISHED_SALES = {
-    "SaleCondition=Partial": ("SaleCondition", "Partial"),
-    "SaleType=New": ("SaleType", "New"),
-}
+def _positions(numbers: Iterable[str]) -> list[int]:
+    return [_POSITION[number] for number in numbers]
 
 
-def _median_names(by: str) -> list[str]:
-    return [
-        *(f"{number}, median of {by}" for number in _MEDIAN_COLUMNS),
-        *(f"{number} - median of {by}" for number in _MEDIAN_COLUMNS),
-    ]
+def _unscaled(houses: CodedHouses, complete: CodedHouses) -> Floats:
+    # Of all the gaps only this one is common, and it tells of irregular lots.
+    unknown = {LOT_FRONTAGE_UNKNOWN: np.isnan(houses["LotFrontage"]).astype(np.float64)}
+    columns = {**numbers_of(complete), **unknown}
+    return np.stack([columns[number] for number in SCALED_NUMBERS], axis=1)
 
 
-def _pieces(number: NDArray[np.float64], knots: list[float]) -> NDArray[np.float64]:
+def _medians_of_levels(codes: NDArray[np.intp], by: str, scaled: Floats) -> Floats:
+    medians = np.zeros((len(BY_NAME[by].levels), len(MEDIAN_NUMBERS)))
+    for code in np.unique(codes):
+        medians[code] = np.median(scaled[codes == code][:, _positions(MEDIAN_NUMBERS)], axis=0)
+    return medians
+
+
+def _are(houses: CodedHouses, name: str, level: str) -> NDArray[np.bool_]:
+    return np.asarray(houses[name] == BY_NAME[name].levels.index(level))
+
+
+def _cross(houses: CodedHouses) -> NDArray[np.intp]:
+    """The place of each house's neighbourhood with its sale condition."""
+    return houses.codes("Neighborhood") * len(_SALES) + houses.codes("SaleCondition")
+
+
+def _is_code(codes: NDArray[np.intp], live: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """One-hot columns of the codes: (n_rows, n_codes), zeros where a code is not live."""
+    return np.asarray((codes[:, None] == np.arange(len(live))) & live)
+
+
+def _pieces(number: Floats, knots: Floats) -> Floats:
     """How far each row is through each piece between neighbouring knots: (n_rows, n_knots - 1).
 
     0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width.
     """
-    low, width = np.array(knots[:-1]), np.diff(knots)
-    through: NDArray[np.float64] = (number[:, None] - low) / np.where(width > 0, width, np.inf)
+    low, width = knots[:-1], np.diff(knots)
+    through: Floats = (number[:, None] - low) / np.where(width > 0, width, np.inf)
     return through.clip(0, 1)
 
 
-def _median_parents(by: str) -> list[tuple[str, ...]]:
-    return [*((by,) for _ in _MEDIAN_COLUMNS), *((number, by) for number in _MEDIAN_COLUMNS)]
+def _of(named: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    return [named[name] for name in names]
 
 
-def _pair(left: pd.Series, right: pd.Series) -> pd.Series:
-    return left + " and " + right
-
-
-def _pairs(left: str, right: str) -> tuple[str, ...]:
-    return tuple(f"{one} and {other}" for one in BY_NAME[left].levels for other in BY_NAME[right].levels)
+def _array(values: Any, *shape: int) -> Floats:
+    return np.array(values, dtype=np.float64).reshape(shape)

@@ -3,10 +3,13 @@
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.schema import FEATURES, NOT_APPLICABLE, Feature
+from houseprices.coded_houses import POSITION, CodedHouses, Floats
+from houseprices.schema import BY_NAME, FEATURES, NOMINALS, NOT_APPLICABLE, Feature
+
+_PLACES = (*BY_NAME["Neighborhood"].levels, "")
+"""The neighbourhoods and, last, "" for all of them together."""
 
 
 class NeighborhoodImputer:
@@ -15,67 +18,85 @@ class NeighborhoodImputer:
     Usual is the median of a number, the median level of an ordinal and the most frequent level of a nominal feature;
     of two in the middle the lower, so that a filler is a value that some house has. "The house has none" never fills
     a gap: where NA is meant, the table has the level NA already. A garage without a known year counts as old as its
-    house.
+    house. A feature that is a gap in every training house is filled with zero or its middle level.
 
     Attributes:
-        fillers_: per feature, {neighbourhood: filler} with the filler of all training houses under "".
+        fillers_: (n_neighborhoods + 1, 79), the last row for a house whose neighbourhood is a gap.
     """
 
-    ALL = ""
+    fillers_: Floats
 
-    def __init__(self) -> None:
-        self.fillers_: dict[str, dict[str, Any]] = {}
-
-    def fit(self, houses: pd.DataFrame) -> Self:
-        """Learn the fillers from the training houses, (n_rows, 79), typed as by `table.read_houses`."""
-        neighborhood = houses["Neighborhood"].cat
-        rows_of = {self.ALL: np.arange(len(houses))}
-        for code, level in enumerate(neighborhood.categories):
-            rows_of[str(level)] = np.flatnonzero(neighborhood.codes == code)
-        for feature in FEATURES:
-            values = _values(houses[feature.name], feature)
-            fillers = {place: _usual(values[rows], feature) for place, rows in rows_of.items()}
-            self.fillers_[feature.name] = {
-                place: filler for place, filler in fillers.items() if filler is not None or place == self.ALL
-            }
+    def fit(self, houses: CodedHouses) -> Self:
+        """Learn the fillers from the training houses."""
+        known = _without_none(houses)
+        neighborhood = houses.codes("Neighborhood")
+        self.fillers_ = np.stack(
+            [
+                *(_usual(known[neighborhood == code]) for code in range(len(_PLACES) - 1)),
+                _usual(known),
+            ]
+        )
+        of_all = np.where(np.isnan(self.fillers_[-1]), [_guess(feature) for feature in FEATURES], self.fillers_[-1])
+        self.fillers_ = np.where(np.isnan(self.fillers_), of_all, self.fillers_)
         return self
 
-    def transform(self, houses: pd.DataFrame) -> pd.DataFrame:
-        """Return a copy without gaps; a house whose neighbourhood is a gap is filled as any house."""
-        houses = houses.copy()
-        houses["GarageYrBlt"] = houses["GarageYrBlt"].fillna(houses["YearBuilt"])
-        neighborhood = houses["Neighborhood"].astype("str")
-        for feature in FEATURES:
-            gaps = houses[feature.name].isna()
-            if gaps.any():
-                fillers = self.fillers_[feature.name]
-                default = fillers[self.ALL]
-                if default is None:
-                    default = 0.0 if feature.kind == "number" else feature.levels[len(feature.levels) // 2]
-                fill = [fillers.get(place, default) for place in neighborhood[gaps]]
-                houses.loc[gaps, feature.name] = pd.Series(fill, houses.index[gaps], dtype=houses[feature.name].dtype)
-        return houses
+    def transform(self, houses: CodedHouses) -> CodedHouses:
+        """Return the houses without gaps."""
+        values = houses.values.copy()
+        garage, house = POSITION["GarageYrBlt"], POSITION["YearBuilt"]
+        values[:, garage] = np.where(np.isnan(values[:, garage]), values[:, house], values[:, garage])
+        # Code -1, a neighbourhood that is a gap itself, takes the last row.
+        fillers = self.fillers_[houses.codes("Neighborhood")]
+        return CodedHouses(np.where(np.isnan(values), fillers, values))
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return {feature: {neighbourhood: filler}}, with the filler of all training houses under ""."""
+        return {
+            feature.name: {
+                place: filler if feature.kind == "number" else feature.levels[int(filler)]
+                for place, filler in zip(_PLACES, self.fillers_[:, column].tolist(), strict=True)
+            }
+            for column, feature in enumerate(FEATURES)
+        }
+
+    @classmethod
+    def from_dict(cls, fillers: dict[str, dict[str, Any]]) -> Self:
+        """The imputer that `to_dict` described."""
+        imputer = cls()
+        imputer.fillers_ = np.empty((len(_PLACES), len(FEATURES)))
+        for column, feature in enumerate(FEATURES):
+            of_place = fillers[feature.name]
+            for row, place in enumerate(_PLACES):
+                filler = of_place[place]
+                imputer.fillers_[row, column] = filler if feature.kind == "number" else feature.levels.index(filler)
+        return imputer
 
 
-def _values(column: pd.Series, feature: Feature) -> NDArray[np.float64]:
-    """Numbers, or the codes of the levels; NaN for gaps and for "the house has none"."""
-    if feature.kind == "number":
-        return column.to_numpy(dtype="float64")
-    codes = column.cat.codes.to_numpy().astype("float64")
-    return np.where(column.isna() | (column == NOT_APPLICABLE), np.nan, codes)
+def _without_none(houses: CodedHouses) -> Floats:
+    """The values, with a gap where the house has none."""
+    none = [feature.levels.index(NOT_APPLICABLE) if NOT_APPLICABLE in feature.levels else -1 for feature in FEATURES]
+    return np.where(houses.values == none, np.nan, houses.values)
 
 
-def _usual(values: NDArray[np.float64], feature: Feature) -> float | str | None:
-    """The filler that these values suggest; None if all are gaps."""
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return None
-    if feature.kind == "number":
-        return float(_lower_median(known))
-    code = np.bincount(known.astype(int)).argmax() if feature.kind == "nominal" else int(_lower_median(known))
-    return feature.levels[code]
+def _usual(values: Floats) -> Floats:
+    """(n_rows, 79) -> (79,): what these houses suggest; NaN where all have a gap."""
+    usual = np.full(values.shape[1], np.nan)
+    n_known = (~np.isnan(values)).sum(axis=0)
+    for name in NOMINALS:
+        column = POSITION[name]
+        if n_known[column]:
+            known = values[:, column][~np.isnan(values[:, column])]
+            usual[column] = np.bincount(known.astype(np.intp)).argmax()
+    # Sorting puts gaps last.
+    ordered = np.sort(values, axis=0)
+    for column in _HAVE_MEDIANS:
+        if n_known[column]:
+            usual[column] = ordered[(n_known[column] - 1) // 2, column]
+    return usual
 
 
-def _lower_median(known: NDArray[np.float64]) -> float:
-    middle = (len(known) - 1) // 2
-    return float(np.partition(known, middle)[middle])
+_HAVE_MEDIANS: NDArray[np.intp] = np.array([POSITION[f.name] for f in FEATURES if f.kind != "nominal"])
+
+
+def _guess(feature: Feature) -> float:
+    return 0.0 if feature.kind == "number" else float(len(feature.levels) // 2)

@@ -19,7 +19,7 @@ from houseprices.errors import DataError
 from houseprices.features import UnseenLevelWarning
 from houseprices.intervals import cv_plus_intervals, rank_of
 from houseprices.saved_run import SavedRun, mean_over_folds, read_run
-from houseprices.schema import NOMINALS, PRICE
+from houseprices.schema import BY_NAME, NOMINALS, PRICE
 from houseprices.submission import submission_table
 from houseprices.table import house_parts
 
@@ -91,7 +91,8 @@ def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]
     for name in NOMINALS:
         levels = set(houses[name].dropna())
         for fold in saved.folds:
-            levels -= fold.features.rows_of_level_[name].keys()
+            rows = fold.features.rows_of_level_[name]
+            levels -= {level for level, n_rows in zip(BY_NAME[name].levels, rows, strict=True) if n_rows}
         for level in sorted(levels):
             text = f"{name}: {level!r} stands in no training row; read as none of the levels"
             if text not in told:

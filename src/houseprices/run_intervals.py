@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.cross_validation import FittedFold, combine, transform_quietly
 from houseprices.intervals import cv_plus_intervals, out_of_fold_intervals
 from houseprices.saved_run import SavedRun
+from houseprices.schema import BY_NAME
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +51,7 @@ def intervals_of_run(
     test_scale = np.empty_like(of_test)
     row_scale = np.zeros(len(training))
     signs_of_repeats: list[Floats] = []
+    coded, coded_test = code_houses(training), code_houses(test)
     size = np.log(np.abs(residuals) + _SMALL_RESIDUAL)
     for repeat in range(n_repeats):
         folds = [fold for fold in run.folds if fold.repeat == repeat]
@@ -56,11 +59,11 @@ def intervals_of_run(
         signs: Floats = np.empty((len(training), 0))
         test_signs = []
         for fold, rows in zip(folds, held_out, strict=True):
-            _, of_rows = _signs(fold, training[rows])
+            _, of_rows = _signs(fold, coded.rows(rows))
             if signs.shape[1] == 0:
                 signs = np.empty((len(training), of_rows.shape[1]))
             signs[rows] = of_rows
-            of_test[repeat, fold.fold], of_new = _signs(fold, test)
+            of_test[repeat, fold.fold], of_new = _signs(fold, coded_test)
             test_signs.append(of_new)
         signs_of_repeats.append(signs)
         for fold, rows, of_new in zip(folds, held_out, test_signs, strict=True):
@@ -93,7 +96,7 @@ def _nested_intervals(
     return intervals
 
 
-def _signs(fold: FittedFold, houses: pd.DataFrame) -> tuple[Floats, Floats]:
+def _signs(fold: FittedFold, houses: CodedHouses) -> tuple[Floats, Floats]:
     """The fold's predictions, (n_rows,), and what may tell how far off they are, (n_rows, 10)."""
     matrix = transform_quietly(fold.features, houses)
     by_group = {group: fold.predict(group, matrix) for group in fold.networks}
@@ -102,9 +105,10 @@ def _signs(fold: FittedFold, houses: pd.DataFrame) -> tuple[Floats, Floats]:
     level = (prediction - fold.log_price_mean) / fold.log_price_std
     complete = fold.features.imputer_.transform(houses)
     signs = [level, level**2, np.log(spread + _SMALL_SPREAD)]
-    signs += [complete[name].to_numpy() for name in ("YearBuilt", "OverallQual", "OverallCond")]
-    signs += [np.log(complete[name].to_numpy()) for name in ("LotArea", "GrLivArea")]
-    signs += [(complete["SaleCondition"] == sale).to_numpy(dtype=np.float64) for sale in ("Abnorml", "Partial")]
+    signs += [complete[name] for name in ("YearBuilt", "OverallQual", "OverallCond")]
+    signs += [np.log(complete[name]) for name in ("LotArea", "GrLivArea")]
+    sales = BY_NAME["SaleCondition"].levels
+    signs += [(complete["SaleCondition"] == sales.index(sale)).astype(np.float64) for sale in ("Abnorml", "Partial")]
     return prediction, np.column_stack(signs)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from houseprices.coded_houses import code_houses
 from houseprices.cross_validation import FittedFold, combine
 from houseprices.errors import RunError, SettingsError
 from houseprices.features import HouseFeatures
@@ -81,9 +82,10 @@ class SavedRun:
 
 def predict_folds(folds: list[FittedFold], houses: pd.DataFrame) -> Floats:
     """What `SavedRun.predict_folds` says, of folds in the order of their repeats."""
+    coded = code_houses(houses)
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(_ensemble, fold, fold.features.transform(houses)) for fold in folds]
+        pending = [executor.submit(_ensemble, fold, fold.features.transform(coded)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
     return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 

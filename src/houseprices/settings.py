@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from houseprices.errors import SettingsError
-from houseprices.features import COMMON_BLOCKS, Block
+from houseprices.feature_columns import COMMON_BLOCKS, Block
 from houseprices.mlp import Activation
 from houseprices.optimizer import DecayKind, Schedule
 

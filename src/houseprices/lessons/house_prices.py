@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.cross_validation import cross_validate
-from houseprices.features import COMMON_BLOCKS, UnseenLevelWarning
+from houseprices.feature_columns import COMMON_BLOCKS
+from houseprices.features import UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.lessons.charts import PALETTE, line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Table, require

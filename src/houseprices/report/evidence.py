@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.ablation import Ablation, read_ablation
+from houseprices.coded_houses import code_houses
 from houseprices.cross_validation import combine, transform_quietly
 from houseprices.errors import RunError
 from houseprices.explanations import Explanation, explain_out_of_fold
@@ -157,9 +158,10 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
         return {}
     totals = {name: np.zeros(len(houses)) for name in names}
     n_repeats = run.settings.folds.n_repeats
+    coded = code_houses(houses)
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
-        matrix = transform_quietly(fold.features, houses.iloc[rows])
+        matrix = transform_quietly(fold.features, coded.rows(rows))
         by_group = {name: fold.predict(name, matrix) for name in names}
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}
