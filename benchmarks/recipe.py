@@ -78,6 +78,7 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     yield "dropout", everywhere(dropout=0.0)
     yield "weight decay", everywhere(weight_decay=0.0)
     yield "input noise", everywhere(input_noise=0.0)
+    yield "input dropout", everywhere(input_dropout=0.0)
     yield "linear path", everywhere(linear_path=False)
     yield "hidden layers", everywhere(hidden=(), linear_path=False)
     yield "cosine schedule", everywhere(schedule="constant")

@@ -34,6 +34,14 @@ def test_a_batch_is_gathered_alike(with_noise):
     torch.testing.assert_close(fast, expected)
 
 
+@pytest.mark.parametrize("passes", [elementwise, compiled], ids=["plain", "compiled"])
+def test_dropout_keeps_the_scale(passes):
+    values = random(N_MEMBERS, N_ROWS, WIDTH)
+    dropped = values.clone()
+    passes.drop_(dropped, RATE, keep_mask())
+    torch.testing.assert_close(dropped, values * keep_mask() / (1 - RATE)[:, None, None])
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("with_dropout", [True, False])
 @pytest.mark.parametrize("passes", [elementwise, compiled], ids=["plain", "compiled"])

@@ -91,7 +91,7 @@ def test_every_column_is_shared_out_wholly(houses: pd.DataFrame) -> None:
 
 
 def test_a_column_changes_only_with_the_features_that_it_counts_for(houses: pd.DataFrame) -> None:
-    features = HouseFeatures(min_level_rows=1, min_cross_rows=1).fit(houses)
+    features = HouseFeatures(min_level_rows=1).fit(houses)
     shares = raw_shares()
     names = features.get_feature_names_out()
     # Without gaps: what fills a gap depends on the neighbourhood, which the shares leave aside.

@@ -101,6 +101,10 @@ def test_the_cross_blocks_are_products_of_their_parts(houses):
         column(features, houses, "YearBuilt if SaleCondition=Partial"),
         column(features, houses, "YearBuilt") * column(features, houses, "SaleCondition=Partial"),
     )
+    np.testing.assert_allclose(
+        column(features, houses, "OverallQual - median of Neighborhood if SaleType=New"),
+        column(features, houses, "OverallQual - median of Neighborhood") * column(features, houses, "SaleType=New"),
+    )
 
 
 def test_median_and_deviation_add_up_to_the_number(houses):
@@ -137,24 +141,3 @@ def test_a_product_is_the_product_of_its_numbers(houses):
     quality, area = (column(features, houses, name) for name in ("OverallQual", "LogTotalArea"))
     np.testing.assert_allclose(column(features, houses, "LogTotalArea * OverallQual"), quality * area, rtol=1e-5)
     np.testing.assert_allclose(column(features, houses, "OverallQual * OverallQual"), quality**2, rtol=1e-5)
-
-
-def test_pieces_fill_one_after_the_other_and_the_octiles_are_where_one_is_full(houses):
-    features = HouseFeatures().fit(houses)
-    pieces = np.stack([column(features, houses, f"GrLivArea, piece {piece}") for piece in range(1, 9)], axis=1)
-    assert pieces.min() == 0
-    assert pieces.max() == 1
-    # A piece is entered only when all below it are full.
-    assert ((pieces[:, 1:] == 0) | (pieces[:, :-1] == 1)).all()
-    # The pieces' sum is a scale that rises with the number itself, and divides the houses into eighths.
-    assert (np.diff(pieces.sum(axis=1)[np.argsort(houses["GrLivArea"].to_numpy(), kind="stable")]) >= 0).all()
-    np.testing.assert_allclose((pieces == 1).mean(axis=0), 1 - np.arange(1, 9) / 8, atol=1.5 / len(houses))
-
-
-def test_a_piece_without_width_is_a_column_of_zeros(houses):
-    """Most houses of this town have the same garage: several octiles fall together."""
-    alike = houses.assign(GarageArea=np.where(np.arange(len(houses)) < 3, 400.0, 500.0))
-    features = HouseFeatures().fit(alike)
-    pieces = np.stack([column(features, alike, f"GarageArea, piece {piece}") for piece in range(1, 9)], axis=1)
-    assert np.isfinite(pieces).all()
-    assert (pieces.any(axis=0)).sum() == 1

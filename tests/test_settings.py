@@ -18,10 +18,9 @@ OTHER_VALUE: dict[str, Any] = {
     "device": "cpu",
     "workers": 3,
     "folds.n_folds": 4,
-    "folds.n_repeats": 3,
+    "folds.n_repeats": 4,
     "features.clip": 2.5,
     "features.min_level_rows": 9,
-    "features.min_cross_rows": 8,
     "groups.<group>.n_members": 3,
     "groups.<group>.blocks": ["numbers", "levels"],
     "groups.<group>.hidden": [32, 16],
@@ -29,6 +28,7 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.linear_path": False,
     "groups.<group>.dropout": 0.45,
     "groups.<group>.input_noise": 0.125,
+    "groups.<group>.input_dropout": 0.25,
     "groups.<group>.weight_decay": 0.75,
     "groups.<group>.decay_kind": "coupled",
     "groups.<group>.learning_rate": 0.03,
@@ -101,10 +101,10 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
         assert load(plain, tmp_path, **overrides) == load(plain, tmp_path), name
 
 
-def test_an_option_without_a_file_changes_one_of_the_default_groups_and_keeps_the_others() -> None:
-    changed = load_settings(None, parse_overrides(["--groups.products.dropout", "0.25"]))
-    assert changed.groups == Settings().groups | {"products": replace(Settings().groups["products"], dropout=0.25)}
-    with pytest.raises(SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups products, piecewise$"):
+def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
+    changed = load_settings(None, parse_overrides(["--groups.tanh.dropout", "0.25"]))
+    assert changed.groups == Settings().groups | {"tanh": replace(Settings().groups["tanh"], dropout=0.25)}
+    with pytest.raises(SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh$"):
         load_settings(None, {"groups.rule.dropout": 0.25})
 
 
@@ -114,7 +114,7 @@ def test_an_option_without_a_file_changes_one_of_the_default_groups_and_keeps_th
 @pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())}))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
-    option, value = name.replace("<group>", "products"), OTHER_VALUE[name]
+    option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
     if form == "hyphens":
         tokens = ["--" + option.replace("_", "-"), as_token(value)]
     else:
@@ -126,12 +126,12 @@ def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: 
 
 @pytest.mark.parametrize("name", sorted(OTHER_VALUE))
 def test_every_setting_can_stand_in_the_file_under_the_same_name(name: str, tmp_path: Path) -> None:
-    *path, last = name.replace("<group>", "products").split(".")
+    *path, last = name.replace("<group>", "tanh").split(".")
     tree: dict[str, Any] = {last: OTHER_VALUE[name]}
     for key in reversed(path):
         tree = {key: tree}
-    empty = "[groups.products]\n"
-    in_file = tree if path[:1] == ["groups"] else {**tree, "groups": {"products": {}}}
+    empty = "[groups.tanh]\n"
+    in_file = tree if path[:1] == ["groups"] else {**tree, "groups": {"tanh": {}}}
     settings = load(tomli_w.dumps(in_file), tmp_path)
     assert settings == load(empty, tmp_path, **{".".join([*path, last]): OTHER_VALUE[name]})
     assert settings != load(empty, tmp_path)
@@ -190,23 +190,23 @@ def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str,
         ("features.clip", 0.0, "greater than 0"),
         ("features.clip", float("inf"), "finite"),
         ("features.min_level_rows", 0, "greater than or equal to 1"),
-        ("features.min_cross_rows", 0, "greater than or equal to 1"),
-        ("groups.products.n_members", 0, "greater than or equal to 1"),
-        ("groups.products.blocks", [], "at least 1 item"),
-        ("groups.products.blocks", ["numbers", "letters"], "'numbers', 'levels', 'neighborhood_slopes'"),
-        ("groups.products.hidden", [16, 0], "greater than or equal to 1"),
-        ("groups.products.activation", "gelu", "'relu' or 'tanh'"),
-        ("groups.products.dropout", 1.0, "less than 1"),
-        ("groups.products.dropout", -0.1, "greater than or equal to 0"),
-        ("groups.products.dropout", float("nan"), "less than 1"),
-        ("groups.products.input_noise", -1.0, "greater than or equal to 0"),
-        ("groups.products.weight_decay", -1.0, "greater than or equal to 0"),
-        ("groups.products.weight_decay", float("nan"), "finite"),
-        ("groups.products.decay_kind", "l1", "'decoupled' or 'coupled'"),
-        ("groups.products.learning_rate", 0.0, "greater than 0"),
-        ("groups.products.schedule", "linear", "'constant' or 'cosine'"),
-        ("groups.products.epochs", 0, "greater than or equal to 1"),
-        ("groups.products.batch_size", 0, "greater than or equal to 1"),
+        ("groups.tanh.n_members", 0, "greater than or equal to 1"),
+        ("groups.tanh.blocks", [], "at least 1 item"),
+        ("groups.tanh.blocks", ["numbers", "letters"], "'numbers', 'levels', 'neighborhood_slopes'"),
+        ("groups.tanh.hidden", [16, 0], "greater than or equal to 1"),
+        ("groups.tanh.activation", "gelu", "'relu' or 'tanh'"),
+        ("groups.tanh.dropout", 1.0, "less than 1"),
+        ("groups.tanh.dropout", -0.1, "greater than or equal to 0"),
+        ("groups.tanh.dropout", float("nan"), "less than 1"),
+        ("groups.tanh.input_noise", -1.0, "greater than or equal to 0"),
+        ("groups.tanh.input_dropout", 1.0, "less than 1"),
+        ("groups.tanh.weight_decay", -1.0, "greater than or equal to 0"),
+        ("groups.tanh.weight_decay", float("nan"), "finite"),
+        ("groups.tanh.decay_kind", "l1", "'decoupled' or 'coupled'"),
+        ("groups.tanh.learning_rate", 0.0, "greater than 0"),
+        ("groups.tanh.schedule", "linear", "'constant' or 'cosine'"),
+        ("groups.tanh.epochs", 0, "greater than or equal to 1"),
+        ("groups.tanh.batch_size", 0, "greater than or equal to 1"),
         # Of another type altogether.
         ("seed", "many", "integer"),
         ("folds.n_folds", 2.5, "integer"),
@@ -214,10 +214,10 @@ def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str,
         ("features.clip", [1], "number"),
         ("groups", {}, "at least 1 item"),
         ("groups", 3, "dictionary"),
-        ("groups.products", 3, "GroupSettings"),
-        ("groups.products.hidden", 64, "tuple"),
-        ("groups.products.linear_path", 3, "boolean"),
-        ("groups.products.epochs", "long", "integer"),
+        ("groups.tanh", 3, "GroupSettings"),
+        ("groups.tanh.hidden", 64, "tuple"),
+        ("groups.tanh.linear_path", 3, "boolean"),
+        ("groups.tanh.epochs", "long", "integer"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: Any, accepted: str) -> None:
@@ -229,7 +229,7 @@ def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: A
     assert "got " in first
 
 
-@pytest.mark.parametrize("text", ["groups = 3", "groups = 'relu'", "groups = [1]", "folds = 3", "groups.products = 3"])
+@pytest.mark.parametrize("text", ["groups = 3", "groups = 'relu'", "groups = [1]", "folds = 3", "groups.tanh = 3"])
 def test_a_value_where_the_file_should_have_a_table_is_named(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"^{text.partition(' ')[0]}: "):
         load(text, tmp_path)
@@ -246,8 +246,8 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_an_option_for_a_group_that_the_file_lacks_is_refused(fast_config: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^groups\.products is unknown; accepted: .*fast\.toml has .* tiny$"):
-        load_settings(fast_config, {"groups.products.dropout": 0.2})
+    with pytest.raises(SettingsError, match=r"^groups\.tanh is unknown; accepted: .*fast\.toml has .* tiny$"):
+        load_settings(fast_config, {"groups.tanh.dropout": 0.2})
 
 
 def test_an_option_below_a_value_is_refused() -> None:

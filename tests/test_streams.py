@@ -14,9 +14,10 @@ def test_every_pass_shows_each_row_once_in_a_new_order():
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.15, 0.5, 0.99])
-def test_units_are_dropped_at_the_rate_each_for_itself(rate):
+@pytest.mark.parametrize("of", ["keep_mask", "input_keep_mask"])
+def test_units_are_dropped_at_the_rate_each_for_itself(of, rate):
     stream = MemberStream(0, np.arange(10), batch_size=500)
-    dropped = ~stream.keep_mask(400, rate)
+    dropped = ~getattr(stream, of)(400, rate)
     standard_error = np.sqrt(rate * (1 - rate) / dropped.size)
     assert abs(dropped.mean() - rate) <= 4 * standard_error + 1 / 2**16
     # Rows and units each have the binomial's spread: no row and no unit is favoured.
@@ -40,8 +41,12 @@ def test_noise_is_standard_normal_and_differs_from_step_to_step():
     assert not np.array_equal(first, second)
 
 
-def test_the_order_of_the_rows_ignores_how_many_masks_are_drawn():
+def test_the_order_of_the_rows_ignores_how_many_masks_are_drawn_and_the_units_those_of_the_inputs():
     plain, dropping = (MemberStream(0, np.arange(10), batch_size=4) for _ in range(2))
     for _ in range(5):
-        dropping.keep_mask(7, 0.5)
+        plain.keep_mask(7, 0.5)
         assert np.array_equal(plain.next_rows(), dropping.next_rows())
+    inputs = [dropping.input_keep_mask(7, 0.5) for _ in range(6)]
+    units = [dropping.keep_mask(7, 0.5) for _ in range(6)]
+    assert np.array_equal(plain.keep_mask(7, 0.5), units[5])
+    assert not np.array_equal(inputs, units)

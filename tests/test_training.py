@@ -24,7 +24,9 @@ def problem() -> tuple[torch.Tensor, torch.Tensor]:
 
 def member(seed: int = 0, **changes: object) -> Member:
     rows = np.random.default_rng(seed).permutation(N_ROWS)
-    plain = Member(rows[:48], seed, learning_rate=0.01, weight_decay=0.1, dropout=0.3, input_noise=0.1)
+    plain = Member(
+        rows[:48], seed, learning_rate=0.01, weight_decay=0.1, dropout=0.3, input_noise=0.1, input_dropout=0.2
+    )
     return replace(plain, validation_rows=rows[48:], **changes)
 
 
@@ -37,6 +39,7 @@ def test_a_member_trained_alone_equals_the_same_member_in_a_batch(decay_kind):
     members = [
         member(0),
         member(1, learning_rate=0.003, dropout=0.0),
+        member(4, input_dropout=0.0),
         member(2, weight_decay=2.0, input_noise=0.0),
         member(3, weights=row_weights),
     ]
@@ -140,7 +143,9 @@ def reference_training(
         noise = torch.from_numpy(stream.input_noise(architecture.d_in))
         keep = [torch.from_numpy(stream.keep_mask(width, one.dropout))[None] for width in architecture.hidden]
         network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
-        outputs = network.forward((inputs[rows] + one.input_noise * noise)[None], torch.tensor([one.dropout]), keep)
+        keep_inputs = torch.from_numpy(stream.input_keep_mask(architecture.d_in, one.input_dropout))
+        noisy = (inputs[rows] + one.input_noise * noise) * keep_inputs / (1 - one.input_dropout)
+        outputs = network.forward(noisy[None], torch.tensor([one.dropout]), keep)
         loss = (outputs - targets[rows]).square().mean()
         optimizer.zero_grad()
         loss.backward()

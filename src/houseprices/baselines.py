@@ -15,7 +15,7 @@ def baseline_predictions(
 ) -> dict[Baseline, NDArray[np.float64]]:
     """Log prices that each baseline predicts for `inputs`.
 
-    Ridge does best on the common columns, without products and pieces; its penalty is chosen on the training rows by
+    Ridge does best without the products of numbers; its penalty is chosen on the training rows by
     the closed-form leave-one-out error.
 
     Shape:

@@ -62,7 +62,7 @@ def cv(
     """Cross-validate, predict the test set and write a run folder: the main job.
 
     Args:
-        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.products.dropout 0.3;
+        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.tanh.dropout 0.3;
             `houseprices settings` lists them.
         data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
         config: TOML file with settings, such as configs/default.toml or a run's config.toml.
@@ -101,7 +101,7 @@ def compare(
     """Compare two settings house by house on the same folds and seeds: is the second better than the first?
 
     Args:
-        settings: Settings of the second, as for `cv`, e.g. --groups.products.dropout 0.3.
+        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3.
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
         against: TOML file of the second; without it the first one's, changed by the settings given here.

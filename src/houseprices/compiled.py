@@ -40,6 +40,11 @@ def activate_and_drop_(values: Tensor, activation: Activation, rate: Tensor, kee
     drop(values.numpy(), rate.numpy(), keep_mask.numpy())
 
 
+def drop_(values: Tensor, rate: Tensor, keep_mask: Tensor) -> None:
+    """See `elementwise.drop_`."""
+    _drop(values.numpy(), rate.numpy(), keep_mask.numpy())
+
+
 def backpropagate_activation_(
     delta: Tensor, hidden: Tensor, activation: Activation, rate: Tensor, keep_mask: Tensor | None
 ) -> None:

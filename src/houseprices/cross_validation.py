@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.elementwise import warm_up
-from houseprices.feature_columns import COMMON_BLOCKS, Block, block_indices
+from houseprices.feature_columns import LINEAR_BLOCKS, Block, block_indices
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.mlp import BatchedMLP
@@ -170,8 +170,8 @@ def cross_validate(
             in_training.append((fitted, matrix, _submit(pool, fitted, matrix, training, held_out, settings)))
             if repeat == 0:
                 with stopwatch("baselines"):
-                    common = matrix[:, live_columns(COMMON_BLOCKS, matrix[training])]
-                    guesses = baseline_predictions(common[training], log_price[training], common[held_out])
+                    linear = matrix[:, live_columns(LINEAR_BLOCKS, matrix[training])]
+                    guesses = baseline_predictions(linear[training], log_price[training], linear[held_out])
                 for baseline, guess in guesses.items():
                     result.baselines[baseline][held_out] = guess
             if len(in_training) > 1:
@@ -192,7 +192,7 @@ def fit_fold(
 ) -> tuple[FittedFold, NDArray[np.float32]]:
     """Fit features and target on the training rows; return them with the matrix of all houses."""
     options = settings.features
-    features = HouseFeatures(options.clip, options.min_level_rows, options.min_cross_rows)
+    features = HouseFeatures(options.clip, options.min_level_rows)
     features.fit(all_houses.rows(training))
     matrix = transform_quietly(features, all_houses)
     spread = float(log_price[training].std())

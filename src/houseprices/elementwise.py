@@ -35,7 +35,9 @@ def warm_up() -> None:
     passes = passes_for(one)
     for noise in (None, [inputs]):
         passes.gather_rows_(one, inputs, torch.zeros(1, 1, dtype=torch.int64), noise, members)
-    for keep_mask in (None, torch.ones(1, 1, 1, dtype=torch.bool)):
+    keep = torch.ones(1, 1, 1, dtype=torch.bool)
+    passes.drop_(one, members, keep)
+    for keep_mask in (None, keep):
         for activation in ("relu", "tanh"):
             passes.activate_and_drop_(one, activation, members, keep_mask)
             passes.backpropagate_activation_(one, one, activation, members, keep_mask)
@@ -68,7 +70,12 @@ def activate_and_drop_(values: Tensor, activation: Activation, rate: Tensor, kee
     """
     values.relu_() if activation == "relu" else values.tanh_()
     if keep_mask is not None:
-        values.mul_(inverted_mask(rate, keep_mask, check=False))
+        drop_(values, rate, keep_mask)
+
+
+def drop_(values: Tensor, rate: Tensor, keep_mask: Tensor) -> None:
+    """Dropout in place; the shapes are those of `activate_and_drop_`."""
+    values.mul_(inverted_mask(rate, keep_mask, check=False))
 
 
 def backpropagate_activation_(

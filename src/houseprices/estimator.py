@@ -69,6 +69,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         linear_path: whether inputs also reach the output directly, beside the hidden layers.
         dropout: share of hidden units dropped in training, in [0, 1).
         input_noise: standard deviation of the noise added to every standardised input in training.
+        input_dropout: share of inputs dropped in training.
         weight_decay: strength of the decay of the weights, >= 0.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -105,6 +106,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         linear_path: bool = True,
         dropout: float = 0.15,
         input_noise: float = 0.1,
+        input_dropout: float = 0.0,
         weight_decay: float = 0.5,
         decay_kind: DecayKind = "decoupled",
         learning_rate: float = 1e-2,
@@ -122,6 +124,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.linear_path = linear_path
         self.dropout = dropout
         self.input_noise = input_noise
+        self.input_dropout = input_dropout
         self.weight_decay = weight_decay
         self.decay_kind = decay_kind
         self.learning_rate = learning_rate
@@ -249,6 +252,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 linear_path=self.linear_path,
                 dropout=self.dropout,
                 input_noise=self.input_noise,
+                input_dropout=self.input_dropout,
                 weight_decay=self.weight_decay,
                 decay_kind=self.decay_kind,
                 learning_rate=self.learning_rate,

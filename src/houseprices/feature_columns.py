@@ -9,10 +9,8 @@ The columns come in blocks, and a group of members names the blocks that it is g
 | neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): each neighbourhood has its own slopes |
 | neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
-| unfinished_sale | (sold before it was finished, sold new) x (sizes, quality, year): such sales price land and plans |
-| neighborhood_sale | neighbourhood with sale condition, one-hot |
+| unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
-| piecewise | eight sizes and years cut at their octiles, a column a piece: how far the house is through that piece |
 """
 
 import itertools
@@ -33,13 +31,11 @@ Block = Literal[
     "neighborhood_medians",
     "subclass_medians",
     "unfinished_sale",
-    "neighborhood_sale",
     "products",
-    "piecewise",
 ]
 BLOCKS: tuple[Block, ...] = get_args(Block)
-COMMON_BLOCKS = BLOCKS[:-2]
-"""What a network sees unless it says otherwise: all but the expansions of numbers."""
+LINEAR_BLOCKS = BLOCKS[:-1]
+"""What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
 LOT_FRONTAGE_UNKNOWN = "LotFrontageUnknown"
 SCALED_NUMBERS = (*NUMBERS, *ORDINALS, *ENGINEERED_FROM, LOT_FRONTAGE_UNKNOWN)
@@ -64,17 +60,6 @@ PRODUCTS = tuple(
         2,
     )
 )
-PIECEWISE_NUMBERS = (
-    "LogTotalArea",
-    "GrLivArea",
-    "YearBuilt",
-    "LotArea",
-    "YearRemodAdd",
-    "TotalBsmtSF",
-    "GarageArea",
-    "BsmtFinSF1",
-)
-N_PIECES = 8
 
 
 @dataclass(frozen=True)
@@ -113,16 +98,13 @@ COLUMNS: dict[Block, list[Column]] = {
         Column(f"{number} if {name}={level}", (number, name))
         for name, level in UNFINISHED_SALES
         for number in UNFINISHED_NUMBERS
-    ],
-    "neighborhood_sale": [
-        Column(f"Neighborhood={place} and SaleCondition={sale}", ("Neighborhood", "SaleCondition"))
-        for place in _NEIGHBORHOODS
-        for sale in BY_NAME["SaleCondition"].levels
+    ]
+    + [
+        Column(f"{number} - median of Neighborhood if {name}={level}", (number, "Neighborhood", name))
+        for name, level in UNFINISHED_SALES
+        for number in MEDIAN_NUMBERS
     ],
     "products": [Column(f"{one} * {other}", (one, other)) for one, other in PRODUCTS],
-    "piecewise": [
-        Column(f"{number}, piece {piece + 1}", (number,)) for number in PIECEWISE_NUMBERS for piece in range(N_PIECES)
-    ],
 }
 """The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in."""
 

@@ -19,8 +19,6 @@ from houseprices.feature_columns import (
     COLUMNS,
     LOT_FRONTAGE_UNKNOWN,
     MEDIAN_NUMBERS,
-    N_PIECES,
-    PIECEWISE_NUMBERS,
     PRODUCTS,
     SCALED_NUMBERS,
     SLOPE_NUMBERS,
@@ -35,7 +33,6 @@ FloatMatrix = NDArray[np.float32]
 
 _POSITION = {number: index for index, number in enumerate(SCALED_NUMBERS)}
 _MEDIANS_BY = ("Neighborhood", "MSSubClass")
-_SALES = BY_NAME["SaleCondition"].levels
 
 
 class UnseenLevelWarning(UserWarning):
@@ -47,8 +44,8 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     Numbers are centred on the median, divided by the interquartile range (by the standard deviation where that range
     is zero) and squeezed by x / sqrt(1 + (x / clip)^2), so that a lot of 200,000 square feet stays within +-clip.
-    A level with fewer than `min_level_rows` training rows, or a cross with fewer than `min_cross_rows`, has a column
-    of zeros: a weight learnt from a handful of houses is noise.
+    A level with fewer than `min_level_rows` training rows has a column of zeros: a weight learnt from a handful of
+    houses is noise.
 
     Attributes:
         imputer_: the fitted NeighborhoodImputer.
@@ -56,15 +53,12 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         scale_: (n_numbers,) spread of each in the training rows; infinite where it is constant, which gives zeros.
         medians_: {nominal feature: (n_levels, 7)} behind the blocks of medians, in scaled units; zero, the median of
             all training rows, for a level that none of them has.
-        knots_: (8, 9) octiles behind the piecewise block, in scaled units.
         rows_of_level_: {nominal feature: (n_levels,)} training rows of each level.
-        rows_of_cross_: (n_neighborhoods, n_sale_conditions) training rows of each cross.
     """
 
-    def __init__(self, clip: float = 3.0, min_level_rows: int = 5, min_cross_rows: int = 3) -> None:
+    def __init__(self, clip: float = 3.0, min_level_rows: int = 5) -> None:
         self.clip = clip
         self.min_level_rows = min_level_rows
-        self.min_cross_rows = min_cross_rows
 
     def fit(self, houses: pd.DataFrame | CodedHouses, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
         """Learn fillers, scales, medians and level counts from typed training rows; prices are not used."""
@@ -78,12 +72,9 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.scale_ = np.where(spread == 0, np.inf, spread)
         scaled = self._scaled(numbers)
         self.medians_ = {by: _medians_of_levels(complete.codes(by), by, scaled) for by in _MEDIANS_BY}
-        self.knots_ = np.quantile(scaled[:, _positions(PIECEWISE_NUMBERS)], np.linspace(0, 1, N_PIECES + 1), axis=0).T
         self.rows_of_level_ = {
             name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
         }
-        n_places = len(BY_NAME["Neighborhood"].levels)
-        self.rows_of_cross_ = np.bincount(_cross(complete), minlength=n_places * len(_SALES)).reshape(n_places, -1)
         return self
 
     def transform(self, houses: pd.DataFrame | CodedHouses) -> FloatMatrix:
@@ -109,9 +100,7 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             "centre": dict(zip(SCALED_NUMBERS, self.centre_.tolist(), strict=True)),
             "scale": dict(zip(SCALED_NUMBERS, scale, strict=True)),
             "medians": {by: medians.tolist() for by, medians in self.medians_.items()},
-            "knots": dict(zip(PIECEWISE_NUMBERS, self.knots_.tolist(), strict=True)),
             "rows_of_level": {name: rows.tolist() for name, rows in self.rows_of_level_.items()},
-            "rows_of_cross": self.rows_of_cross_.tolist(),
         }
 
     @classmethod
@@ -129,37 +118,30 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         features.medians_ = {
             by: _array(fitted["medians"][by], len(BY_NAME[by].levels), len(MEDIAN_NUMBERS)) for by in _MEDIANS_BY
         }
-        features.knots_ = _array(_of(fitted["knots"], PIECEWISE_NUMBERS), len(PIECEWISE_NUMBERS), N_PIECES + 1)
         features.rows_of_level_ = {
             name: _array(fitted["rows_of_level"][name], len(BY_NAME[name].levels)).astype(np.intp) for name in NOMINALS
         }
-        crosses = _array(fitted["rows_of_cross"], len(BY_NAME["Neighborhood"].levels), len(_SALES))
-        features.rows_of_cross_ = crosses.astype(np.intp)
         return features
 
     def _blocks(self, houses: CodedHouses, numbers: Floats) -> dict[Block, Floats | NDArray[np.bool_]]:
         """Each block's (n_rows, n_columns), from gapless houses and their scaled numbers."""
         one_hot = {name: self._one_hot(name, houses) for name in NOMINALS}
         medians = {by: self.medians_[by][houses.codes(by)] for by in _MEDIANS_BY}
-        own = numbers[:, _positions(MEDIAN_NUMBERS)]
+        deviation = {by: numbers[:, _positions(MEDIAN_NUMBERS)] - medians[by] for by in _MEDIANS_BY}
+        unfinished = [_are(houses, *sale)[:, None] for sale in UNFINISHED_SALES]
         sizes = numbers[:, _positions(UNFINISHED_NUMBERS)]
         slopes = numbers[:, _positions(SLOPE_NUMBERS)]
         return {
             "numbers": numbers,
             "levels": np.hstack(list(one_hot.values())),
             "neighborhood_slopes": np.hstack([slope[:, None] * one_hot["Neighborhood"] for slope in slopes.T]),
-            "neighborhood_medians": np.hstack([medians["Neighborhood"], own - medians["Neighborhood"]]),
-            "subclass_medians": np.hstack([medians["MSSubClass"], own - medians["MSSubClass"]]),
-            "unfinished_sale": np.hstack([_are(houses, *sale)[:, None] * sizes for sale in UNFINISHED_SALES]),
-            "neighborhood_sale": _is_code(_cross(houses), self.rows_of_cross_.ravel() >= self.min_cross_rows),
+            "neighborhood_medians": np.hstack([medians["Neighborhood"], deviation["Neighborhood"]]),
+            "subclass_medians": np.hstack([medians["MSSubClass"], deviation["MSSubClass"]]),
+            "unfinished_sale": np.hstack(
+                [sale * of_house for of_house in (sizes, deviation["Neighborhood"]) for sale in unfinished]
+            ),
             "products": numbers[:, _positions(one for one, _ in PRODUCTS)]
             * numbers[:, _positions(other for _, other in PRODUCTS)],
-            "piecewise": np.hstack(
-                [
-                    _pieces(numbers[:, _POSITION[n]], knots)
-                    for n, knots in zip(PIECEWISE_NUMBERS, self.knots_, strict=True)
-                ]
-            ),
         }
 
     def _scaled(self, numbers: Floats) -> Floats:
@@ -202,24 +184,9 @@ def _are(houses: CodedHouses, name: str, level: str) -> NDArray[np.bool_]:
     return np.asarray(houses[name] == BY_NAME[name].levels.index(level))
 
 
-def _cross(houses: CodedHouses) -> NDArray[np.intp]:
-    """The place of each house's neighbourhood with its sale condition."""
-    return houses.codes("Neighborhood") * len(_SALES) + houses.codes("SaleCondition")
-
-
 def _is_code(codes: NDArray[np.intp], live: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """One-hot columns of the codes: (n_rows, n_codes), zeros where a code is not live."""
     return np.asarray((codes[:, None] == np.arange(len(live))) & live)
-
-
-def _pieces(number: Floats, knots: Floats) -> Floats:
-    """How far each row is through each piece between neighbouring knots: (n_rows, n_knots - 1).
-
-    0 below the piece, 1 above it, linear between (Gorishniy et al. 2022, sec. 3.1); 0 for a piece without width.
-    """
-    low, width = knots[:-1], np.diff(knots)
-    through: Floats = (number[:, None] - low) / np.where(width > 0, width, np.inf)
-    return through.clip(0, 1)
 
 
 def _of(named: dict[str, Any], names: tuple[str, ...]) -> list[Any]:

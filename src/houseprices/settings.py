@@ -5,7 +5,7 @@ A file is overlaid on the defaults below, and the command line on the file: `--f
     [folds]
     n_folds = 5
 
-and `--groups.products.dropout 0.2` changes one group of the file.
+and `--groups.tanh.dropout 0.2` changes one group of the file.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from houseprices.errors import SettingsError
-from houseprices.feature_columns import COMMON_BLOCKS, Block
+from houseprices.feature_columns import BLOCKS, Block
 from houseprices.mlp import Activation
 from houseprices.optimizer import DecayKind, Schedule
 
@@ -41,7 +41,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 2
+    n_repeats: Count = 3
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -51,12 +51,10 @@ class FeatureSettings:
     Attributes:
         clip: scaled numbers stay within +-clip.
         min_level_rows: training rows that a level needs for a column.
-        min_cross_rows: training rows that a cross of two levels needs for a column.
     """
 
     clip: Positive = 3.0
     min_level_rows: Count = 5
-    min_cross_rows: Count = 3
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -65,12 +63,13 @@ class GroupSettings:
 
     Attributes:
         n_members: networks a fold, alike but for their seeds.
-        blocks: the blocks of columns that they are given, see `features.py`.
+        blocks: the blocks of columns that they are given, see `feature_columns.py`.
         hidden: units of each hidden layer; empty for a linear network.
         activation: relu or tanh.
         linear_path: whether inputs also reach the output directly.
         dropout: share of hidden units dropped in training.
         input_noise: standard deviation of the noise added to every input in training.
+        input_dropout: share of inputs dropped in training.
         weight_decay: strength of the decay of the weights.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -80,27 +79,23 @@ class GroupSettings:
     """
 
     n_members: Count = 1
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = COMMON_BLOCKS
-    hidden: tuple[Count, ...] = (64,)
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
+    hidden: tuple[Count, ...] = (128,)
     activation: Activation = "tanh"
     linear_path: bool = True
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
     input_noise: Finite = 0.1
+    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Finite = 0.5
     decay_kind: DecayKind = "decoupled"
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 4e-3
     schedule: Schedule = "cosine"
     epochs: Count = 120
     batch_size: Count = 128
 
 
 def _default_groups() -> dict[str, GroupSettings]:
-    return {
-        "products": GroupSettings(
-            blocks=(*COMMON_BLOCKS, "products"), hidden=(128,), dropout=0.4, input_noise=0.15, learning_rate=4e-3
-        ),
-        "piecewise": GroupSettings(blocks=(*COMMON_BLOCKS, "piecewise")),
-    }
+    return {"tanh": GroupSettings()}
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -12,7 +12,7 @@ _LEVELS = 2**16
 
 
 class MemberStream:
-    """Which rows a member sees in each step, which units it drops, and the noise on its inputs.
+    """Which rows a member sees in each step, which inputs and units it drops, and the noise on its inputs.
 
     Args:
         seed: the member's seed.
@@ -22,9 +22,9 @@ class MemberStream:
 
     def __init__(self, seed: int, rows: NDArray[np.int64], batch_size: int) -> None:
         # Streams of their own: a change of dropout leaves the order of the rows as it was.
-        order, masks, noise = np.random.SeedSequence(seed).spawn(3)
+        order, masks, noise, input_masks = np.random.SeedSequence(seed).spawn(4)
         self._order = np.random.Generator(np.random.SFC64(order))
-        self._masks = np.random.SFC64(masks)
+        self._masks, self._input_masks = np.random.SFC64(masks), np.random.SFC64(input_masks)
         self._noise = np.random.Generator(np.random.SFC64(noise))
         self._rows = rows
         self._batch_size = batch_size
@@ -40,10 +40,11 @@ class MemberStream:
 
     def keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Return a (batch_size, width) mask, `out` if given: True with probability 1 - rate, each unit for itself."""
-        n_units = self._batch_size * width
-        integers = self._masks.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
-        # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
-        return np.greater_equal(integers.reshape(self._batch_size, width), round(rate * _LEVELS), out=out)
+        return self._keep(self._masks, width, rate, out)
+
+    def input_keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Return the same for the inputs."""
+        return self._keep(self._input_masks, width, rate, out)
 
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""
@@ -52,3 +53,9 @@ class MemberStream:
             self._pool = self._noise.standard_normal(NOISE_POOL + size, dtype=np.float32)
         start = int(self._noise.integers(NOISE_POOL))
         return self._pool[start : start + size].reshape(self._batch_size, width)
+
+    def _keep(self, bits: np.random.SFC64, width: int, rate: float, out: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        n_units = self._batch_size * width
+        integers = bits.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
+        # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
+        return np.greater_equal(integers.reshape(self._batch_size, width), round(rate * _LEVELS), out=out)

@@ -38,6 +38,7 @@ class Member:
         weight_decay: strength of the decay, >= 0.
         dropout: rate on every hidden layer, in [0, 1).
         input_noise: standard deviation of the normal noise added to every input, >= 0.
+        input_dropout: rate on the inputs, in [0, 1); hidden layers and linear path see the same ones.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
         weights: (n_rows of the inputs,) of the rows' squared errors, of mean 1 over `rows`; None for 1 each. All
             members of a batch have weights, or none has.
@@ -49,6 +50,7 @@ class Member:
     weight_decay: float
     dropout: float
     input_noise: float = 0.0
+    input_dropout: float = 0.0
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     weights: NDArray[np.float32] | None = None
 
@@ -57,8 +59,9 @@ class Member:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be in [0, inf), got {value}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,17 @@ def train(
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
     streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
-    settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise] for m in members]
-    top_rate, weight_decay, dropout_rate, noise_std = torch.tensor(settings).T.contiguous().to(inputs.device)
+    settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise, m.input_dropout] for m in members]
+    on_device = torch.tensor(settings).T.contiguous().to(inputs.device)
+    top_rate, weight_decay, dropout_rate, noise_std, input_rate = on_device
     with_noise = any(member.input_noise for member in members)
     with_dropout = any(member.dropout for member in members)
+    with_input_dropout = any(member.input_dropout for member in members)
     optimizer = BatchedAdam(network.parameters, weight_decay, architecture.n_weights, plan.decay_kind)
     backpropagate = Backpropagation(network, plan.batch_size)
     passes = passes_for(network.parameters)
     batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
-    draw_masks = _Masks(streams, members, plan.batch_size, architecture.hidden, inputs.device)
+    draw_masks = _Masks(streams, members, plan.batch_size, architecture, inputs.device)
     weights = None
     if any(member.weights is not None for member in members):
         even = np.ones(len(targets), dtype=np.float32)
@@ -141,7 +146,9 @@ def train(
             drawn = [stream.input_noise(architecture.d_in) for stream in streams]
             noise = [_on_device(one, inputs.device) for one in drawn]
         passes.gather_rows_(batch, inputs, rows, noise, noise_std)
-        keep_masks = draw_masks() if with_dropout else None
+        if with_input_dropout:
+            passes.drop_(batch, input_rate, draw_masks.of_inputs())
+        keep_masks = draw_masks.of_hidden() if with_dropout else None
         of_rows = None if weights is None else weights.gather(1, rows)
         gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks, of_rows)
         optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
@@ -158,18 +165,28 @@ class _Masks:
         streams: list[MemberStream],
         members: Sequence[Member],
         batch_size: int,
-        widths: Sequence[int],
+        architecture: Architecture,
         device: torch.device,
     ) -> None:
         self._streams, self._members, self._device = streams, members, device
-        self._masks = [np.empty((len(members), batch_size, width), dtype=np.bool_) for width in widths]
+        of_inputs, *of_hidden = (
+            np.empty((len(members), batch_size, width), dtype=np.bool_)
+            for width in (architecture.d_in, *architecture.hidden)
+        )
+        self._of_inputs, self._of_hidden = of_inputs, of_hidden
 
-    def __call__(self) -> list[Tensor]:
+    def of_hidden(self) -> list[Tensor]:
         """Per hidden layer (n_members, batch_size, width), bool; the next call overwrites it."""
-        for masks in self._masks:
+        for masks in self._of_hidden:
             for stream, member, mask in zip(self._streams, self._members, masks, strict=True):
                 stream.keep_mask(mask.shape[1], member.dropout, out=mask)
-        return [_on_device(masks, self._device) for masks in self._masks]
+        return [_on_device(masks, self._device) for masks in self._of_hidden]
+
+    def of_inputs(self) -> Tensor:
+        """(n_members, batch_size, d_in), bool; the next call overwrites it."""
+        for stream, member, mask in zip(self._streams, self._members, self._of_inputs, strict=True):
+            stream.input_keep_mask(mask.shape[1], member.input_dropout, out=mask)
+        return _on_device(self._of_inputs, self._device)
 
 
 def _on_device(array: NDArray[Any], device: torch.device) -> Tensor:

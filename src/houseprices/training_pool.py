@@ -115,6 +115,7 @@ class TrainingPool:
                 weight_decay=group.weight_decay,
                 dropout=group.dropout,
                 input_noise=group.input_noise,
+                input_dropout=group.input_dropout,
                 validation_rows=held_out,
                 weights=weights,
             )

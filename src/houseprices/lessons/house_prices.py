@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.cross_validation import cross_validate
-from houseprices.feature_columns import COMMON_BLOCKS
 from houseprices.features import UnseenLevelWarning
 from houseprices.folds import assign_folds
 from houseprices.lessons.charts import PALETTE, line_style, new_chart
@@ -36,6 +35,7 @@ CHAPTER = GroupSettings(
     linear_path=False,
     dropout=0,
     input_noise=0,
+    input_dropout=0,
     weight_decay=0,
     learning_rate=5.0,
     schedule="constant",
@@ -47,7 +47,9 @@ HIDDEN = replace(LOG_TARGET, hidden=(128,), learning_rate=0.002)
 WEIGHT_DECAY = replace(HIDDEN, weight_decay=5.0)
 DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
-RECIPE = Settings()
+(RECIPE,) = Settings().groups.values()
+TRAINING = replace(RECIPE, input_noise=0, input_dropout=0)
+N_SPLITS = FoldSettings().n_repeats
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,13 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         ("dropout", DROPOUT),
     ):
         steps.append(_on_chapter_columns(name, matrix, price, fold_of_row, group, log_target=True))
-    steps.append(_by_main_job("this project's columns", train, test, {"lesson": COLUMNS}, seed)[-1])
-    steps += _by_main_job("ensemble", train, test, RECIPE.groups, seed)
+    for name, group, n_splits in (
+        ("this project's columns", COLUMNS, 1),
+        ("longer, more dropout", TRAINING, 1),
+        ("noise and gaps", RECIPE, 1),
+        ("more splits", RECIPE, N_SPLITS),
+    ):
+        steps.append(_by_main_job(name, train, test, group, n_splits, seed))
     notices = []
     if source.kind == "sample":
         notices.append(
@@ -164,18 +171,13 @@ def _on_chapter_columns(
 
 
 def _by_main_job(
-    name: str, train: pd.DataFrame, test: pd.DataFrame, groups: dict[str, GroupSettings], seed: int
-) -> list[Step]:
-    """Each group of networks alone under its own name, then their mean, all on one split."""
-    settings = Settings(seed=seed, folds=FoldSettings(n_folds=N_FOLDS, n_repeats=1), groups=groups)
+    name: str, train: pd.DataFrame, test: pd.DataFrame, group: GroupSettings, n_splits: int, seed: int
+) -> Step:
+    settings = Settings(seed=seed, folds=FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits), groups={name: group})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnseenLevelWarning)  # news for the main job
         result = cross_validate(train, test, settings, torch.device("cpu"))
-    steps = []
-    for group, predicted in result.out_of_fold.items():
-        last = [float(fitted.curves[group].training[:, -1].mean()) for fitted in result.folds]
-        steps.append(Step(f"group {group}", predicted.mean(axis=(0, 1)), float(np.sqrt(np.mean(np.square(last))))))
-    return [*steps, Step(name, result.prediction, float(np.sqrt(np.mean(result.training_log_rmse**2))))]
+    return Step(name, result.prediction, float(np.sqrt(np.mean(result.training_log_rmse**2))))
 
 
 def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_in: int) -> list[Block]:
@@ -218,7 +220,7 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_
         _ladder(steps, content, by_fold),
         Table(
             "steps",
-            "Steps keep the earlier ones; groups are each alone, then averaged. Gain is on the row above.",
+            "Each step keeps the earlier ones; the gain is on the row above.",
             shown,
         ),
         *_explanations(content),
@@ -234,10 +236,7 @@ def _rows_by_fold(fold_of_row: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def _explanations(content: pd.DataFrame) -> list[Block]:
     scores = dict(zip(content["step"], content["log-RMSE out of fold"], strict=True))
     names = list(scores)
-    groups = [f"group {name}" for name in RECIPE.groups]
     before = dict(zip(names[1:], names[:-1], strict=True))
-    # A group stands on the project's columns, and what averaging brings shows beside the better group.
-    before |= dict.fromkeys(groups, "this project's columns") | {"ensemble": min(groups, key=scores.__getitem__)}
     texts = {
         "log target": (
             "The score compares logs, so the network learns the log price, standardised; the learning rate falls to "
@@ -254,11 +253,18 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
             "not stretch, crosses with the neighbourhood; all of it fitted on each fold's training rows alone; and the "
             "inputs also reach the output directly."
         ),
-        **{f"group {name}": _group_text(group) for name, group in RECIPE.groups.items()},
-        "ensemble": (
-            f"The mean of the log prices of the {len(RECIPE.groups)} groups; beside it the better of them alone. The "
-            f"default does so on {RECIPE.folds.n_repeats} splits of {RECIPE.folds.n_folds} folds; the lesson takes "
-            f"one split of {N_FOLDS}."
+        "longer, more dropout": (
+            f"{', '.join(map(str, TRAINING.hidden))} {TRAINING.activation} units, {TRAINING.epochs} epochs at learning "
+            f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule, weight decay "
+            f"{TRAINING.weight_decay:g}, dropout {TRAINING.dropout:g}."
+        ),
+        "noise and gaps": (
+            f"In training every input has noise of standard deviation {RECIPE.input_noise:g} on it and is zero with "
+            f"probability {RECIPE.input_dropout:g}, so that the network cannot lean on any one of the many columns."
+        ),
+        "more splits": (
+            f"The mean of {N_SPLITS} networks a house, each from another split of the rows. The main job does this "
+            f"on {FoldSettings().n_folds} folds instead of {N_FOLDS}."
         ),
     }
     told: list[Block] = [
@@ -275,16 +281,6 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
             "one set of houses to another: read the first digits."
         ),
     ]
-
-
-def _group_text(group: GroupSettings) -> str:
-    own = [block for block in group.blocks if block not in COMMON_BLOCKS]
-    return (
-        f"A group of the default, with the block of columns {', '.join(own)} beside the common ones: "
-        f"{', '.join(map(str, group.hidden))} {group.activation} units, learning rate {group.learning_rate:g} on a "
-        f"{group.schedule} schedule, {group.epochs} epochs, batches of {group.batch_size}, weight decay "
-        f"{group.weight_decay:g}, dropout {group.dropout:g}, noise of {group.input_noise:g} on the inputs."
-    )
 
 
 def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float64]) -> Chart:
