@@ -79,6 +79,7 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     yield "weight decay", everywhere(weight_decay=0.0)
     yield "input noise", everywhere(input_noise=0.0)
     yield "input dropout", everywhere(input_dropout=0.0)
+    yield "Huber's loss", everywhere(huber_delta=float("inf"))
     yield "linear path", everywhere(linear_path=False)
     yield "hidden layers", everywhere(hidden=(), linear_path=False)
     yield "cosine schedule", everywhere(schedule="constant")

@@ -42,6 +42,7 @@ def test_a_member_trained_alone_equals_the_same_member_in_a_batch(decay_kind):
         member(4, input_dropout=0.0),
         member(2, weight_decay=2.0, input_noise=0.0),
         member(3, weights=row_weights),
+        member(5, huber_delta=0.5),
     ]
     together, _ = train(inputs, targets, members, ARCHITECTURE, plan)
     for index, one in enumerate(members):
@@ -146,7 +147,7 @@ def reference_training(
         keep_inputs = torch.from_numpy(stream.input_keep_mask(architecture.d_in, one.input_dropout))
         noisy = (inputs[rows] + one.input_noise * noise) * keep_inputs / (1 - one.input_dropout)
         outputs = network.forward(noisy[None], torch.tensor([one.dropout]), keep)
-        loss = (outputs - targets[rows]).square().mean()
+        loss = 2 * torch.nn.functional.huber_loss(outputs, targets[rows][None], delta=one.huber_delta)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -162,7 +163,7 @@ def test_every_step_is_that_of_the_plain_reference(activation, numba, monkeypatc
         monkeypatch.setattr("houseprices.backpropagation.passes_for", lambda _: elementwise)
     inputs, targets = problem()
     architecture = replace(ARCHITECTURE, activation=activation)
-    one = member(3, learning_rate=0.003)
+    one = member(3, learning_rate=0.003, huber_delta=0.5)
     trained, _ = train(inputs, targets, [member(0), one], architecture, PLAN)
     expected = reference_training(inputs, targets, one, architecture, PLAN)
     torch.testing.assert_close(trained.parameters[1:], expected, rtol=0, atol=1e-5)

@@ -13,19 +13,26 @@ from houseprices.elementwise import passes_for
 from houseprices.mlp import BatchedMLP
 
 
-def loss_derivative_(output: Tensor, targets: Tensor) -> Tensor:
-    """The derivative of each member's mean squared error by its outputs, 2 (output - target) / n_rows, in place.
+def loss_derivative_(output: Tensor, targets: Tensor, huber_delta: Tensor | None = None) -> Tensor:
+    """The derivative of each member's mean loss by its outputs, 2 (output - target) / n_rows, in place.
+
+    With a delta the loss is Huber's (1964), twice: e^2 for an error |e| <= delta, 2 delta |e| - delta^2 beyond, so
+    that the derivative grows no further.
 
     Shape:
         output: (n_members, n_rows, 1)
         targets: (n_members, n_rows)
+        huber_delta: (n_members,), > 0; None for the squared error
         returns: output
     """
-    return output.sub_(targets.unsqueeze(2)).mul_(2 / targets.shape[1])
+    error = output.sub_(targets.unsqueeze(2))
+    if huber_delta is not None:
+        torch.clamp(error, -huber_delta[:, None, None], huber_delta[:, None, None], out=error)
+    return error.mul_(2 / targets.shape[1])
 
 
 class Backpropagation:
-    """Gradients of the sum over members of each member's mean squared error.
+    """Gradients of the sum over members of each member's mean loss.
 
     With h_0 the inputs, a_l = activate(h_{l-1} W_l + b_l) and h_l = m_l * a_l, where m_l is the scaled dropout mask,
     the prediction is h_L v + x w + c. From the loss's derivative d by the prediction backward:
@@ -64,6 +71,7 @@ class Backpropagation:
         rate: Tensor,
         keep_masks: list[Tensor] | None,
         weights: Tensor | None = None,
+        huber_delta: Tensor | None = None,
     ) -> Tensor:
         """Compute and return `gradient`, laid out as the network's parameters; the next call overwrites it.
 
@@ -72,7 +80,8 @@ class Backpropagation:
             targets: (n_members, n_rows)
             rate: (n_members,), of dropout
             keep_masks: per hidden layer (n_members, n_rows, width), bool; None without dropout
-            weights: of the rows' squared errors, (n_members, n_rows); None for 1 each
+            weights: of the rows' losses, (n_members, n_rows); None for 1 each
+            huber_delta: see `loss_derivative_`
             returns: (n_members, n_parameters)
         """
         last = self._n_layers
@@ -82,7 +91,7 @@ class Backpropagation:
             torch.baddbmm(self._biases[layer], hidden[layer], self._matrices[layer], out=hidden[layer + 1])
             self._passes.activate_and_drop_(hidden[layer + 1], self._activation, rate, masks[layer])
         self._predict(inputs, hidden[last])
-        delta = loss_derivative_(self._output, targets)
+        delta = loss_derivative_(self._output, targets, huber_delta)
         if weights is not None:
             delta.mul_(weights.unsqueeze(2))
         if len(self._matrices) > last + 1:

@@ -1,5 +1,6 @@
 """The engine for any numeric table: an ensemble of multilayer perceptrons with scikit-learn's face."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, overload
@@ -70,6 +71,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dropout: share of hidden units dropped in training, in [0, 1).
         input_noise: standard deviation of the noise added to every standardised input in training.
         input_dropout: share of inputs dropped in training.
+        huber_delta: errors beyond it, in standard deviations of the target, count linearly; infinite for squares alone.
         weight_decay: strength of the decay of the weights, >= 0.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -107,6 +109,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dropout: float = 0.15,
         input_noise: float = 0.1,
         input_dropout: float = 0.0,
+        huber_delta: float = math.inf,
         weight_decay: float = 0.5,
         decay_kind: DecayKind = "decoupled",
         learning_rate: float = 1e-2,
@@ -125,6 +128,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.dropout = dropout
         self.input_noise = input_noise
         self.input_dropout = input_dropout
+        self.huber_delta = huber_delta
         self.weight_decay = weight_decay
         self.decay_kind = decay_kind
         self.learning_rate = learning_rate
@@ -143,7 +147,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: numbers without gaps.
             y: the target.
-            sample_weight: (n_rows,) >= 0, of the rows' squared errors; a row of weight 0 is left out.
+            sample_weight: (n_rows,) >= 0, of the rows' losses; a row of weight 0 is left out.
 
         Raises:
             ValueError: a parameter is out of range, X or y has gaps, infinities or too few rows, the target is
@@ -253,6 +257,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 dropout=self.dropout,
                 input_noise=self.input_noise,
                 input_dropout=self.input_dropout,
+                huber_delta=self.huber_delta,
                 weight_decay=self.weight_decay,
                 decay_kind=self.decay_kind,
                 learning_rate=self.learning_rate,

@@ -70,6 +70,7 @@ class GroupSettings:
         dropout: share of hidden units dropped in training.
         input_noise: standard deviation of the noise added to every input in training.
         input_dropout: share of inputs dropped in training.
+        huber_delta: errors beyond it, in standard deviations of the log price, count linearly; inf for squares alone.
         weight_decay: strength of the decay of the weights.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -80,17 +81,18 @@ class GroupSettings:
 
     n_members: Count = 1
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
-    hidden: tuple[Count, ...] = (128,)
+    hidden: tuple[Count, ...] = (256,)
     activation: Activation = "tanh"
     linear_path: bool = True
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     input_noise: Finite = 0.1
     input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    huber_delta: Annotated[float, Field(gt=0)] = 1.0
     weight_decay: Finite = 0.5
     decay_kind: DecayKind = "decoupled"
-    learning_rate: Positive = 4e-3
+    learning_rate: Positive = 8e-3
     schedule: Schedule = "cosine"
-    epochs: Count = 120
+    epochs: Count = 80
     batch_size: Count = 128
 
 

@@ -40,7 +40,8 @@ class Member:
         input_noise: standard deviation of the normal noise added to every input, >= 0.
         input_dropout: rate on the inputs, in [0, 1); hidden layers and linear path see the same ones.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
-        weights: (n_rows of the inputs,) of the rows' squared errors, of mean 1 over `rows`; None for 1 each. All
+        huber_delta: errors beyond it count linearly, > 0, in units of the targets; infinite for the squared error.
+        weights: (n_rows of the inputs,) of the rows' losses, of mean 1 over `rows`; None for 1 each. All
             members of a batch have weights, or none has.
     """
 
@@ -51,6 +52,7 @@ class Member:
     dropout: float
     input_noise: float = 0.0
     input_dropout: float = 0.0
+    huber_delta: float = math.inf
     validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     weights: NDArray[np.float32] | None = None
 
@@ -62,6 +64,8 @@ class Member:
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if not self.huber_delta > 0:
+            raise ValueError(f"huber_delta must be above 0, got {self.huber_delta}")
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def train(
     plan: Plan,
     stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[BatchedMLP, LearningCurves]:
-    """Train all members by mini-batches on their mean squared errors.
+    """Train all members by mini-batches on their mean losses.
 
     The sum over members of each member's own mean loss is minimised; since no parameter is shared, that is the same
     as training each alone. A member's result depends on its own settings, not on its neighbours in the batch.
@@ -119,9 +123,9 @@ def train(
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
     streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
-    settings = [[m.learning_rate, m.weight_decay, m.dropout, m.input_noise, m.input_dropout] for m in members]
-    on_device = torch.tensor(settings).T.contiguous().to(inputs.device)
-    top_rate, weight_decay, dropout_rate, noise_std, input_rate = on_device
+    names = ("learning_rate", "weight_decay", "dropout", "input_noise", "input_dropout", "huber_delta")
+    settings = torch.tensor([[getattr(member, name) for member in members] for name in names]).to(inputs.device)
+    top_rate, weight_decay, dropout_rate, noise_std, input_rate, huber_delta = settings
     with_noise = any(member.input_noise for member in members)
     with_dropout = any(member.dropout for member in members)
     with_input_dropout = any(member.input_dropout for member in members)
@@ -129,6 +133,7 @@ def train(
     backpropagate = Backpropagation(network, plan.batch_size)
     passes = passes_for(network.parameters)
     batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
+    clipped = None if all(member.huber_delta == math.inf for member in members) else huber_delta
     draw_masks = _Masks(streams, members, plan.batch_size, architecture, inputs.device)
     weights = None
     if any(member.weights is not None for member in members):
@@ -150,7 +155,7 @@ def train(
             passes.drop_(batch, input_rate, draw_masks.of_inputs())
         keep_masks = draw_masks.of_hidden() if with_dropout else None
         of_rows = None if weights is None else weights.gather(1, rows)
-        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks, of_rows)
+        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks, of_rows, clipped)
         optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
         if (step + 1) % plan.steps_per_epoch == 0:
             watch.look(network)

@@ -102,7 +102,7 @@ class TrainingPool:
         Shape:
             matrix: (n_rows, d_in)
             targets: (n_rows,) standardised log prices
-            weights: (n_rows,) of the rows' squared errors, of mean 1; None for 1 each
+            weights: (n_rows,) of the rows' losses, of mean 1; None for 1 each
 
         Raises:
             ResourceError: not even one member fits into the memory.
@@ -116,6 +116,7 @@ class TrainingPool:
                 dropout=group.dropout,
                 input_noise=group.input_noise,
                 input_dropout=group.input_dropout,
+                huber_delta=group.huber_delta,
                 validation_rows=held_out,
                 weights=weights,
             )

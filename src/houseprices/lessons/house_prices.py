@@ -1,5 +1,6 @@
 """Lesson: the textbook's own solution of House Prices, and step by step from it to this project's."""
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ CHAPTER = GroupSettings(
     dropout=0,
     input_noise=0,
     input_dropout=0,
+    huber_delta=math.inf,
     weight_decay=0,
     learning_rate=5.0,
     schedule="constant",
