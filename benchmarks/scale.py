@@ -51,8 +51,8 @@ def measure(n_members: int, n_rows: int) -> dict[str, float]:
     """Train one epoch; peak memory covers the making of the table too, which needs several times the table."""
     import torch
 
-    from houseprices.elementwise import warm_up
     from houseprices.settings import GroupSettings
+    from houseprices.training import warm_up
     from houseprices.training_pool import TrainingPool
 
     matrix, targets = _table(n_rows)

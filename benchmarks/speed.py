@@ -10,6 +10,7 @@ multiplications at the rate of one large float32 matrix product, measured in the
 
 import argparse
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -76,6 +77,8 @@ def train_ours(matrix: Floats, targets: Floats, n_members: int, n_epochs: int, n
         activation="relu",
         dropout=YARDSTICK.dropout,
         input_noise=0,
+        input_dropout=0,
+        huber_delta=math.inf,
         weight_decay=YARDSTICK.weight_decay,
         learning_rate=YARDSTICK.learning_rate,
         schedule="constant",

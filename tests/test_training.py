@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -5,11 +6,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from houseprices import elementwise
+from houseprices.members import Member, Plan, Stopped
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.optimizer import schedule_factor
 from houseprices.streams import MemberStream
-from houseprices.training import Member, Plan, Stopped, train
+from houseprices.training import train
 
 N_ROWS, D_IN = 60, 12
 ARCHITECTURE = Architecture(D_IN, (16, 8), "relu", linear_path=True)
@@ -118,12 +119,23 @@ def test_training_learns():
     assert float((network.predict(inputs)[0] - targets).square().mean()) < 0.05 * float(targets.var())
 
 
-def test_an_order_to_stop_is_obeyed_before_the_next_step():
+@pytest.mark.parametrize("numba", [True, False])
+def test_an_order_to_stop_is_obeyed_in_the_midst_of_an_epoch(numba, monkeypatch):
+    if not numba:
+        monkeypatch.setattr("houseprices.training._compiled_steps", lambda: None)
     inputs, targets = problem()
-    asked = []
-    with pytest.raises(Stopped):
-        train(inputs, targets, [member(0)], ARCHITECTURE, PLAN, stopped=lambda: asked.append(1) or len(asked) > 3)
-    assert len(asked) == 4
+    stop, ended = np.zeros(1, dtype=np.bool_), []
+
+    def endless() -> None:
+        with pytest.raises(Stopped):
+            train(inputs, targets, [member(0), member(1)], ARCHITECTURE, replace(PLAN, steps_per_epoch=10**5), stop)
+        ended.append(True)
+
+    thread = threading.Thread(target=endless)
+    thread.start()
+    stop[0] = True
+    thread.join()
+    assert ended
 
 
 def reference_training(
@@ -158,9 +170,7 @@ def reference_training(
 @pytest.mark.parametrize("numba", [True, False])
 def test_every_step_is_that_of_the_plain_reference(activation, numba, monkeypatch):
     if not numba:
-        monkeypatch.setattr("houseprices.training.passes_for", lambda _: elementwise)
-        monkeypatch.setattr("houseprices.optimizer.passes_for", lambda _: elementwise)
-        monkeypatch.setattr("houseprices.backpropagation.passes_for", lambda _: elementwise)
+        monkeypatch.setattr("houseprices.training._compiled_steps", lambda: None)
     inputs, targets = problem()
     architecture = replace(ARCHITECTURE, activation=activation)
     one = member(3, learning_rate=0.003, huber_delta=0.5)
@@ -182,8 +192,7 @@ class CountsWaits(TorchDispatchMode):
 
 
 def test_no_step_and_no_epoch_waits_for_the_device(monkeypatch):
-    for module in ("training", "optimizer", "backpropagation"):
-        monkeypatch.setattr(f"houseprices.{module}.passes_for", lambda _: elementwise)
+    monkeypatch.setattr("houseprices.training._compiled_steps", lambda: None)
     inputs, targets = problem()
     waits = []
     for n_epochs in (1, 3):

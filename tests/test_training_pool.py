@@ -9,9 +9,10 @@ from houseprices.errors import ResourceError
 from houseprices.memory import bytes_per_member
 from houseprices.mlp import Architecture
 from houseprices.settings import GroupSettings
-from houseprices.training_pool import MEMBERS_AT_ONCE, TrainingPool
+from houseprices.training_pool import TrainingPool
 
 GROUP = GroupSettings(n_members=1, hidden=(5,), epochs=2, batch_size=8)
+MEMBERS_AT_ONCE = 4
 
 
 def trained(seeds: list[int], n_workers: int = 2) -> tuple[torch.Tensor, list[int], np.ndarray]:
@@ -22,6 +23,11 @@ def trained(seeds: list[int], n_workers: int = 2) -> tuple[torch.Tensor, list[in
         pending = pool.submit(GROUP, matrix, targets, np.arange(20), np.arange(20, 30), seeds)
         network, curves = pending.wait(0.5, told.append)
     return network.parameters, told, curves.validation
+
+
+@pytest.fixture(autouse=True)
+def _four_at_once(monkeypatch):
+    monkeypatch.setattr("houseprices.training_pool.MEMBERS_AT_ONCE", MEMBERS_AT_ONCE)
 
 
 def test_members_come_back_in_the_order_of_their_seeds_whatever_the_batches():

@@ -21,6 +21,7 @@ from houseprices.display import training_progress
 from houseprices.errors import RunError
 from houseprices.folds import assign_folds
 from houseprices.main_job import choose_device
+from houseprices.members import Member, Plan
 from houseprices.mlp import Architecture
 from houseprices.runs import FORMAT_VERSION, code_version
 from houseprices.schema import PRICE
@@ -28,7 +29,6 @@ from houseprices.settings import GroupSettings, Settings
 from houseprices.sources import TRAIN_FILE, Source, sha256_of
 from houseprices.staging import replacing
 from houseprices.table import read_houses
-from houseprices.training import Member, Plan
 from houseprices.training_pool import PendingGroup, TrainingPool
 
 WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)

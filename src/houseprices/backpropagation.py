@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from houseprices.elementwise import passes_for
+from houseprices.elementwise import activate_and_drop_, backpropagate_activation_
 from houseprices.mlp import BatchedMLP
 
 
@@ -50,7 +50,6 @@ class Backpropagation:
         n_members = len(network.parameters)
         device = network.parameters.device
         self._activation = network.architecture.activation
-        self._passes = passes_for(network.parameters)
         self._matrices, self._biases = network.matrices(), network.biases()
         self._n_layers = len(network.architecture.hidden)
         self.gradient = torch.zeros_like(network.parameters)
@@ -89,7 +88,7 @@ class Backpropagation:
         hidden = [inputs, *self._hidden]
         for layer in range(last):
             torch.baddbmm(self._biases[layer], hidden[layer], self._matrices[layer], out=hidden[layer + 1])
-            self._passes.activate_and_drop_(hidden[layer + 1], self._activation, rate, masks[layer])
+            activate_and_drop_(hidden[layer + 1], self._activation, rate, masks[layer])
         self._predict(inputs, hidden[last])
         delta = loss_derivative_(self._output, targets, huber_delta)
         if weights is not None:
@@ -104,7 +103,7 @@ class Backpropagation:
                 above = self._matrices[layer].transpose(1, 2)
                 # With one column the product is an outer one, for which bmm takes eight times as long.
                 torch.mul(delta, above, out=below) if delta.shape[2] == 1 else torch.bmm(delta, above, out=below)
-                self._passes.backpropagate_activation_(below, hidden[layer], self._activation, rate, masks[layer - 1])
+                backpropagate_activation_(below, hidden[layer], self._activation, rate, masks[layer - 1])
                 delta = below
         return self.gradient
 

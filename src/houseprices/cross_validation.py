@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.coded_houses import CodedHouses, code_houses
-from houseprices.elementwise import warm_up
 from houseprices.feature_columns import LINEAR_BLOCKS, Block, block_indices
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
@@ -25,7 +24,7 @@ from houseprices.schema import NOMINALS, PRICE
 from houseprices.scores import log_rmse
 from houseprices.settings import Settings
 from houseprices.stopwatch import Stopwatch
-from houseprices.training import LearningCurves
+from houseprices.training import LearningCurves, warm_up
 from houseprices.training_pool import PendingGroup, TrainingPool
 
 Floats = NDArray[np.float64]

@@ -1,10 +1,4 @@
-"""The passes of a training step beside its matrix products, in plain torch: how they are meant, on any device.
-
-`compiled.py` does each in one sweep through a CPU's cache; the tests hold it against this file. Without numba, and on a
-GPU, this file does the work.
-"""
-
-from types import ModuleType
+"""The passes of a training step beside its matrix products, in plain torch."""
 
 import torch
 from torch import Tensor
@@ -13,36 +7,6 @@ from houseprices.mlp import Activation
 from houseprices.regularization import add_l2_gradient_, decay_weights_, inverted_mask
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-
-
-def passes_for(parameters: Tensor) -> ModuleType:
-    """The module whose passes suit the tensor: `compiled` for float32 on a CPU where numba works, else this one."""
-    import houseprices.elementwise as plain
-
-    if parameters.device.type != "cpu" or parameters.dtype != torch.float32:
-        return plain
-    try:
-        import houseprices.compiled as compiled
-    # RuntimeError: numba found no folder that it may keep its machine code in.
-    except (ImportError, RuntimeError):
-        return plain
-    return compiled
-
-
-def warm_up() -> None:
-    """Load or compile the passes for the CPU now, that training need not: seconds at the first time on a machine."""
-    one, inputs, members = torch.zeros(1, 1, 1), torch.zeros(1, 1), torch.zeros(1)
-    passes = passes_for(one)
-    for noise in (None, [inputs]):
-        passes.gather_rows_(one, inputs, torch.zeros(1, 1, dtype=torch.int64), noise, members)
-    keep = torch.ones(1, 1, 1, dtype=torch.bool)
-    passes.drop_(one, members, keep)
-    for keep_mask in (None, keep):
-        for activation in ("relu", "tanh"):
-            passes.activate_and_drop_(one, activation, members, keep_mask)
-            passes.backpropagate_activation_(one, one, activation, members, keep_mask)
-    flat = torch.zeros(1, 1)
-    passes.adam_step_(flat, flat, flat, flat, members, members, n_weights=1, n_steps=1, coupled=False)
 
 
 def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor] | None, noise_std: Tensor) -> None:

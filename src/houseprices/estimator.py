@@ -15,12 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from houseprices.elementwise import warm_up
 from houseprices.folds import assign_folds
 from houseprices.intervals import cv_plus_intervals
 from houseprices.mlp import Activation, BatchedMLP
 from houseprices.optimizer import DecayKind, Schedule
 from houseprices.settings import GroupSettings
+from houseprices.training import warm_up
 from houseprices.training_pool import PendingGroup, TrainingPool
 
 Floats = NDArray[np.float64]

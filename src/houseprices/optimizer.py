@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from houseprices.elementwise import passes_for
+from houseprices.elementwise import adam_step_
 
 Schedule = Literal["constant", "cosine"]
 DecayKind = Literal["decoupled", "coupled"]
@@ -38,7 +38,6 @@ class BatchedAdam:
         self._weight_decay = parameters.new_zeros(len(parameters)) if weight_decay is None else weight_decay
         self._n_weights = n_weights
         self._coupled = decay_kind == "coupled"
-        self._passes = passes_for(parameters)
 
     def step(self, gradient: Tensor, learning_rate: Tensor) -> None:
         """Decay the weights and move the parameters one step.
@@ -48,7 +47,7 @@ class BatchedAdam:
             learning_rate: (n_members,), of this step
         """
         self.n_steps += 1
-        self._passes.adam_step_(
+        adam_step_(
             self.parameters,
             gradient,
             self.mean,

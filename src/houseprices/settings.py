@@ -41,7 +41,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 3
+    n_repeats: Count = 5
 
 
 @dataclass(frozen=True, config=_STRICT)

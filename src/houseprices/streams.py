@@ -48,14 +48,44 @@ class MemberStream:
 
     def input_noise(self, width: int) -> NDArray[np.float32]:
         """Return (batch_size, width) standard normal numbers."""
-        size = self._batch_size * width
-        if len(self._pool) < NOISE_POOL + size:
-            self._pool = self._noise.standard_normal(NOISE_POOL + size, dtype=np.float32)
-        start = int(self._noise.integers(NOISE_POOL))
-        return self._pool[start : start + size].reshape(self._batch_size, width)
+        pool, start = self.noise_pool(width), self.noise_start()
+        return pool[start : start + self._batch_size * width].reshape(self._batch_size, width)
+
+    def noise_pool(self, width: int) -> NDArray[np.float32]:
+        """Return the numbers that the noise of inputs of that width is a stretch of."""
+        size = NOISE_POOL + self._batch_size * width
+        if len(self._pool) < size:
+            self._pool = self._noise.standard_normal(size, dtype=np.float32)
+        return self._pool
+
+    def noise_start(self) -> int:
+        """Draw where in the pool the next step's noise begins."""
+        return int(self._noise.integers(NOISE_POOL))
+
+    def input_state(self) -> NDArray[np.uint64]:
+        """Return the state of the generator that drops inputs, for code that draws from it by itself."""
+        return _state(self._input_masks)
+
+    def hidden_state(self) -> NDArray[np.uint64]:
+        """Return the state of the generator that drops hidden units."""
+        return _state(self._masks)
 
     def _keep(self, bits: np.random.SFC64, width: int, rate: float, out: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         n_units = self._batch_size * width
         integers = bits.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
         # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
-        return np.greater_equal(integers.reshape(self._batch_size, width), round(rate * _LEVELS), out=out)
+        return np.greater_equal(integers.reshape(self._batch_size, width), drop_threshold(rate), out=out)
+
+
+def drop_threshold(rate: float) -> int:
+    """A unit is dropped where its 16 random bits are below this.
+
+    >>> drop_threshold(0.25)
+    16384
+    """
+    return round(rate * _LEVELS)
+
+
+def _state(bits: np.random.SFC64) -> NDArray[np.uint64]:
+    state: NDArray[np.uint64] = bits.state["state"]["state"]
+    return state.copy()

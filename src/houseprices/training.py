@@ -1,91 +1,21 @@
 """Trains a batch of members at once, each on its own rows with its own settings and random numbers."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from houseprices.backpropagation import Backpropagation
-from houseprices.elementwise import passes_for
+from houseprices.members import Member, Plan
 from houseprices.mlp import Architecture, BatchedMLP
-from houseprices.optimizer import BatchedAdam, DecayKind, Schedule, schedule_factor
-from houseprices.streams import MemberStream
-
-
-class Stopped(Exception):  # noqa: N818  # an order that was followed, no error
-    """Training was told to stop."""
-
+from houseprices.plain_steps import PlainSteps
 
 _ROWS_WATCHED = 8192
 """Rows that are copied out of the table at once, that a large one needs no second copy."""
-
-Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Member:
-    """What may differ between the members of a batch.
-
-    Attributes:
-        rows: the rows of the inputs that it trains on.
-        seed: fixes its start, order of rows, dropout masks and noise.
-        learning_rate: at the schedule's top.
-        weight_decay: strength of the decay, >= 0.
-        dropout: rate on every hidden layer, in [0, 1).
-        input_noise: standard deviation of the normal noise added to every input, >= 0.
-        input_dropout: rate on the inputs, in [0, 1); hidden layers and linear path see the same ones.
-        validation_rows: rows that its learning curve is watched on; they never touch the training.
-        huber_delta: errors beyond it count linearly, > 0, in units of the targets; infinite for the squared error.
-        weights: (n_rows of the inputs,) of the rows' losses, of mean 1 over `rows`; None for 1 each. All
-            members of a batch have weights, or none has.
-    """
-
-    rows: Rows
-    seed: int
-    learning_rate: float
-    weight_decay: float
-    dropout: float
-    input_noise: float = 0.0
-    input_dropout: float = 0.0
-    huber_delta: float = math.inf
-    validation_rows: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    weights: NDArray[np.float32] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("learning_rate", "weight_decay", "input_noise"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be in [0, inf), got {value}")
-        for name in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if not self.huber_delta > 0:
-            raise ValueError(f"huber_delta must be above 0, got {self.huber_delta}")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all members of a batch share beside their architecture.
-
-    An epoch is the whole number of batches nearest to one pass over the rows; what a pass leaves over opens the next.
-    """
-
-    n_epochs: int
-    steps_per_epoch: int
-    batch_size: int
-    schedule: Schedule
-    decay_kind: DecayKind
-
-    @classmethod
-    def of(cls, n_rows: int, *, epochs: int, batch_size: int, schedule: Schedule, decay_kind: DecayKind) -> "Plan":
-        """The plan for members with about n_rows training rows each."""
-        batch_size = min(batch_size, n_rows)
-        return cls(epochs, max(1, round(n_rows / batch_size)), batch_size, schedule, decay_kind)
 
 
 @dataclass(frozen=True)
@@ -100,13 +30,20 @@ class LearningCurves:
     weight_norm: NDArray[np.float64]
 
 
+class _Steps(Protocol):
+    """The training steps of a network: `PlainSteps` or `CompiledSteps`."""
+
+    def take(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
+        """Take the steps first .. end - 1."""
+
+
 def train(
     inputs: Tensor,
     targets: Tensor,
     members: Sequence[Member],
     architecture: Architecture,
     plan: Plan,
-    stopped: Callable[[], bool] = lambda: False,
+    stop: NDArray[np.bool_] | None = None,
 ) -> tuple[BatchedMLP, LearningCurves]:
     """Train all members by mini-batches on their mean losses.
 
@@ -116,88 +53,43 @@ def train(
     Shape:
         inputs: (n_rows, d_in) float32, shared by all members
         targets: (n_rows,) float32, about standardised
+        stop: (1,), looked at before each step; another thread may set it
 
     Raises:
-        Stopped: `stopped`, asked before each step, said so.
+        Stopped: `stop` was set.
     """
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
-    streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
-    names = ("learning_rate", "weight_decay", "dropout", "input_noise", "input_dropout", "huber_delta")
-    settings = torch.tensor([[getattr(member, name) for member in members] for name in names]).to(inputs.device)
-    top_rate, weight_decay, dropout_rate, noise_std, input_rate, huber_delta = settings
-    with_noise = any(member.input_noise for member in members)
-    with_dropout = any(member.dropout for member in members)
-    with_input_dropout = any(member.input_dropout for member in members)
-    optimizer = BatchedAdam(network.parameters, weight_decay, architecture.n_weights, plan.decay_kind)
-    backpropagate = Backpropagation(network, plan.batch_size)
-    passes = passes_for(network.parameters)
-    batch = torch.empty(len(members), plan.batch_size, architecture.d_in, device=inputs.device)
-    clipped = None if all(member.huber_delta == math.inf for member in members) else huber_delta
-    draw_masks = _Masks(streams, members, plan.batch_size, architecture, inputs.device)
-    weights = None
-    if any(member.weights is not None for member in members):
-        even = np.ones(len(targets), dtype=np.float32)
-        of_members = [even if member.weights is None else member.weights for member in members]
-        weights = torch.from_numpy(np.stack(of_members)).to(inputs.device)
+    steps = _steps(network, inputs, targets, members, plan)
     watch = _Watch(inputs, targets, members)
-    n_steps = plan.n_epochs * plan.steps_per_epoch
-    for step in range(n_steps):
-        if stopped():
-            raise Stopped
-        rows = _on_device(np.stack([stream.next_rows() for stream in streams]), inputs.device)
-        noise = None
-        if with_noise:
-            drawn = [stream.input_noise(architecture.d_in) for stream in streams]
-            noise = [_on_device(one, inputs.device) for one in drawn]
-        passes.gather_rows_(batch, inputs, rows, noise, noise_std)
-        if with_input_dropout:
-            passes.drop_(batch, input_rate, draw_masks.of_inputs())
-        keep_masks = draw_masks.of_hidden() if with_dropout else None
-        of_rows = None if weights is None else weights.gather(1, rows)
-        gradient = backpropagate(batch, targets[rows], dropout_rate, keep_masks, of_rows, clipped)
-        optimizer.step(gradient, top_rate * schedule_factor(plan.schedule, step, n_steps))
-        if (step + 1) % plan.steps_per_epoch == 0:
-            watch.look(network)
+    for epoch in range(plan.n_epochs):
+        first = epoch * plan.steps_per_epoch
+        steps.take(first, first + plan.steps_per_epoch, np.zeros(1, dtype=np.bool_) if stop is None else stop)
+        watch.look(network)
     return network, watch.curves()
 
 
-class _Masks:
-    """Draws the dropout masks of a step, always into the same memory."""
-
-    def __init__(
-        self,
-        streams: list[MemberStream],
-        members: Sequence[Member],
-        batch_size: int,
-        architecture: Architecture,
-        device: torch.device,
-    ) -> None:
-        self._streams, self._members, self._device = streams, members, device
-        of_inputs, *of_hidden = (
-            np.empty((len(members), batch_size, width), dtype=np.bool_)
-            for width in (architecture.d_in, *architecture.hidden)
-        )
-        self._of_inputs, self._of_hidden = of_inputs, of_hidden
-
-    def of_hidden(self) -> list[Tensor]:
-        """Per hidden layer (n_members, batch_size, width), bool; the next call overwrites it."""
-        for masks in self._of_hidden:
-            for stream, member, mask in zip(self._streams, self._members, masks, strict=True):
-                stream.keep_mask(mask.shape[1], member.dropout, out=mask)
-        return [_on_device(masks, self._device) for masks in self._of_hidden]
-
-    def of_inputs(self) -> Tensor:
-        """(n_members, batch_size, d_in), bool; the next call overwrites it."""
-        for stream, member, mask in zip(self._streams, self._members, self._of_inputs, strict=True):
-            stream.input_keep_mask(mask.shape[1], member.input_dropout, out=mask)
-        return _on_device(self._of_inputs, self._device)
+def warm_up() -> None:
+    """Load or compile what training on a CPU needs: seconds at the first time on a machine."""
+    compiled = _compiled_steps()
+    if compiled is not None:
+        compiled.warm_up()
 
 
-def _on_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """The array as a tensor there; a GPU is not waited for. On a CPU it shares the array's memory."""
-    tensor = torch.from_numpy(array)
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+def _steps(network: BatchedMLP, inputs: Tensor, targets: Tensor, members: Sequence[Member], plan: Plan) -> _Steps:
+    compiled = _compiled_steps() if inputs.device.type == "cpu" else None
+    make: Callable[..., _Steps] = PlainSteps if compiled is None else compiled.CompiledSteps
+    return make(network, inputs, targets, members, plan)
+
+
+def _compiled_steps() -> ModuleType | None:
+    """The module of the compiled steps where numba works, else None."""
+    try:
+        import houseprices.compiled_steps as compiled
+    # RuntimeError: numba found no folder that it may keep its machine code in.
+    except (ImportError, RuntimeError):
+        return None
+    return compiled
 
 
 class _Watch:

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from houseprices.errors import ResourceError
+from houseprices.members import Member, Plan
 from houseprices.memory import available_bytes, bytes_per_member
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.settings import GroupSettings
-from houseprices.training import LearningCurves, Member, Plan, train
+from houseprices.training import LearningCurves, train
 
-MEMBERS_AT_ONCE = 4
-"""Members that train side by side. Measured over 1, 2, 4, 8 and 16 (see LOG.md): one alone pays Python's overhead of
-each step by itself, from 4 on nothing is gained, and small groups keep all workers busy to the end."""
+MEMBERS_AT_ONCE = 1
+"""Members that train side by side on a CPU. The compiled steps take one member after another anyway: nothing is gained
+by 2, 4 or 10 (measured, see LOG.md), and single members keep all workers busy to the end."""
 
 _GPU_MEMBERS_AT_ONCE = 10_000
 
@@ -66,7 +67,7 @@ class TrainingPool:
         on_gpu = device.type == "cuda"
         self._device = device
         self._members_at_once = _GPU_MEMBERS_AT_ONCE if on_gpu else MEMBERS_AT_ONCE
-        self._stop = threading.Event()
+        self._stop = np.zeros(1, dtype=np.bool_)
         self._threads_before = torch.get_num_threads()
         self._n_workers = 1 if on_gpu else n_workers or os.cpu_count() or 1
         self._executor = ThreadPoolExecutor(self._n_workers)
@@ -82,7 +83,7 @@ class TrainingPool:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._stop.set()
+            self._stop[0] = True
         self._executor.shutdown(wait=True, cancel_futures=kind is not None)
         self._blas_limit.restore_original_limits()
         torch.set_num_threads(self._threads_before)
@@ -179,4 +180,4 @@ class TrainingPool:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
         with self._alone if alone else nullcontext():
-            return train(inputs, targets, members, architecture, plan, self._stop.is_set)
+            return train(inputs, targets, members, architecture, plan, self._stop)

@@ -1,0 +1,77 @@
+"""The compiled steps against the plain ones, and their random bits against numpy's."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from houseprices import training
+from houseprices.members import Member, Plan
+from houseprices.mlp import Architecture, BatchedMLP
+from houseprices.plain_steps import PlainSteps
+
+compiled_steps = pytest.importorskip("houseprices.compiled_steps")
+
+N_ROWS, D_IN, N_STEPS = 50, 7, 12
+GENERATOR = np.random.default_rng(0)
+INPUTS = torch.from_numpy(GENERATOR.standard_normal((N_ROWS, D_IN), dtype=np.float32))
+TARGETS = torch.from_numpy(GENERATOR.standard_normal(N_ROWS, dtype=np.float32))
+EVEN = np.ones(N_ROWS, dtype=np.float32)
+UNEVEN = np.linspace(0.5, 1.5, N_ROWS, dtype=np.float32)
+GO = np.zeros(1, dtype=np.bool_)
+
+
+def member(seed: int, **changes: object) -> Member:
+    options: dict[str, object] = {"learning_rate": 0.01, "weight_decay": 0.5, "dropout": 0.3, "input_noise": 0.1}
+    options |= {"input_dropout": 0.2, "huber_delta": 0.5, "weights": UNEVEN} | changes
+    return Member(np.arange(5, N_ROWS), seed, **options)  # type: ignore[arg-type]
+
+
+MEMBERS = [
+    member(0),
+    member(1, dropout=0.0, weights=EVEN),
+    member(2, input_noise=0.0),
+    member(3, input_dropout=0.0, huber_delta=np.inf),
+    member(4, weight_decay=0.0, input_noise=0.0, input_dropout=0.0, dropout=0.0),
+    member(5, dropout=0.999999, learning_rate=0.1),
+]
+
+
+def trained(steps: type, architecture: Architecture, decay_kind: str, targets: torch.Tensor = TARGETS) -> torch.Tensor:
+    network = BatchedMLP(architecture, seeds=[one.seed for one in MEMBERS])
+    taken = steps(network, INPUTS, targets, MEMBERS, Plan(2, N_STEPS // 2, 16, "cosine", decay_kind))
+    taken.take(0, 5, GO)
+    taken.take(5, N_STEPS, GO)
+    return network.parameters
+
+
+@pytest.mark.parametrize("hidden", [(), (9,), (9, 5), (9, 5, 6)])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("linear_path", [True, False])
+@pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
+def test_they_are_those_of_plain_torch(hidden, activation, linear_path, decay_kind):
+    architecture = Architecture(D_IN, hidden, activation, linear_path)
+    plain = trained(PlainSteps, architecture, decay_kind)
+    fast = trained(compiled_steps.CompiledSteps, architecture, decay_kind)
+    torch.testing.assert_close(fast, plain, rtol=0, atol=2e-5)
+    start = BatchedMLP(architecture, seeds=[one.seed for one in MEMBERS]).parameters
+    assert ((plain - start).abs().amax(dim=1) > 0.01).all()
+
+
+def test_a_diverged_value_stays_visible():
+    for activation in ("relu", "tanh"):
+        lost = torch.full_like(TARGETS, torch.nan)
+        parameters = trained(compiled_steps.CompiledSteps, Architecture(D_IN, (9,), activation, True), "coupled", lost)
+        assert parameters[:, -1].isnan().all()
+
+
+def test_without_numba_and_beside_a_cpu_the_plain_steps_are_taken(monkeypatch):
+    network = BatchedMLP(Architecture(D_IN, (9,), "relu", True), seeds=[0])
+    plan = Plan(1, 1, 16, "constant", "decoupled")
+    arguments = network, INPUTS, TARGETS, [member(0)], plan
+    assert isinstance(training._steps(*arguments), compiled_steps.CompiledSteps)
+    monkeypatch.setitem(sys.modules, "houseprices.compiled_steps", None)
+    monkeypatch.delattr("houseprices.compiled_steps")
+    assert isinstance(training._steps(*arguments), PlainSteps)
+    training.warm_up()
