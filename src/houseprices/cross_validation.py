@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.coded_houses import CodedHouses, code_houses
+from houseprices.error_scale import ErrorScale, error_signs, fit_error_scale, scale_of_rows
 from houseprices.feature_columns import LINEAR_BLOCKS, Block, block_indices
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
+from houseprices.house_intervals import Calibration
 from houseprices.mlp import BatchedMLP
 from houseprices.schema import NOMINALS, PRICE
 from houseprices.scores import log_rmse
@@ -83,6 +85,8 @@ class CrossValidation:
         test: (n_test_rows,) mean over members, groups, folds and repeats.
         baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
         folds: what was fitted, n_repeats x n_folds of them.
+        error_scales: by fold, in the order of `folds`.
+        scale_of_row: (n_rows,) how far off the row was expected to be, by folds that never saw it.
         seconds: by stage.
     """
 
@@ -95,12 +99,21 @@ class CrossValidation:
     test: Floats
     baselines: dict[Baseline, Floats]
     folds: list[FittedFold]
+    error_scales: list[ErrorScale]
+    scale_of_row: Floats
     seconds: dict[str, float]
 
     @property
     def prediction(self) -> Floats:
         """(n_rows,) out-of-fold: mean over the members of a group, then over groups, then over repeats."""
         return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in self.out_of_fold.values()], axis=0))
+
+    @property
+    def calibration(self) -> Calibration:
+        """What intervals of new houses are made from."""
+        prediction = self.prediction
+        residuals = self.log_price - prediction
+        return Calibration(self.fold_of_row, prediction, residuals, self.scale_of_row, self.error_scales)
 
 
 def combine(by_group: dict[str, Floats]) -> Floats:
@@ -143,6 +156,8 @@ def cross_validate(
         test=np.zeros(len(test_houses)),
         baselines={"median": np.full(n_rows, np.nan), "ridge": np.full(n_rows, np.nan)},
         folds=[],
+        error_scales=[],
+        scale_of_row=np.empty(n_rows),
         seconds={},
     )
     all_houses = code_houses(pd.concat([houses, test_houses]))
@@ -177,6 +192,8 @@ def cross_validate(
                 finish_oldest()
         while in_training:
             finish_oldest()
+    with stopwatch("error scales"):
+        _fit_error_scales(result, all_houses.rows(np.arange(n_rows)))
     result.seconds.update(stopwatch.seconds)
     return result
 
@@ -245,6 +262,15 @@ def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.flo
     ensemble = combine(by_group)
     result.training_log_rmse[fitted.repeat, fitted.fold] = log_rmse(ensemble[training], result.log_price[training])
     result.test[:] += ensemble[n_rows:] / result.training_log_rmse.size
+
+
+def _fit_error_scales(result: CrossValidation, houses: CodedHouses) -> None:
+    """Learn from the residuals of the rows outside each fold how far off its networks may be."""
+    signs, residuals = error_signs(result.prediction, houses), result.log_price - result.prediction
+    for fitted in result.folds:
+        training, _ = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
+        result.error_scales.append(fit_error_scale(signs[training], residuals[training]))
+    result.scale_of_row[:] = scale_of_rows(signs, result.fold_of_row, result.error_scales)
 
 
 def _rows(fold_of_row: NDArray[np.int64], repeat: int, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

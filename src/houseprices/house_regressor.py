@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.cross_validation import cross_validate
 from houseprices.errors import DataError
 from houseprices.features import UnseenLevelWarning
-from houseprices.intervals import cv_plus_intervals
 from houseprices.main_job import choose_device
 from houseprices.saved_run import mean_over_folds, predict_folds
 from houseprices.schema import ID, NOT_APPLICABLE, PRICE
@@ -75,7 +75,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         self.n_features_in_ = len(self.feature_names_in_)
         self.fold_of_row_ = result.fold_of_row
         self.out_of_fold_prediction_ = np.exp(result.prediction)
-        self._residuals = result.log_price - result.prediction
+        self._calibration = result.calibration
         self._folds = result.folds
         return self
 
@@ -85,24 +85,22 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         Raises:
             DataError: a cell or a column that the data description does not know.
         """
-        return np.exp(mean_over_folds(self._predict_folds(X)))
+        houses = self._coded(X)
+        return np.exp(mean_over_folds(predict_folds(self._folds, houses)))
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
-        """Return lower and upper ends of CV+ intervals in dollars, see `intervals.py`: each (n_rows,).
+        """Return lower and upper ends of CV+ intervals in dollars, see `house_intervals.py`: each (n_rows,).
 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
         """
-        of_folds = self._predict_folds(X)
-        ends = np.exp(cv_plus_intervals(of_folds, self.fold_of_row_, self._residuals, [coverage])[0])
+        houses = self._coded(X)
+        ends = np.exp(self._calibration.intervals(predict_folds(self._folds, houses), houses, (coverage,))[0])
         return ends[0], ends[1]
 
-    def _predict_folds(self, X: pd.DataFrame) -> Floats:  # noqa: N803
+    def _coded(self, X: pd.DataFrame) -> CodedHouses:  # noqa: N803
         check_is_fitted(self, "_folds")
-        houses = typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnseenLevelWarning)
-            return predict_folds(self._folds, houses)
+        return code_houses(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
 
 
 def _path(file: Path | str | None) -> Path | None:

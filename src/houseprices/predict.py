@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
+from houseprices.coded_houses import code_houses
 from houseprices.csv_text import open_csv
 from houseprices.display import waiting
 from houseprices.errors import DataError
-from houseprices.features import UnseenLevelWarning
-from houseprices.intervals import cv_plus_intervals, rank_of
+from houseprices.intervals import rank_of
 from houseprices.saved_run import SavedRun, mean_over_folds, read_run
 from houseprices.schema import BY_NAME, NOMINALS, PRICE
 from houseprices.submission import submission_table
@@ -76,13 +75,10 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
         SettingsError: the coverage is not between 0 and 1.
         DataError: a price is not finite and positive.
     """
-    with warnings.catch_warnings():
-        # What is rare is unseen in some fold: no news.
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        of_folds = saved.predict_folds(houses)
+    coded = code_houses(houses)
+    of_folds = saved.predict_folds(coded)
     table = submission_table(houses.index.to_numpy(), mean_over_folds(of_folds)).rename(columns={PRICE: "price"})
-    ends = cv_plus_intervals(of_folds, saved.fold_of_row, saved.residuals, [coverage])[0]
-    table["lower"], table["upper"] = np.exp(ends).round(2)
+    table["lower"], table["upper"] = np.exp(saved.calibration.intervals(of_folds, coded, (coverage,))[0]).round(2)
     return table
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 RUNS_FOLDER = Path("runs")
 LATEST = "latest"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "safetensors")
 
@@ -96,8 +97,9 @@ def write_run(
                     "log_price_std": fold.log_price_std,
                     "features": fold.features.to_dict(),
                     "columns": {group: columns.tolist() for group, columns in fold.columns.items()},
+                    "error_scale": asdict(error_scale),
                 }
-                for fold in result.folds
+                for fold, error_scale in zip(result.folds, result.error_scales, strict=True)
             ],
         },
         indent=None,
@@ -108,6 +110,7 @@ def write_run(
 def _out_of_fold(result: "CrossValidation") -> pd.DataFrame:
     table = pd.DataFrame({ID: result.ids, "fold": result.fold_of_row[0], "log_price": result.log_price})
     table["prediction"] = result.prediction
+    table["error_scale"] = result.scale_of_row
     for repeat, fold_of_row in enumerate(result.fold_of_row[1:], start=2):
         table[f"fold_{repeat}"] = fold_of_row
     return table

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from houseprices.coded_houses import code_houses
-from houseprices.cross_validation import FittedFold, combine
+from houseprices.coded_houses import CodedHouses, code_houses
+from houseprices.cross_validation import FittedFold, combine, transform_quietly
+from houseprices.error_scale import ErrorScale
 from houseprices.errors import RunError, SettingsError
 from houseprices.features import HouseFeatures
+from houseprices.house_intervals import Calibration
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.runs import FORMAT_VERSION
 from houseprices.settings import Settings, load_settings
@@ -44,9 +46,10 @@ class SavedRun:
         settings: of the run.
         metrics: metrics.json.
         manifest: manifest.json.
-        out_of_fold: oof.csv, (n_rows, 4 + n_repeats - 1): Id, fold, log_price, prediction, fold_2 ..
+        out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale, fold_2 ..
         curves: curves.csv.
         folds: what was fitted, n_repeats x n_folds of them in that order, on the CPU and without learning curves.
+        error_scales: by fold.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class SavedRun:
     out_of_fold: pd.DataFrame
     curves: pd.DataFrame
     folds: list[FittedFold]
+    error_scales: list[ErrorScale]
 
     @property
     def fold_of_row(self) -> NDArray[np.int64]:
@@ -68,24 +72,27 @@ class SavedRun:
         """(n_rows,) log price - out-of-fold prediction."""
         return (self.out_of_fold["log_price"] - self.out_of_fold["prediction"]).to_numpy()
 
-    def predict_folds(self, houses: pd.DataFrame) -> Floats:
+    @property
+    def calibration(self) -> Calibration:
+        """What intervals of new houses are made from."""
+        prediction, scale_of_row = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
+        return Calibration(self.fold_of_row, prediction, self.residuals, scale_of_row, self.error_scales)
+
+    def predict_folds(self, houses: pd.DataFrame | CodedHouses) -> Floats:
         """Log prices that each fold's ensemble predicts for typed houses: (n_repeats, n_folds, n_rows).
 
         Their mean is the run's prediction of a new house; for the training houses, row by row those of the fold that
         held it out are its out-of-fold prediction. Both have the bits that the run computed, on the same machine.
-
-        Warns:
-            UnseenLevelWarning: a house has a level that stood in no training row of a fold.
         """
         return predict_folds(self.folds, houses)
 
 
-def predict_folds(folds: list[FittedFold], houses: pd.DataFrame) -> Floats:
+def predict_folds(folds: list[FittedFold], houses: pd.DataFrame | CodedHouses) -> Floats:
     """What `SavedRun.predict_folds` says, of folds in the order of their repeats."""
     coded = code_houses(houses)
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(_ensemble, fold, fold.features.transform(coded)) for fold in folds]
+        pending = [executor.submit(_ensemble, fold, transform_quietly(fold.features, coded)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
     return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 
@@ -114,7 +121,8 @@ def read_run(folder: Path) -> SavedRun:
         settings = load_settings(folder / "config.toml")
     except SettingsError as error:
         raise RunError(str(error).replace("\n", "; ")) from None
-    out_of_fold = _read_csv(folder / "oof.csv", ("Id", "fold", "log_price", "prediction"))
+    out_of_fold = _read_csv(folder / "oof.csv", ("Id", "fold", "log_price", "prediction", "error_scale"))
+    folds, error_scales = _read_folds(folder, settings, out_of_fold)
     return SavedRun(
         folder=folder,
         settings=settings,
@@ -122,7 +130,8 @@ def read_run(folder: Path) -> SavedRun:
         manifest=manifest,
         out_of_fold=out_of_fold,
         curves=_read_csv(folder / "curves.csv", ("repeat", "fold", "group", "epoch")),
-        folds=_read_folds(folder, settings, out_of_fold),
+        folds=folds,
+        error_scales=error_scales,
     )
 
 
@@ -176,7 +185,7 @@ def _unreadable(file: Path, error: OSError) -> RunError:
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         # Python reads back the very number that was written; a faster parser may err in the last bit.
-        table = pd.read_csv(file, converters={"log_price": float, "prediction": float})
+        table = pd.read_csv(file, converters={"log_price": float, "prediction": float, "error_scale": float})
     except ValueError as error:
         raise _alien(file, str(error)) from None
     missing = [name for name in columns if name not in table.columns]
@@ -195,9 +204,12 @@ class _FoldRecord:
     log_price_std: float
     features: dict[str, Any]
     columns: dict[str, list[int]]
+    error_scale: ErrorScale
 
 
-def _read_folds(folder: Path, settings: Settings, out_of_fold: pd.DataFrame) -> list[FittedFold]:
+def _read_folds(
+    folder: Path, settings: Settings, out_of_fold: pd.DataFrame
+) -> tuple[list[FittedFold], list[ErrorScale]]:
     file = folder / "preprocessing.json"
     content = _read_json(file)
     _check_version(file, content)
@@ -223,7 +235,7 @@ def _read_folds(folder: Path, settings: Settings, out_of_fold: pd.DataFrame) -> 
         for record in records
     ]
     _read_networks(folder / "members.safetensors", folds, settings)
-    return folds
+    return folds, [record.error_scale for record in records]
 
 
 def _read_features(file: Path, record: _FoldRecord) -> HouseFeatures:

@@ -15,13 +15,13 @@ from houseprices.errors import RunError
 from houseprices.explanations import Explanation, explain_out_of_fold
 from houseprices.ledger import Entry, read_ledger
 from houseprices.run_houses import read_run_houses
-from houseprices.run_intervals import RunIntervals, intervals_of_run
 from houseprices.saved_run import SavedRun, read_run
 from houseprices.schema import FEATURES
 from houseprices.scores import log_rmse
 
 Floats = NDArray[np.float64]
 
+COVERAGES = (0.5, 0.8, 0.9)
 N_WORST = 30
 RECIPE = "recipe.csv"
 """A table in the run folder that is shown as it stands, if it is there: the ablation of the ensemble's recipe."""
@@ -39,7 +39,7 @@ class Evidence:
         rows: (n_rows, ..) by house: Id, fold, price_usd, predicted_usd, residual (log price - predicted log price),
             lower and upper ends in dollars by coverage ("lower_90"), inside_90.
         worst: positions of the rows with the largest errors, worst first.
-        intervals: of training and test houses.
+        test_intervals: (n_coverages, 2, n_test_rows) ends in log price, of the test houses.
         explanation: of the out-of-fold predictions.
         fold_importance: (n_folds, 79) mean absolute attribution by fold of the first repeat.
         expected_score: 5th, 50th and 95th percentile of the leaderboard's score.
@@ -53,7 +53,7 @@ class Evidence:
     houses: pd.DataFrame
     rows: pd.DataFrame
     worst: NDArray[np.intp]
-    intervals: RunIntervals
+    test_intervals: Floats
     explanation: Explanation
     fold_importance: Floats
     expected_score: tuple[float, float, float]
@@ -83,16 +83,16 @@ def gather(folder: Path) -> Evidence:
     """
     run = read_run(folder)
     houses, test_houses = read_run_houses(run)
-    intervals = intervals_of_run(run, houses, test_houses)
+    coded_test = code_houses(test_houses)
     explanation = explain_out_of_fold(run, houses)
     first_folds = run.fold_of_row[0]
     sizes = np.abs(explanation.attributions)
     return Evidence(
         run=run,
         houses=houses,
-        rows=_rows(run, intervals),
+        rows=_rows(run, run.calibration.nested_intervals(code_houses(houses), COVERAGES)),
         worst=np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST],
-        intervals=intervals,
+        test_intervals=run.calibration.intervals(run.predict_folds(coded_test), coded_test, COVERAGES),
         explanation=explanation,
         fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
         expected_score=expected_score(run.residuals, len(test_houses)),
@@ -120,13 +120,13 @@ def expected_score(residuals: Floats, n_test_rows: int) -> tuple[float, float, f
     return float(low), float(middle), float(high)
 
 
-def intervals_table(run: SavedRun, intervals: RunIntervals) -> pd.DataFrame:
+def intervals_table(run: SavedRun, intervals: Floats) -> pd.DataFrame:
     """Id, SalePrice and the ends of each interval in dollars, for the houses of the submission."""
     submission = pd.read_csv(run.folder / "submission.csv")
-    return pd.concat([submission, _ends(intervals.coverages, intervals.test)], axis=1)
+    return pd.concat([submission, _ends(intervals)], axis=1)
 
 
-def _rows(run: SavedRun, intervals: RunIntervals) -> pd.DataFrame:
+def _rows(run: SavedRun, intervals: Floats) -> pd.DataFrame:
     out_of_fold = run.out_of_fold
     rows = pd.DataFrame(
         {
@@ -137,17 +137,17 @@ def _rows(run: SavedRun, intervals: RunIntervals) -> pd.DataFrame:
             "residual": run.residuals,
         }
     )
-    rows = pd.concat([rows, _ends(intervals.coverages, intervals.training)], axis=1)
-    for coverage, (lower, upper) in zip(intervals.coverages, intervals.training, strict=True):
+    rows = pd.concat([rows, _ends(intervals)], axis=1)
+    for coverage, (lower, upper) in zip(COVERAGES, intervals, strict=True):
         log_price = out_of_fold["log_price"]
         rows[f"inside_{round(100 * coverage)}"] = (lower <= log_price) & (log_price <= upper)
     return rows
 
 
-def _ends(coverages: tuple[float, ...], intervals: Floats) -> pd.DataFrame:
+def _ends(intervals: Floats) -> pd.DataFrame:
     ends = {}
     with np.errstate(over="ignore"):
-        for coverage, (lower, upper) in zip(coverages, np.exp(intervals), strict=True):
+        for coverage, (lower, upper) in zip(COVERAGES, np.exp(intervals), strict=True):
             ends[f"lower_{round(100 * coverage)}"], ends[f"upper_{round(100 * coverage)}"] = lower, upper
     return pd.DataFrame(ends)
 

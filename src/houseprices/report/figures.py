@@ -320,7 +320,7 @@ def interval_figures(evidence: Evidence, bands: pd.DataFrame, neighborhoods: pd.
         height=_height_of(len(neighborhoods)),
     )
 
-    width = evidence.intervals.test[-1]
+    width = evidence.test_intervals[-1]
     spans = 100 * np.expm1((width[1] - width[0]) / 2)
     spans = spans[np.isfinite(spans)]
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.drawing import Drawing, dollars, percent
-from houseprices.report.evidence import RECIPE, Evidence, gather, intervals_table
+from houseprices.report.evidence import COVERAGES, RECIPE, Evidence, gather, intervals_table
 from houseprices.report.figures import (
     ablation_figures,
     curve_figures,
@@ -45,7 +45,7 @@ def write_report(folder: Path) -> Path:
         figures.mkdir()
         for drawing in drawings:
             drawing.write(figures)
-        intervals_table(evidence.run, evidence.intervals).to_csv(intervals_file, index=False, float_format="%.2f")
+        intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
     return folder / PAGE
 
 
@@ -85,9 +85,7 @@ def render(evidence: Evidence) -> tuple[str, list[Drawing]]:
         bands=bands.to_dict("records"),
         neighborhoods=neighborhoods.to_dict("records"),
         rows=_table(evidence),
-        coverage={
-            round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in evidence.intervals.coverages
-        },
+        coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in COVERAGES},
         importance=_importance(evidence),
         groups={name: asdict(group) for name, group in run.settings.groups.items()},
         config=(run.folder / "config.toml").read_text("utf-8"),

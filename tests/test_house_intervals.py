@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from conftest import FinishedRun
 
+from houseprices.coded_houses import code_houses
 from houseprices.intervals import cv_plus_intervals
 from houseprices.run_houses import read_run_houses
-from houseprices.run_intervals import RunIntervals, intervals_of_run
 from houseprices.saved_run import SavedRun, read_run
 
 
@@ -16,18 +16,21 @@ def run(finished_run: FinishedRun) -> SavedRun:
     return read_run(finished_run.folder)
 
 
-def intervals(run: SavedRun) -> RunIntervals:
-    return intervals_of_run(run, *read_run_houses(run), coverages=(0.5, 0.8))
+def intervals(run: SavedRun) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the training rows, and those of the test houses."""
+    training, test = map(code_houses, read_run_houses(run))
+    of_test = run.calibration.intervals(run.predict_folds(test), test, (0.5, 0.8))
+    return run.calibration.nested_intervals(training, (0.5, 0.8)), of_test
 
 
 def test_an_interval_lies_inside_those_of_higher_coverage(run: SavedRun) -> None:
     found = intervals(run)
-    for ends in (found.training, found.test):
+    for ends in found:
         assert (ends[:, 0] <= ends[:, 1]).all()
         assert (ends[0, 0] >= ends[1, 0]).all()
         assert (ends[0, 1] <= ends[1, 1]).all()
-    widths = found.training[1, 1] - found.training[1, 0]
-    assert widths.max() > 1.05 * widths.min()
+        widths = ends[1, 1] - ends[1, 0]
+        assert widths.max() > 1.05 * widths.min()
 
 
 def test_a_rows_interval_ignores_the_prices_of_its_fold(run: SavedRun) -> None:
@@ -35,9 +38,9 @@ def test_a_rows_interval_ignores_the_prices_of_its_fold(run: SavedRun) -> None:
     dearer = run.out_of_fold.copy()
     dearer.loc[held_out, "log_price"] += np.linspace(0.1, 3, held_out.sum())
     changed = SavedRun(**{**run.__dict__, "out_of_fold": dearer})
-    before, after = intervals(run), intervals(changed)
-    np.testing.assert_allclose(after.training[:, :, held_out], before.training[:, :, held_out])
-    assert (after.training[:, :, ~held_out] != before.training[:, :, ~held_out]).any()
+    before, after = intervals(run)[0], intervals(changed)[0]
+    np.testing.assert_allclose(after[:, :, held_out], before[:, :, held_out])
+    assert (after[:, :, ~held_out] != before[:, :, ~held_out]).any()
 
 
 def test_cv_plus_agrees_with_mapie() -> None:
