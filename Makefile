@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+WARM_UP := $(BIN)/python -c 'from houseprices.training import warm_up; warm_up()' # compiles the training steps
 
 CONFIG ?= configs/default.toml
 DATA ?=
@@ -21,7 +22,7 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.products.dropout 0.2"
+cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.tanh.dropout 0.2"
 	@$(BIN)/houseprices cv --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
@@ -64,7 +65,7 @@ report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
 explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
 
-compare: $(VENV)/run.stamp ## two settings house by house; ARGS="--against other.toml --seeds 5" or "--groups.products.dropout 0.2"
+compare: $(VENV)/run.stamp ## two settings house by house; ARGS="--against other.toml --seeds 5" or "--groups.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
@@ -97,9 +98,11 @@ $(BIN)/python:
 $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV) (once, a minute or two)"
 	@$(INSTALL) .
+	@$(WARM_UP)
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV) with the tools for development (once, a minute or two)"
 	@$(INSTALL) '.[dev]'
+	@$(WARM_UP)
 	@touch $@ $(VENV)/run.stamp

@@ -55,6 +55,6 @@ def test_a_rows_scale_is_that_of_the_folds_that_held_it_out():
 def test_a_saved_runs_scales_are_those_of_its_rows(finished_run: FinishedRun):
     run = read_run(finished_run.folder)
     training, _ = read_run_houses(run)
-    signs = error_signs(run.out_of_fold["prediction"], code_houses(training))
+    signs = error_signs(run.out_of_fold["prediction"], run.out_of_fold["spread"], code_houses(training))
     found = scale_of_rows(signs, run.fold_of_row, run.error_scales)
     np.testing.assert_allclose(found, run.out_of_fold["error_scale"], rtol=1e-12)

@@ -189,4 +189,5 @@ def read_ablation(folder: Path) -> Ablation:
 def _small(settings: Settings) -> tuple[str, GroupSettings]:
     name, group = next(iter(settings.groups.items()))
     hidden = tuple(min(width, WIDTH) for width in group.hidden)
-    return name, replace(group, hidden=hidden, epochs=min(group.epochs, EPOCHS), input_noise=0.0, n_members=1)
+    epochs = min(group.epochs, EPOCHS)
+    return name, replace(group, hidden=hidden, epochs=epochs, input_noise=0.0, input_dropout=0.0, n_members=1)

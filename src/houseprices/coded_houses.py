@@ -20,7 +20,7 @@ class CodedHouses:
 
     Attributes:
         values: (n_rows, 79) in the order of `schema.FEATURES`; numbers, and for levels their places in the schema;
-            NaN for a gap.
+            NaN for a gap. Columns lie whole in memory, since they are what is computed with.
     """
 
     values: Floats
@@ -35,18 +35,19 @@ class CodedHouses:
 
     def codes(self, name: str) -> NDArray[np.intp]:
         """Return the (n_rows,) places of a feature's levels; -1 for a gap."""
-        return np.nan_to_num(self[name], nan=-1.0).astype(np.intp)
+        column = self[name]
+        return np.where(np.isnan(column), -1.0, column).astype(np.intp)
 
     def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "CodedHouses":
         """Return some of the houses."""
-        return CodedHouses(self.values[rows])
+        return CodedHouses(self.values.T[:, rows].T)
 
 
 def code_houses(houses: "pd.DataFrame | CodedHouses") -> CodedHouses:
     """Code a table typed as by `table.read_houses`; a coded one passes as it is."""
     if isinstance(houses, CodedHouses):
         return houses
-    values = np.empty((len(houses), len(FEATURES)))
+    values = np.empty((len(houses), len(FEATURES)), order="F")
     for name, position in POSITION.items():
         if BY_NAME[name].kind == "number":
             values[:, position] = houses[name].to_numpy()

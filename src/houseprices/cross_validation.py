@@ -109,11 +109,22 @@ class CrossValidation:
         return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in self.out_of_fold.values()], axis=0))
 
     @property
+    def spread(self) -> Floats:
+        """(n_rows,) standard deviation of the repeats' out-of-fold predictions."""
+        of_repeats = np.mean([group.mean(axis=1) for group in self.out_of_fold.values()], axis=0)
+        return np.asarray(of_repeats.std(axis=0))
+
+    @property
     def calibration(self) -> Calibration:
         """What intervals of new houses are made from."""
-        prediction = self.prediction
-        residuals = self.log_price - prediction
-        return Calibration(self.fold_of_row, prediction, residuals, self.scale_of_row, self.error_scales)
+        return Calibration(
+            self.fold_of_row,
+            self.prediction,
+            self.spread,
+            self.log_price - self.prediction,
+            self.scale_of_row,
+            self.error_scales,
+        )
 
 
 def combine(by_group: dict[str, Floats]) -> Floats:
@@ -210,21 +221,11 @@ def fit_fold(
     options = settings.features
     features = HouseFeatures(options.clip, options.min_level_rows)
     features.fit(all_houses.rows(training))
-    matrix = transform_quietly(features, all_houses)
+    matrix = features.matrix(all_houses)
     spread = float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
     mean, spread = float(log_price[training].mean()), spread or 1.0
     return FittedFold(repeat, fold, features, mean, spread, ((log_price - mean) / spread).astype(np.float32)), matrix
-
-
-def transform_quietly(features: HouseFeatures, houses: CodedHouses) -> NDArray[np.float32]:
-    """The features' matrix without the warning of an unseen level.
-
-    A rare level that is held out is unseen in that fold: expected, and no news to anyone.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        return features.transform(houses)
 
 
 def _submit(
@@ -266,7 +267,7 @@ def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.flo
 
 def _fit_error_scales(result: CrossValidation, houses: CodedHouses) -> None:
     """Learn from the residuals of the rows outside each fold how far off its networks may be."""
-    signs, residuals = error_signs(result.prediction, houses), result.log_price - result.prediction
+    signs, residuals = error_signs(result.prediction, result.spread, houses), result.log_price - result.prediction
     for fitted in result.folds:
         training, _ = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
         result.error_scales.append(fit_error_scale(signs[training], residuals[training]))

@@ -20,7 +20,6 @@ from houseprices.intervals import cv_plus_intervals
 from houseprices.mlp import Activation, BatchedMLP
 from houseprices.optimizer import DecayKind, Schedule
 from houseprices.settings import GroupSettings
-from houseprices.training import warm_up
 from houseprices.training_pool import PendingGroup, TrainingPool
 
 Floats = NDArray[np.float64]
@@ -217,7 +216,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(group.n_members, np.uint32)]
         nowhere = np.empty(0, dtype=np.int64)
         pending: list[tuple[Floats, Floats, float, float, PendingGroup]] = []
-        warm_up()
         with TrainingPool(effective_n_jobs(self.n_jobs), choose_device(self.device)) as pool:
             for rows in training_sets:
                 share = weights[rows] / weights[rows].sum()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from houseprices.errors import RunError
 from houseprices.explanations import explain_new, explain_out_of_fold
 from houseprices.report.drawing import dollars, percent
-from houseprices.report.figures import value_text, waterfall
+from houseprices.report.waterfall import value_text, waterfall
 from houseprices.run_houses import read_run_houses
 from houseprices.saved_run import read_run
 from houseprices.schema import FEATURES

@@ -81,8 +81,12 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it."""
         check_is_fitted(self)
         houses = code_houses(houses)
+        self._warn_of_unseen_levels(houses)
+        return self.matrix(houses)
+
+    def matrix(self, houses: CodedHouses) -> FloatMatrix:
+        """Return the same without a warning: in one of many folds some rare level is always unseen."""
         complete = self.imputer_.transform(houses)
-        self._warn_of_unseen_levels(complete)
         blocks = self._blocks(complete, self._scaled(_unscaled(houses, complete)))
         return np.concatenate([blocks[block] for block in COLUMNS], axis=1, dtype=np.float32, casting="same_kind")
 
@@ -153,7 +157,8 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def _warn_of_unseen_levels(self, houses: CodedHouses) -> None:
         for name, rows in self.rows_of_level_.items():
-            unseen = [BY_NAME[name].levels[code] for code in np.unique(houses.codes(name)) if rows[code] == 0]
+            codes = np.unique(houses.codes(name))
+            unseen = [BY_NAME[name].levels[code] for code in codes if code >= 0 and rows[code] == 0]
             if unseen:
                 warnings.warn(
                     f"{name}: {', '.join(map(repr, unseen))} never stands in the training rows; read as none",

@@ -19,6 +19,7 @@ class Calibration:
     Attributes:
         fold_of_row: (n_repeats, n_rows), the fold that held each training row out.
         prediction: (n_rows,) out-of-fold, log prices.
+        spread: (n_rows,) standard deviation of the repeats' out-of-fold predictions.
         residuals: (n_rows,) log price - prediction.
         scale_of_row: (n_rows,) how far off the row was expected to be, by folds that never saw it.
         scales: of all folds, n_repeats x n_folds of them.
@@ -26,6 +27,7 @@ class Calibration:
 
     fold_of_row: NDArray[np.int64]
     prediction: Floats
+    spread: Floats
     residuals: Floats
     scale_of_row: Floats
     scales: list[ErrorScale]
@@ -40,7 +42,7 @@ class Calibration:
         Raises:
             SettingsError: a coverage is not between 0 and 1.
         """
-        signs = error_signs(of_folds.mean(axis=(0, 1)), houses)
+        signs = error_signs(of_folds.mean(axis=(0, 1)), of_folds.std(axis=(0, 1)), houses)
         scales = np.stack([scale(signs) for scale in self.scales]).reshape(of_folds.shape)
         return cv_plus_intervals(
             of_folds, self.fold_of_row, self.residuals, coverages, scales=scales, scale_of_row=self.scale_of_row
@@ -51,7 +53,7 @@ class Calibration:
 
         For each fold of the first repeat all scales are learnt anew without it, those of other rows too.
         """
-        signs = error_signs(self.prediction, houses)
+        signs = error_signs(self.prediction, self.spread, houses)
         intervals = np.empty((len(coverages), 2, len(houses)))
         for outer in np.unique(self.fold_of_row[0]):
             inside = self.fold_of_row[0] != outer

@@ -42,12 +42,13 @@ class NeighborhoodImputer:
 
     def transform(self, houses: CodedHouses) -> CodedHouses:
         """Return the houses without gaps."""
-        values = houses.values.copy()
+        values = houses.values.copy(order="K")
         garage, house = POSITION["GarageYrBlt"], POSITION["YearBuilt"]
         values[:, garage] = np.where(np.isnan(values[:, garage]), values[:, house], values[:, garage])
+        rows, columns = np.nonzero(np.isnan(values))
         # Code -1, a neighbourhood that is a gap itself, takes the last row.
-        fillers = self.fillers_[houses.codes("Neighborhood")]
-        return CodedHouses(np.where(np.isnan(values), fillers, values))
+        values[rows, columns] = self.fillers_[houses.codes("Neighborhood")[rows], columns]
+        return CodedHouses(values)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return {feature: {neighbourhood: filler}}, with the filler of all training houses under ""."""

@@ -168,8 +168,10 @@ def _order_statistics(values: Floats, ranks: Sequence[int]) -> Floats:
 
 def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
     """(n_repeats, n_folds, n_new) -> (n_new, n_rows): the mean over repeats of the models that held each row out."""
-    of_repeats = [by_fold[folds] for by_fold, folds in zip(of_folds, fold_of_row, strict=True)]
-    return np.asarray(np.mean(of_repeats, axis=0).T, dtype=np.float64)
+    total = np.zeros((of_folds.shape[2], fold_of_row.shape[1]))
+    for by_fold, folds in zip(of_folds, fold_of_row, strict=True):
+        total += by_fold.T[:, folds]
+    return total / len(fold_of_row)
 
 
 def _by_repeat(of_folds: ArrayLike, fold_of_row: NDArray[np.int64]) -> Floats:

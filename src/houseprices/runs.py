@@ -110,6 +110,7 @@ def write_run(
 def _out_of_fold(result: "CrossValidation") -> pd.DataFrame:
     table = pd.DataFrame({ID: result.ids, "fold": result.fold_of_row[0], "log_price": result.log_price})
     table["prediction"] = result.prediction
+    table["spread"] = result.spread
     table["error_scale"] = result.scale_of_row
     for repeat, fold_of_row in enumerate(result.fold_of_row[1:], start=2):
         table[f"fold_{repeat}"] = fold_of_row

@@ -13,19 +13,21 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from houseprices.coded_houses import CodedHouses, code_houses
-from houseprices.cross_validation import FittedFold, combine, transform_quietly
+from houseprices.cross_validation import FittedFold, combine
 from houseprices.error_scale import ErrorScale
 from houseprices.errors import RunError, SettingsError
 from houseprices.features import HouseFeatures
 from houseprices.house_intervals import Calibration
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.runs import FORMAT_VERSION
+from houseprices.schema import ID
 from houseprices.settings import Settings, load_settings
 from houseprices.sources import sha256_of
 
 Floats = NDArray[np.float64]
 
 _MANIFEST = "manifest.json"
+_EXACT = ("log_price", "prediction", "spread", "error_scale")
 _FILES = (
     "config.toml",
     "metrics.json",
@@ -46,7 +48,8 @@ class SavedRun:
         settings: of the run.
         metrics: metrics.json.
         manifest: manifest.json.
-        out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale, fold_2 ..
+        out_of_fold: oof.csv, (n_rows, 6 + n_repeats - 1): Id, fold, log_price, prediction, spread, error_scale,
+            fold_2 ..
         curves: curves.csv.
         folds: what was fitted, n_repeats x n_folds of them in that order, on the CPU and without learning curves.
         error_scales: by fold.
@@ -75,8 +78,9 @@ class SavedRun:
     @property
     def calibration(self) -> Calibration:
         """What intervals of new houses are made from."""
-        prediction, scale_of_row = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
-        return Calibration(self.fold_of_row, prediction, self.residuals, scale_of_row, self.error_scales)
+        names = ("prediction", "spread", "error_scale")
+        prediction, spread, scale_of_row = (self.out_of_fold[name].to_numpy() for name in names)
+        return Calibration(self.fold_of_row, prediction, spread, self.residuals, scale_of_row, self.error_scales)
 
     def predict_folds(self, houses: pd.DataFrame | CodedHouses) -> Floats:
         """Log prices that each fold's ensemble predicts for typed houses: (n_repeats, n_folds, n_rows).
@@ -92,7 +96,7 @@ def predict_folds(folds: list[FittedFold], houses: pd.DataFrame | CodedHouses) -
     coded = code_houses(houses)
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(_ensemble, fold, transform_quietly(fold.features, coded)) for fold in folds]
+        pending = [executor.submit(_ensemble, fold, fold.features.matrix(coded)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
     return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 
@@ -121,7 +125,7 @@ def read_run(folder: Path) -> SavedRun:
         settings = load_settings(folder / "config.toml")
     except SettingsError as error:
         raise RunError(str(error).replace("\n", "; ")) from None
-    out_of_fold = _read_csv(folder / "oof.csv", ("Id", "fold", "log_price", "prediction", "error_scale"))
+    out_of_fold = _read_csv(folder / "oof.csv", (ID, "fold", *_EXACT))
     folds, error_scales = _read_folds(folder, settings, out_of_fold)
     return SavedRun(
         folder=folder,
@@ -185,7 +189,7 @@ def _unreadable(file: Path, error: OSError) -> RunError:
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         # Python reads back the very number that was written; a faster parser may err in the last bit.
-        table = pd.read_csv(file, converters={"log_price": float, "prediction": float, "error_scale": float})
+        table = pd.read_csv(file, converters=dict.fromkeys(_EXACT, float))
     except ValueError as error:
         raise _alien(file, str(error)) from None
     missing = [name for name in columns if name not in table.columns]

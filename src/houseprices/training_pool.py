@@ -19,7 +19,7 @@ from houseprices.members import Member, Plan
 from houseprices.memory import available_bytes, bytes_per_member
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.settings import GroupSettings
-from houseprices.training import LearningCurves, train
+from houseprices.training import LearningCurves, train, warm_up
 
 MEMBERS_AT_ONCE = 1
 """Members that train side by side on a CPU. The compiled steps take one member after another anyway: nothing is gained
@@ -74,6 +74,8 @@ class TrainingPool:
         self._alone = threading.Lock()
 
     def __enter__(self) -> Self:
+        # numba loads the BLAS library of its products at their first use: before the limit below, which must find it.
+        warm_up()
         torch.set_num_threads(1)
         # Ridge runs beside the workers: with BLAS threads of its own, all would wait for each other.
         self._blas_limit = threadpool_limits(1, user_api="blas")

@@ -164,6 +164,28 @@ def _inline(svg: str, name: str, alt: str) -> str:
     return f'<svg {view[0] if view else ""} role="img" aria-label="{escape(alt)}">{body}'
 
 
+def dollar_ticks(axis: Any, low: float, high: float, n_ticks: int = 5) -> None:
+    """A few round prices on a logarithmic axis."""
+    import numpy as np
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    round_prices = np.array(
+        [step * 10.0**power for power in range(3, 8) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
+    )
+    inside = round_prices[(round_prices >= low) & (round_prices <= high)]
+    wanted = np.geomspace(low, high, n_ticks + 2)[1:-1]
+    ticks = (
+        sorted({float(inside[np.abs(np.log(inside / price)).argmin()]) for price in wanted}) if len(inside) else [low]
+    )
+    # Labels that would touch go.
+    least = np.log(high / low) / (n_ticks + 3)
+    ticks = [tick for index, tick in enumerate(ticks) if index == 0 or np.log(tick / ticks[index - 1]) > least]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(thousands)
+
+
 def dollars(value: float) -> str:
     """A price as people write it.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from houseprices.ablation import Ablation, read_ablation
 from houseprices.coded_houses import code_houses
-from houseprices.cross_validation import combine, transform_quietly
+from houseprices.cross_validation import combine
 from houseprices.errors import RunError
 from houseprices.explanations import Explanation, explain_out_of_fold
 from houseprices.ledger import Entry, read_ledger
@@ -161,7 +161,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     coded = code_houses(houses)
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
-        matrix = transform_quietly(fold.features, coded.rows(rows))
+        matrix = fold.features.matrix(coded.rows(rows))
         by_group = {name: fold.predict(name, matrix) for name in names}
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}

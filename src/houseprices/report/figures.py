@@ -17,10 +17,8 @@ from houseprices.report.drawing import (
     ORANGE,
     PURPLE,
     Drawing,
-    dollars,
+    dollar_ticks,
     draw,
-    percent,
-    thousands,
 )
 from houseprices.report.evidence import Evidence
 from houseprices.schema import BY_NAME, FEATURES
@@ -32,7 +30,6 @@ Floats = NDArray[np.float64]
 
 N_EFFECTS = 9
 _N_IMPORTANT = 20
-_N_BARS = 14
 _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "rating, 1 to 10", "year": "year"}
 _DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.45}
 
@@ -200,8 +197,8 @@ def error_figures(evidence: Evidence) -> Iterator[Drawing]:
         axes.plot(rows["price_usd"][worst], rows["predicted_usd"][worst], "D", color=ORANGE, markersize=4.5,
                   label=f"the {worst.sum()} worst")  # fmt: skip
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-        _dollar_ticks(axes.xaxis, low, high)
-        _dollar_ticks(axes.yaxis, low, high)
+        dollar_ticks(axes.xaxis, low, high)
+        dollar_ticks(axes.yaxis, low, high)
         axes.set(xlabel="actual price (log scale)", ylabel="predicted out of fold")
         axes.legend(loc="upper left", handletextpad=0.1)
 
@@ -217,7 +214,7 @@ def error_figures(evidence: Evidence) -> Iterator[Drawing]:
         axes.plot(rows["predicted_usd"], rows["residual"], color=BLUE, **_DOT)
         _binned(axes, rows["predicted_usd"].to_numpy(), rows["residual"].to_numpy())
         axes.set_xscale("log")
-        _dollar_ticks(axes.xaxis, rows["predicted_usd"].min(), rows["predicted_usd"].max())
+        dollar_ticks(axes.xaxis, rows["predicted_usd"].min(), rows["predicted_usd"].max())
         axes.axhline(0, color=MUTED, linewidth=1)
         axes.set(xlabel="predicted price (log scale)", ylabel="log price − predicted")
 
@@ -413,56 +410,6 @@ def _effect(evidence: Evidence, name: str) -> Drawing:
     )
 
 
-def waterfall(house: pd.Series, attributions: Floats, baseline: float, prediction: float) -> Drawing:
-    """From the average house's price to this one's, the largest effects first; lengths are in log price."""
-    order = np.argsort(-np.abs(attributions), kind="stable")
-    shown, others = order[:_N_BARS], order[_N_BARS:]
-    names = [f"{FEATURES[index].name} = {value_text(house.iloc[index])}" for index in shown]
-    steps = [float(attributions[index]) for index in shown]
-    names.append(f"{len(others)} other features")
-    steps.append(float(attributions[others].sum()))
-    ends = baseline + np.cumsum(steps)
-    starts = np.concatenate([[baseline], ends[:-1]])
-
-    def bars(axes: "Axes") -> None:
-        places = np.arange(len(steps))[::-1]
-        every = np.exp(np.concatenate([starts, ends]))
-        span = np.log(every.max() / every.min())
-        left, right = every.min() * np.exp(-0.22 * span - 0.01), every.max() * np.exp(0.22 * span + 0.01)
-        axes.set_xscale("log")
-        axes.set_xlim(left, right)
-        colours = [BLUE if step >= 0 else ORANGE for step in steps]
-        axes.hlines(places, np.exp(starts), np.exp(ends), colors=colours, linewidth=11)
-        axes.vlines(np.exp(ends[:-1]), places[:-1] - 1.25, places[:-1] + 0.25, color=MUTED, linewidth=0.7)
-        for place, end, step in zip(places, ends, steps, strict=True):
-            up, gap = step >= 0, np.exp(0.015 * span + 0.002)
-            axes.text(
-                np.exp(end) * gap if up else np.exp(end) / gap, place, percent(step),
-                ha="left" if up else "right", va="center_baseline", fontsize=9,
-            )  # fmt: skip
-        axes.axvline(np.exp(baseline), color=MUTED, linewidth=1, linestyle=":")
-        _dollar_ticks(axes.xaxis, left, right, n_ticks=3)
-        axes.set_yticks(places, names)
-        axes.set(xlabel="price (log scale)")
-        axes.grid(axis="y", visible=False)
-
-    largest = ", ".join(f"{name} {percent(step)}" for name, step in zip(names[:3], steps[:3], strict=True))
-    return draw(
-        f"waterfall_{house.name}",
-        f"House {house.name}: why {dollars(np.exp(prediction))}",
-        f"From {dollars(np.exp(baseline))} to {dollars(np.exp(prediction))}; largest effects: {largest}.",
-        bars,
-        height=5.0,
-    )
-
-
-def value_text(value: object) -> str:
-    """A feature's value for people; a gap is "unknown"."""
-    if isinstance(value, float):
-        return "unknown" if np.isnan(value) else f"{value:g}"
-    return "unknown" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a scalar
-
-
 def _height_of(n_lines: int) -> float:
     """Inches for so many lines, one above the other."""
     return max(3.5, 0.24 * n_lines + 0.8)
@@ -489,27 +436,6 @@ def _most_of(values: Floats) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     margin = 0.06 * (high - low) or 1.0
     return low - margin, high + margin
-
-
-def _dollar_ticks(axis: Any, low: float, high: float, n_ticks: int = 5) -> None:
-    """A few round prices on a logarithmic axis."""
-    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
-
-    round_prices = np.array(
-        [step * 10.0**power for power in range(3, 8) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
-    )
-    inside = round_prices[(round_prices >= low) & (round_prices <= high)]
-    wanted = np.geomspace(low, high, n_ticks + 2)[1:-1]
-    ticks = (
-        sorted({float(inside[np.abs(np.log(inside / price)).argmin()]) for price in wanted}) if len(inside) else [low]
-    )
-    # Labels that would touch go.
-    least = np.log(high / low) / (n_ticks + 3)
-    ticks = [tick for index, tick in enumerate(ticks) if index == 0 or np.log(tick / ticks[index - 1]) > least]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(thousands)
 
 
 def _plain_log_ticks(axes: "Axes") -> None:

@@ -1,7 +1,10 @@
 """Writes a run's page, figures and intervals into its folder."""
 
 import json
-from collections.abc import Iterator
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -21,9 +24,8 @@ from houseprices.report.figures import (
     importance_figures,
     interval_figures,
     score_figures,
-    value_text,
-    waterfall,
 )
+from houseprices.report.waterfall import value_text, waterfall
 from houseprices.schema import FEATURES
 from houseprices.staging import replacing
 
@@ -37,8 +39,11 @@ def write_report(folder: Path) -> Path:
         RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
         LedgerError: the ledger cannot be read.
     """
-    evidence = gather(folder)
-    page, drawings = render(evidence)
+    # The waterfalls take as long as all other figures; the process that draws them starts while this one computes.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _get_ready) as painter:
+        painter.submit(_get_ready)
+        evidence = gather(folder)
+        page, drawings = render(evidence, painter.map)
     targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
         page_file.write_text(page, "utf-8")
@@ -49,13 +54,19 @@ def write_report(folder: Path) -> Path:
     return folder / PAGE
 
 
-def render(evidence: Evidence) -> tuple[str, list[Drawing]]:
-    """The page's text, and its figures."""
+def _get_ready() -> None:
+    """Import what drawing needs, and leave Ctrl-C to the process that was started by hand."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import matplotlib.figure  # noqa: F401
+
+
+def render(evidence: Evidence, map_: Callable[..., Iterable[Drawing]] = map) -> tuple[str, list[Drawing]]:
+    """The page's text, and its figures; the waterfalls are drawn by `map_`, an executor's say."""
     import jinja2
 
     bands = coverage_by_price(evidence.rows)
     neighborhoods = coverage_by_neighborhood(evidence.rows, evidence.houses["Neighborhood"])
-    worst = list(_worst(evidence))
+    waterfalls = _waterfalls(evidence, map_)
     sections: dict[str, list[Drawing]] = {
         "score": list(score_figures(evidence)),
         "curves": list(curve_figures(evidence)),
@@ -72,6 +83,7 @@ def render(evidence: Evidence) -> tuple[str, list[Drawing]]:
         lstrip_blocks=True,
         loader=jinja2.PackageLoader("houseprices.report", "template"),
     )
+    worst = list(_worst(evidence, waterfalls))
     environment.filters.update(dollars=dollars, percent=percent, share=lambda value: f"{100 * value:.1f}%")
     files = resources.files("houseprices.report") / "template"
     run = evidence.run
@@ -105,22 +117,28 @@ def _chosen(evidence: Evidence) -> tuple[float, float] | None:
     return None if group is None else (group.weight_decay, group.dropout)
 
 
-def _worst(evidence: Evidence) -> Iterator[dict[str, Any]]:
+def _waterfalls(evidence: Evidence, map_: Callable[..., Iterable[Drawing]]) -> Iterable[Drawing]:
+    explanation, worst = evidence.explanation, evidence.worst
+    houses = [evidence.houses.iloc[place] for place in worst]
+    return map_(
+        waterfall, houses, explanation.attributions[worst], explanation.baseline[worst], explanation.prediction[worst]
+    )
+
+
+def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:
     explanation = evidence.explanation
-    for place in evidence.worst:
+    for place, drawing in zip(evidence.worst, waterfalls, strict=True):
         house, row = evidence.houses.iloc[place], evidence.rows.iloc[place]
-        attributions = explanation.attributions[place]
-        baseline, prediction = float(explanation.baseline[place]), float(explanation.prediction[place])
         yield {
             **row.to_dict(),
             "id": int(row["Id"]),
             "neighborhood": str(house["Neighborhood"]),
             "sale": str(house["SaleCondition"]),
-            "baseline": float(np.exp(baseline)),
-            "figure": waterfall(house, attributions, baseline, prediction),
+            "baseline": float(np.exp(explanation.baseline[place])),
+            "figure": drawing,
             "features": [
                 {"name": feature.name, "value": value_text(value), "effect": float(effect)}
-                for feature, value, effect in zip(FEATURES, house, attributions, strict=True)
+                for feature, value, effect in zip(FEATURES, house, explanation.attributions[place], strict=True)
             ],
         }
 
