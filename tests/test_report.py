@@ -171,7 +171,7 @@ def test_the_grid_has_every_cell_seed_and_fold(reported: Path) -> None:
         ("train.csv", lambda text: text + "\n", "train.csv: was altered"),
         (
             "manifest.json",
-            lambda text: text.replace('"format_version": 1', '"format_version": 9'),
+            lambda text: text.replace('"format_version": 2', '"format_version": 9'),
             "format_version is 9",
         ),
     ],

@@ -23,6 +23,8 @@ def _result(out_of_fold: dict[str, np.ndarray], fold_of_row: np.ndarray, trainin
         test=np.array([12.0]),
         baselines={"median": np.full(5, 12.0), "ridge": LOG_PRICE + 0.5},
         folds=[],
+        error_scales=[],
+        scale_of_row=np.ones(5),
         seconds={},
     )
 

@@ -26,6 +26,7 @@ from houseprices.schema import NOMINALS, PRICE
 from houseprices.scores import log_rmse
 from houseprices.settings import Settings
 from houseprices.stopwatch import Stopwatch
+from houseprices.submission import submission_table
 from houseprices.training import LearningCurves, warm_up
 from houseprices.training_pool import PendingGroup, TrainingPool
 
@@ -146,6 +147,7 @@ def cross_validate(
 
     Raises:
         SettingsError: more folds than rows.
+        DataError: a prediction is no price: training diverged.
         ResourceError: a network that does not fit into the memory.
     """
     houses = train_houses.drop(columns=PRICE)
@@ -267,6 +269,7 @@ def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.flo
 
 def _fit_error_scales(result: CrossValidation, houses: CodedHouses) -> None:
     """Learn from the residuals of the rows outside each fold how far off its networks may be."""
+    submission_table(result.ids, result.prediction)  # where training diverged, there is nothing to learn from
     signs, residuals = error_signs(result.prediction, result.spread, houses), result.log_price - result.prediction
     for fitted in result.folds:
         training, _ = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
