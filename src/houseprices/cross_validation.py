@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from houseprices.baselines import Baseline, baseline_predictions
 from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.error_scale import ErrorScale, error_signs, fit_error_scale, scale_of_rows
+from houseprices.errors import DataError
 from houseprices.feature_columns import LINEAR_BLOCKS, Block, block_indices
 from houseprices.features import HouseFeatures, UnseenLevelWarning
 from houseprices.folds import assign_folds
@@ -26,7 +27,6 @@ from houseprices.schema import NOMINALS, PRICE
 from houseprices.scores import log_rmse
 from houseprices.settings import Settings
 from houseprices.stopwatch import Stopwatch
-from houseprices.submission import submission_table
 from houseprices.training import LearningCurves, warm_up
 from houseprices.training_pool import PendingGroup, TrainingPool
 
@@ -269,7 +269,11 @@ def _predict(result: CrossValidation, fitted: FittedFold, matrix: NDArray[np.flo
 
 def _fit_error_scales(result: CrossValidation, houses: CodedHouses) -> None:
     """Learn from the residuals of the rows outside each fold how far off its networks may be."""
-    submission_table(result.ids, result.prediction)  # where training diverged, there is nothing to learn from
+    lost = ~np.isfinite(result.prediction)
+    if lost.any():
+        found = f"training: the predictions of {lost.sum()} of {len(lost)} houses are no numbers"
+        accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
+        raise DataError([f"{found}; {accepted}"])
     signs, residuals = error_signs(result.prediction, result.spread, houses), result.log_price - result.prediction
     for fitted in result.folds:
         training, _ = _rows(result.fold_of_row, fitted.repeat, fitted.fold)
