@@ -59,6 +59,11 @@ def test_they_are_those_of_plain_torch(hidden, activation, linear_path, decay_ki
     assert ((plain - start).abs().amax(dim=1) > 0.01).all()
 
 
+def test_one_machine_code_serves_all_settings():
+    trained(compiled_steps.CompiledSteps, Architecture(D_IN, (9, 5), "tanh", True), "coupled")
+    assert len(compiled_steps._take_steps.signatures) == 1
+
+
 def test_a_diverged_value_stays_visible():
     for activation in ("relu", "tanh"):
         lost = torch.full_like(TARGETS, torch.nan)

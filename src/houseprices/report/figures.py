@@ -48,10 +48,10 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
         axes.plot(places, train, "D", color=ORANGE, markersize=5.5, label="in training")
         axes.axhline(metrics["log_rmse"]["pooled"], color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
         several = folds[-1]["repeat"] > 0
-        names = [f"{f['repeat'] + 1}.{f['fold'] + 1}" if several else str(f["fold"] + 1) for f in folds]
-        step = -(-len(folds) // 15)
+        names = [f"split {f['repeat'] + 1}" if several else str(f["fold"] + 1) for f in folds]
+        step = evidence.run.settings.folds.n_folds if several else -(-len(folds) // 15)
         axes.set_xticks(places[::step], names[::step])
-        axes.set(xlabel="repeat.fold" if several else "fold", ylabel="log-RMSE", ylim=(0, None))
+        axes.set(xlabel="" if several else "fold", ylabel="log-RMSE", ylim=(0, None))
         axes.grid(axis="x", visible=False)
         axes.legend(loc="lower right", ncols=1)
 

@@ -30,7 +30,7 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
         places = np.arange(len(steps))[::-1]
         every = np.exp(np.concatenate([starts, ends]))
         span = np.log(every.max() / every.min())
-        left, right = every.min() * np.exp(-0.22 * span - 0.01), every.max() * np.exp(0.22 * span + 0.01)
+        left, right = every.min() * np.exp(-0.34 * span - 0.01), every.max() * np.exp(0.34 * span + 0.01)
         axes.set_xscale("log")
         axes.set_xlim(left, right)
         colours = [BLUE if step >= 0 else ORANGE for step in steps]
