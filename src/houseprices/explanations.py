@@ -20,7 +20,7 @@ from houseprices.saved_run import SavedRun
 
 Floats = NDArray[np.float64]
 
-N_STEPS = 16
+N_STEPS = 12
 """Gauss-Legendre points on the line; the sum then misses the difference by less than 1e-4 of a log price."""
 
 

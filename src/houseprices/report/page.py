@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -39,11 +40,12 @@ def write_report(folder: Path) -> Path:
         RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
         LedgerError: the ledger cannot be read.
     """
-    # The waterfalls take as long as all other figures; the process that draws them starts while this one computes.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _get_ready) as painter:
-        painter.submit(_get_ready)
+    # The waterfalls take longer than all other figures; the processes that draw them start while this one computes.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), _get_ready) as painters:
+        for _ in range(os.cpu_count() or 1):
+            painters.submit(_get_ready)
         evidence = gather(folder)
-        page, drawings = render(evidence, painter.map)
+        page, drawings = render(evidence, painters.map)
     targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
         page_file.write_text(page, "utf-8")
