@@ -19,6 +19,8 @@ from houseprices.report import evidence as gathering
 from houseprices.report import figures
 from houseprices.report.evidence import Evidence, expected_score, gather
 from houseprices.report.page import render
+from houseprices.run_houses import read_run_houses
+from houseprices.saved_run import read_run
 
 SECTIONS = ("score", "curves", "ablation", "errors", "worst", "all", "intervals", "why", "ensemble")
 
@@ -60,7 +62,8 @@ def page(reported: Path) -> str:
 
 @pytest.fixture(scope="module")
 def evidence(reported: Path) -> Evidence:
-    return gather(reported)
+    run = read_run(reported)
+    return gather(run, *read_run_houses(run))
 
 
 def test_the_page_has_every_section_and_no_address_outside_itself(page: str, reported: Path) -> None:

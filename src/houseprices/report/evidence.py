@@ -1,7 +1,6 @@
 """Everything that the page shows, computed from the files of a run folder."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from houseprices.cross_validation import combine
 from houseprices.errors import RunError
 from houseprices.explanations import Explanation, explain_out_of_fold
 from houseprices.ledger import Entry, read_ledger
-from houseprices.run_houses import read_run_houses
-from houseprices.saved_run import SavedRun, read_run
+from houseprices.saved_run import SavedRun
 from houseprices.schema import FEATURES
 from houseprices.scores import log_rmse
 
@@ -74,15 +72,13 @@ class Evidence:
         return pd.Series(values, [feature.name for feature in FEATURES]).sort_values(ascending=False, kind="stable")
 
 
-def gather(folder: Path) -> Evidence:
-    """Read a run folder and compute all that the page shows.
+def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Evidence:
+    """Compute all that the page shows of a run and its typed houses.
 
     Raises:
-        RunError: the folder is missing, incomplete, altered or of another version.
+        RunError: the ablation or the recipe beside the run cannot be read.
         LedgerError: the ledger cannot be read.
     """
-    run = read_run(folder)
-    houses, test_houses = read_run_houses(run)
     coded_test = code_houses(test_houses)
     explanation = explain_out_of_fold(run, houses)
     first_folds = run.fold_of_row[0]

@@ -27,10 +27,13 @@ from houseprices.report.figures import (
     score_figures,
 )
 from houseprices.report.waterfall import value_text, waterfall
+from houseprices.run_houses import read_run_houses
+from houseprices.saved_run import read_run
 from houseprices.schema import FEATURES
 from houseprices.staging import replacing
 
 PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
+_N_PAINTERS = min(4, os.cpu_count() or 1)
 
 
 def write_report(folder: Path) -> Path:
@@ -40,11 +43,13 @@ def write_report(folder: Path) -> Path:
         RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
         LedgerError: the ledger cannot be read.
     """
+    run = read_run(folder)
+    houses, test_houses = read_run_houses(run)
     # The waterfalls take longer than all other figures; the processes that draw them start while this one computes.
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), _get_ready) as painters:
-        for _ in range(os.cpu_count() or 1):
+    with ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), _get_ready) as painters:
+        for _ in range(_N_PAINTERS):
             painters.submit(_get_ready)
-        evidence = gather(folder)
+        evidence = gather(run, houses, test_houses)
         page, drawings = render(evidence, painters.map)
     targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
