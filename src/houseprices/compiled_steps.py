@@ -22,6 +22,7 @@ from houseprices.streams import MemberStream, drop_threshold
 
 _Function = Callable[..., Any]
 _compile: Callable[[_Function], _Function] = numba.njit(cache=True, nogil=True, error_model="numpy")
+# A part of a compiled function goes into that function's machine code, and is kept with it.
 _part: Callable[[_Function], _Function] = numba.njit(error_model="numpy")
 
 Floats = NDArray[np.float32]

@@ -205,7 +205,7 @@ def cross_validate(
                 finish_oldest()
         while in_training:
             finish_oldest()
-    with stopwatch("error scales"):
+    with stopwatch("calibration"):
         _fit_error_scales(result, all_houses.rows(np.arange(n_rows)))
     result.seconds.update(stopwatch.seconds)
     return result

@@ -1,4 +1,4 @@
-"""Trains groups of members on worker threads, a handful of members at a time."""
+"""Trains groups of members on worker threads."""
 
 import os
 import threading
