@@ -7,6 +7,7 @@ fold sees only rows outside it, as its networks do.
 """
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,8 @@ from houseprices.coded_houses import CodedHouses
 from houseprices.schema import BY_NAME
 
 Floats = NDArray[np.float64]
+
+N_SIGNS = 10
 
 _SMALL_RESIDUAL = 0.02
 """Added before the logarithm is taken: a residual of 2% is as good as none."""
@@ -33,6 +36,9 @@ class ErrorScale:
     The logarithm is held between low and high, the least and the most that the fitted rows have: an odd house gets the
     widest interval that was seen, not an extrapolated one.
     """
+
+    # What reads it back from a file refuses other fields, and what is no number.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     intercept: float
     centre: list[float]

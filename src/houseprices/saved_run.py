@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.cross_validation import FittedFold, combine
-from houseprices.error_scale import ErrorScale
+from houseprices.error_scale import N_SIGNS, ErrorScale
 from houseprices.errors import RunError, SettingsError
 from houseprices.features import HouseFeatures
 from houseprices.house_intervals import Calibration
@@ -239,7 +239,15 @@ def _read_folds(
         for record in records
     ]
     _read_networks(folder / "members.safetensors", folds, settings)
-    return folds, [record.error_scale for record in records]
+    return folds, [_read_error_scale(file, record) for record in records]
+
+
+def _read_error_scale(file: Path, record: _FoldRecord) -> ErrorScale:
+    scale = record.error_scale
+    for name in ("centre", "coefficients"):
+        if len(getattr(scale, name)) != N_SIGNS:
+            raise _alien(file, f"the error scale of fold {record.fold} has no {N_SIGNS} numbers in {name}")
+    return scale
 
 
 def _read_features(file: Path, record: _FoldRecord) -> HouseFeatures:
