@@ -102,8 +102,8 @@ def measure(matrix: Floats, targets: Floats, members: tuple[int, ...], n_rounds:
     measured: dict[tuple[int, int], list[dict[str, float]]] = {}
     for _ in range(n_rounds):
         for n_members in members:
-            # Fewer steps tell as much where there are many members.
-            n_epochs = 1 if n_rounds == 1 else REPORTED_STEPS // STEPS_PER_EPOCH if n_members <= 10 else 3
+            # All of the steps that are reported: of fewer, what a member costs at its start would be too large a part.
+            n_epochs = 1 if n_rounds == 1 else REPORTED_STEPS // STEPS_PER_EPOCH
             share = n_epochs * STEPS_PER_EPOCH / REPORTED_STEPS
             for n_threads in (1, 2):
                 torch.set_num_threads(n_threads)

@@ -16,6 +16,7 @@ compiled_steps = pytest.importorskip("houseprices.compiled_steps")
 N_ROWS, D_IN, N_STEPS = 50, 7, 12
 GENERATOR = np.random.default_rng(0)
 INPUTS = torch.from_numpy(GENERATOR.standard_normal((N_ROWS, D_IN), dtype=np.float32))
+INPUTS[:, [1, 2, 5]] *= torch.from_numpy(GENERATOR.random((N_ROWS, 3)) < [0.1, 0.6, 0.2])  # as levels are: mostly zero
 TARGETS = torch.from_numpy(GENERATOR.standard_normal(N_ROWS, dtype=np.float32))
 EVEN = np.ones(N_ROWS, dtype=np.float32)
 UNEVEN = np.linspace(0.5, 1.5, N_ROWS, dtype=np.float32)
@@ -43,7 +44,7 @@ def trained(steps: type, architecture: Architecture, decay_kind: str, targets: t
     taken = steps(network, INPUTS, targets, MEMBERS, Plan(2, N_STEPS // 2, 16, "cosine", decay_kind))
     taken.take(0, 5, GO)
     taken.take(5, N_STEPS, GO)
-    return network.parameters
+    return taken.network().parameters
 
 
 @pytest.mark.parametrize("hidden", [(), (9,), (9, 5), (9, 5, 6)])
@@ -59,9 +60,37 @@ def test_they_are_those_of_plain_torch(hidden, activation, linear_path, decay_ki
     assert ((plain - start).abs().amax(dim=1) > 0.01).all()
 
 
+@pytest.mark.parametrize("hidden", [(), (9, 5)])
+def test_a_look_at_a_member_has_neither_noise_nor_dropout(hidden):
+    network = BatchedMLP(Architecture(D_IN, hidden, "tanh", True), seeds=[one.seed for one in MEMBERS])
+    rows = torch.arange(3, 37)  # no whole number of batches
+    for kind in (PlainSteps, compiled_steps.CompiledSteps):
+        steps = kind(network, INPUTS, TARGETS, MEMBERS, Plan(1, 3, 16, "constant", "decoupled"))
+        steps.take(0, 3, GO)
+        now = steps.network()
+        for index in range(len(MEMBERS)):
+            errors, norm = steps.look(index, rows)
+            expected = now.predict(INPUTS[rows])[index] - TARGETS[rows]
+            torch.testing.assert_close(errors, expected, rtol=0, atol=2e-6)
+            torch.testing.assert_close(norm, now.weights[index].norm())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_all_columns_may_be_rare_or_none(share):
+    inputs = torch.from_numpy((GENERATOR.random((N_ROWS, D_IN)) < share).astype(np.float32))
+    plan = Plan(1, 8, 16, "constant", "decoupled")
+    trained = []
+    for kind in (PlainSteps, compiled_steps.CompiledSteps):
+        network = BatchedMLP(Architecture(D_IN, (9,), "relu", True), seeds=[0])
+        steps = kind(network, inputs, TARGETS, [member(0)], plan)
+        steps.take(0, 8, GO)
+        trained.append(steps.network().parameters)
+    torch.testing.assert_close(*trained, rtol=0, atol=2e-5)
+
+
 def test_one_machine_code_serves_all_settings():
     trained(compiled_steps.CompiledSteps, Architecture(D_IN, (9, 5), "tanh", True), "coupled")
-    assert len(compiled_steps._take_steps.signatures) == 1
+    assert len(compiled_steps.take_steps.signatures) == 1
 
 
 def test_a_diverged_value_stays_visible():

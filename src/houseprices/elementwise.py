@@ -12,6 +12,8 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor] | None, noise_std: Tensor) -> None:
     """Fill the batch with each member's rows of the inputs, plus its noise.
 
+    An input of zero stays zero: mostly it is a level that the row has not, and products may go on to leave it out.
+
     Shape:
         batch: (n_members, n_batch, d_in), changed in place
         inputs: (n_rows, d_in)
@@ -21,7 +23,7 @@ def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor
     """
     torch.index_select(inputs, 0, rows.view(-1), out=batch.view(-1, inputs.shape[1]))
     if noise is not None:
-        batch.addcmul_(torch.stack(noise), noise_std[:, None, None])
+        batch.addcmul_(torch.stack(noise).mul_(batch != 0), noise_std[:, None, None])
 
 
 def activate_and_drop_(values: Tensor, activation: Activation, rate: Tensor, keep_mask: Tensor | None) -> None:

@@ -68,7 +68,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         activation: relu or tanh.
         linear_path: whether inputs also reach the output directly, beside the hidden layers.
         dropout: share of hidden units dropped in training, in [0, 1).
-        input_noise: standard deviation of the noise added to every standardised input in training.
+        input_noise: standard deviation of the noise added in training to every standardised input that is not zero.
         input_dropout: share of inputs dropped in training.
         huber_delta: errors beyond it, in standard deviations of the target, count linearly; infinite for squares alone.
         weight_decay: strength of the decay of the weights, >= 0.

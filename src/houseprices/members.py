@@ -25,7 +25,7 @@ class Member:
         learning_rate: at the schedule's top.
         weight_decay: strength of the decay, >= 0.
         dropout: rate on every hidden layer, in [0, 1).
-        input_noise: standard deviation of the normal noise added to every input, >= 0.
+        input_noise: standard deviation of the normal noise added to every input that is not zero, >= 0.
         input_dropout: rate on the inputs, in [0, 1); hidden layers and linear path see the same ones.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
         huber_delta: errors beyond it count linearly, > 0, in units of the targets; infinite for the squared error.

@@ -31,11 +31,13 @@ def bytes_per_member(architecture: Architecture, batch_size: int, n_rows: int) -
     """Memory that one member takes while it trains; the table itself is shared by all.
 
     >>> bytes_per_member(Architecture(309, (256, 128), "relu", True), batch_size=128, n_rows=1314)
-    5655832
+    6072370
     """
     # Parameters, gradient and Adam's two averages; plain torch needs room for three more results between its passes.
     state = 7 * architecture.n_parameters * _FLOAT_BYTES
     # Inputs with noise and their masks; hidden units, their derivatives and masks, and what lies between passes.
     batch = batch_size * (3 * architecture.d_in + 4 * sum(architecture.hidden) + 2) * _FLOAT_BYTES
     streams = NOISE_POOL * _FLOAT_BYTES + (batch_size * architecture.d_in) * _FLOAT_BYTES + 3 * n_rows * _INDEX_BYTES
-    return state + batch + streams
+    # The entries of the rare columns, each filled in less than a quarter of the rows: four bytes an entry.
+    rare = n_rows * (_INDEX_BYTES + architecture.d_in)
+    return state + batch + streams + rare

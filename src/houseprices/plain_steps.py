@@ -19,6 +19,9 @@ from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.optimizer import BatchedAdam, schedule_factor
 from houseprices.streams import MemberStream
 
+_ROWS_COPIED = 8192
+"""Rows that are copied out of the table at once, that a large one needs no second copy."""
+
 
 class PlainSteps:
     """Trains a network step by step, in place.
@@ -36,7 +39,7 @@ class PlainSteps:
     ) -> None:
         device, architecture = inputs.device, network.architecture
         self._inputs, self._targets, self._plan = inputs, targets, plan
-        self._d_in = architecture.d_in
+        self._network, self._d_in = network, architecture.d_in
         self._streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
         names = ("learning_rate", "weight_decay", "dropout", "input_noise", "input_dropout", "huber_delta")
         settings = torch.tensor([[getattr(member, name) for member in members] for name in names]).to(device)
@@ -66,6 +69,17 @@ class PlainSteps:
             if stop[0]:
                 raise Stopped
             self._step(schedule_factor(self._plan.schedule, step, n_steps))
+
+    def look(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """A member's errors on rows of the table, without noise and dropout, and the norm of its weights."""
+        one = BatchedMLP(self._network.architecture, parameters=self._network.parameters[member : member + 1])
+        some_at_once = torch.split(rows, _ROWS_COPIED)
+        errors = [one.predict(self._inputs[some])[0] - self._targets[some] for some in some_at_once]
+        return torch.cat(errors), one.weights.norm()
+
+    def network(self) -> BatchedMLP:
+        """All members as they are now."""
+        return self._network
 
     def _step(self, factor: float) -> None:
         device = self._inputs.device

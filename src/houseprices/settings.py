@@ -68,7 +68,7 @@ class GroupSettings:
         activation: relu or tanh.
         linear_path: whether inputs also reach the output directly.
         dropout: share of hidden units dropped in training.
-        input_noise: standard deviation of the noise added to every input in training.
+        input_noise: standard deviation of the noise added in training to every input that is not zero.
         input_dropout: share of inputs dropped in training.
         huber_delta: errors beyond it, in standard deviations of the log price, count linearly; inf for squares alone.
         weight_decay: strength of the decay of the weights.

@@ -14,9 +14,6 @@ from houseprices.members import Member, Plan
 from houseprices.mlp import Architecture, BatchedMLP
 from houseprices.plain_steps import PlainSteps
 
-_ROWS_WATCHED = 8192
-"""Rows that are copied out of the table at once, that a large one needs no second copy."""
-
 
 @dataclass(frozen=True)
 class LearningCurves:
@@ -35,6 +32,12 @@ class _Steps(Protocol):
 
     def take(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
         """Take the steps first .. end - 1."""
+
+    def look(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """A member's errors on rows of the table, without noise and dropout, and the norm of its weights."""
+
+    def network(self) -> BatchedMLP:
+        """All members as they are now."""
 
 
 def train(
@@ -61,12 +64,12 @@ def train(
     network = BatchedMLP(architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
     steps = _steps(network, inputs, targets, members, plan)
-    watch = _Watch(inputs, targets, members)
+    watch = _Watch(members, inputs.device)
     for epoch in range(plan.n_epochs):
         first = epoch * plan.steps_per_epoch
         steps.take(first, first + plan.steps_per_epoch, np.zeros(1, dtype=np.bool_) if stop is None else stop)
-        watch.look(network)
-    return network, watch.curves()
+        watch.look(steps)
+    return steps.network(), watch.curves()
 
 
 def warm_up() -> None:
@@ -95,25 +98,21 @@ def _compiled_steps() -> ModuleType | None:
 class _Watch:
     """Measures the learning curves, epoch by epoch; what it measures stays on the device until the end."""
 
-    def __init__(self, inputs: Tensor, targets: Tensor, members: Sequence[Member]) -> None:
-        self._inputs, self._targets = inputs, targets
+    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
         self._rows: list[tuple[int, Tensor]] = []
         for member in members:
             n_watched = min(len(member.validation_rows), len(member.rows))
             drawn = np.random.default_rng(member.seed).choice(member.rows, n_watched, replace=False)
-            rows = torch.from_numpy(np.concatenate([drawn, member.validation_rows])).to(inputs.device)
-            self._rows.append((n_watched, rows))
+            self._rows.append((n_watched, torch.from_numpy(np.concatenate([drawn, member.validation_rows])).to(device)))
         self._seen: list[Tensor] = []
 
-    def look(self, network: BatchedMLP) -> None:
+    def look(self, steps: _Steps) -> None:
         """Note each member's errors on its watched training rows and on its validation rows, and its weight norm."""
-        for index, (n_watched, rows) in enumerate(self._rows):
-            member = BatchedMLP(network.architecture, parameters=network.parameters[index : index + 1])
-            some_at_once = torch.split(rows, _ROWS_WATCHED)
-            errors = torch.cat([member.predict(self._inputs[some])[0] - self._targets[some] for some in some_at_once])
+        for member, (n_watched, rows) in enumerate(self._rows):
+            errors, norm = steps.look(member, rows)
             # The mean of no rows is NaN: an error that is not known.
             means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
-            self._seen.append(torch.stack([*means, member.weights.norm()]))
+            self._seen.append(torch.stack([*means, norm]))
 
     def curves(self) -> LearningCurves:
         """All that was seen."""
