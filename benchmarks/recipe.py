@@ -75,14 +75,17 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     def everywhere(**changes: Any) -> Settings:
         return replace(settings, groups={name: replace(group, **changes) for name, group in settings.groups.items()})
 
-    yield "dropout", everywhere(dropout=0.0)
-    yield "weight decay", everywhere(weight_decay=0.0)
-    yield "input noise", everywhere(input_noise=0.0)
-    yield "input dropout", everywhere(input_dropout=0.0)
-    yield "Huber's loss", everywhere(huber_delta=float("inf"))
-    yield "linear path", everywhere(linear_path=False)
-    yield "hidden layers", everywhere(hidden=(), linear_path=False)
-    yield "cosine schedule", everywhere(schedule="constant")
+    parts = {
+        "dropout": everywhere(dropout=0.0),
+        "weight decay": everywhere(weight_decay=0.0),
+        "input noise": everywhere(input_noise=0.0),
+        "input dropout": everywhere(input_dropout=0.0),
+        "Huber's loss": everywhere(huber_delta=float("inf")),
+        "linear path": everywhere(linear_path=False),
+        "hidden layers": everywhere(hidden=(), linear_path=False),
+        "cosine schedule": everywhere(schedule="constant"),
+    }
+    yield from ((name, without) for name, without in parts.items() if without != settings)
     for block in BLOCKS:
         groups = {
             name: replace(group, blocks=tuple(kept for kept in group.blocks if kept != block))

@@ -5,7 +5,7 @@ here holds Python's lock, so that several threads train at once. The machine cod
 user's cache folder, so that only the first run on a machine compiles.
 
 Most columns of a table of houses are levels, and nearly always zero. The batch's inputs are kept in two parts: a matrix
-of the *common* columns, which are filled in more than a few rows, and a list of the *rare* columns' values other than
+of the *common* columns, filled in a good part of the rows, and a list of the *rare* columns' values other than
 zero, row by row. A product with the rare part then is a sum over a few rows of the weights.
 """
 

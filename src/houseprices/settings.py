@@ -85,8 +85,8 @@ class GroupSettings:
     activation: Activation = "tanh"
     linear_path: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    input_noise: Finite = 0.1
-    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    input_noise: Finite = 0.0
+    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
     huber_delta: Annotated[float, Field(gt=0)] = 1.0
     weight_decay: Finite = 0.5
     decay_kind: DecayKind = "decoupled"

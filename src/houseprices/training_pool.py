@@ -144,7 +144,8 @@ class TrainingPool:
         plan: Plan,
     ) -> PendingGroup:
         """Start members that may differ in all that `Member` holds; the shapes are those of `submit`."""
-        inputs = torch.from_numpy(matrix).to(self._device)
+        # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
+        inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
         size, alone = self._batch_size(architecture, plan, len(members[0].rows), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]

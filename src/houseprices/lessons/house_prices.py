@@ -50,7 +50,7 @@ WEIGHT_DECAY = replace(HIDDEN, weight_decay=5.0)
 DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
 (RECIPE,) = Settings().groups.values()
-TRAINING = replace(RECIPE, input_noise=0, input_dropout=0)
+TRAINING = replace(RECIPE, input_dropout=0)
 N_SPLITS = FoldSettings().n_repeats
 
 
@@ -143,7 +143,7 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
     for name, group, n_splits in (
         ("this project's columns", COLUMNS, 1),
         ("longer, more dropout", TRAINING, 1),
-        ("noise and gaps", RECIPE, 1),
+        ("input dropout", RECIPE, 1),
         ("more splits", RECIPE, N_SPLITS),
     ):
         steps.append(_by_main_job(name, train, test, group, n_splits, seed))
@@ -260,9 +260,9 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
             f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule, weight decay "
             f"{TRAINING.weight_decay:g}, dropout {TRAINING.dropout:g}."
         ),
-        "noise and gaps": (
-            f"In training every input has noise of standard deviation {RECIPE.input_noise:g} on it and is zero with "
-            f"probability {RECIPE.input_dropout:g}, so that the network cannot lean on any one of the many columns."
+        "input dropout": (
+            f"In training every input is zero with probability {RECIPE.input_dropout:g}: the network cannot lean on any "
+            "one of the many columns."
         ),
         "more splits": (
             f"The mean of {N_SPLITS} networks a house, each from another split of the rows. The main job does this "

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -26,7 +25,7 @@ from houseprices.report.figures import (
     interval_figures,
     score_figures,
 )
-from houseprices.report.waterfall import value_text, waterfall
+from houseprices.report.waterfall import get_ready, value_text, waterfall
 from houseprices.run_houses import read_run_houses
 from houseprices.saved_run import read_run
 from houseprices.schema import FEATURES
@@ -46,9 +45,9 @@ def write_report(folder: Path) -> Path:
     run = read_run(folder)
     houses, test_houses = read_run_houses(run)
     # The waterfalls take longer than all other figures; the processes that draw them start while this one computes.
-    with ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), _get_ready) as painters:
+    with ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), get_ready) as painters:
         for _ in range(_N_PAINTERS):
-            painters.submit(_get_ready)
+            painters.submit(get_ready)
         evidence = gather(run, houses, test_houses)
         page, drawings = render(evidence, painters.map)
     targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
@@ -59,12 +58,6 @@ def write_report(folder: Path) -> Path:
             drawing.write(figures)
         intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
     return folder / PAGE
-
-
-def _get_ready() -> None:
-    """Import what drawing needs, and leave Ctrl-C to the process that was started by hand."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import matplotlib.figure  # noqa: F401
 
 
 def render(evidence: Evidence, map_: Callable[..., Iterable[Drawing]] = map) -> tuple[str, list[Drawing]]:

@@ -1,5 +1,6 @@
-"""One house's price, feature by feature. It imports little, so that a second process can draw."""
+"""One house's price, feature by feature. It imports little, for the processes that draw many."""
 
+import signal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _N_BARS = 14
+
+
+def get_ready() -> None:
+    """Import what drawing needs ahead of the first task, and leave Ctrl-C to the process that was started by hand."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import matplotlib.figure  # noqa: F401
 
 
 def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: float, prediction: float) -> Drawing:
