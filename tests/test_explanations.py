@@ -1,6 +1,7 @@
 """Attributions are complete, and each column counts for the features that it is made of."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
         inputs, average = fold.features.transform(test), fold.features.transform(inside).mean(axis=0)
         by_column = fold.log_price_std * path * (inputs - average)[:, columns]
         expected = by_column @ raw_shares()[columns]
-        single = SavedRun(**{**run.__dict__, "folds": [fold]})
+        single = replace(run, folds=[fold])
         np.testing.assert_allclose(explain_new(single, training, test).attributions, expected, atol=1e-5)
     finally:
         with torch.no_grad():

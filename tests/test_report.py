@@ -15,10 +15,13 @@ from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
 
 from houseprices import ablation
 from houseprices.cli import main
+from houseprices.explanations import Explanation
 from houseprices.report import evidence as gathering
 from houseprices.report import figures
+from houseprices.report.drawing import Drawing
 from houseprices.report.evidence import Evidence, expected_score, gather
 from houseprices.report.page import render
+from houseprices.report.waterfall import waterfalls
 from houseprices.run_houses import read_run_houses
 from houseprices.saved_run import read_run
 
@@ -64,6 +67,13 @@ def page(reported: Path) -> str:
 def evidence(reported: Path) -> Evidence:
     run = read_run(reported)
     return gather(run, *read_run_houses(run))
+
+
+def rendered(evidence: Evidence) -> tuple[str, list[Drawing]]:
+    """The page of the evidence, its waterfalls drawn here."""
+    every, worst = evidence.explanation, evidence.worst
+    of_worst = Explanation(every.attributions[worst], every.baseline[worst], every.prediction[worst])
+    return render(evidence, waterfalls(evidence.houses.iloc[worst], of_worst))
 
 
 def test_the_page_has_every_section_and_no_address_outside_itself(page: str, reported: Path) -> None:
@@ -118,7 +128,7 @@ def test_values_stay_text(evidence: Evidence) -> None:
     houses = evidence.houses.copy()
     houses["Neighborhood"] = houses["Neighborhood"].cat.rename_categories({houses["Neighborhood"].iloc[0]: evil})
     assert evil in set(houses["Neighborhood"])
-    page, drawings = render(replace(evidence, houses=houses))
+    page, drawings = rendered(replace(evidence, houses=houses))
     assert page.count("<script>") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<b>noise</b>" not in page
@@ -128,7 +138,7 @@ def test_values_stay_text(evidence: Evidence) -> None:
 
 def test_every_section_of_the_samples_page_says_that_it_is_synthetic(evidence: Evidence) -> None:
     sample = replace(evidence.run, metrics={**evidence.run.metrics, "data": "sample"})
-    page, _ = render(replace(evidence, run=sample))
+    page, _ = rendered(replace(evidence, run=sample))
     parts = page.split("<section ")[1:]
     assert len(parts) == len(SECTIONS)
     assert all("Synthetic data" in part for part in parts)

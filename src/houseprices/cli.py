@@ -316,7 +316,7 @@ def report(*, run: Path = Path("runs/latest")) -> None:
     Args:
         run: Run folder; without it the newest one.
     """
-    from houseprices.report.page import write_report
+    from houseprices.report.report_job import write_report
 
     print(write_report(run))
 

@@ -5,13 +5,13 @@ rows in the network's own inputs) to the house. The attributions of the inputs a
 average house's prediction, and `feature_columns.raw_shares` sums them to the 79 features of the data description.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from houseprices.coded_houses import CodedHouses, code_houses
 from houseprices.cross_validation import FittedFold, combine
@@ -65,7 +65,7 @@ def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> 
 
 
 @_one_thread()
-def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: Sequence[int] | None = None) -> Explanation:
+def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 
     With repeats, the mean over them.

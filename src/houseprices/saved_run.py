@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class SavedRun:
     folds: list[FittedFold]
     error_scales: list[ErrorScale]
 
-    @property
+    @cached_property
     def fold_of_row(self) -> NDArray[np.int64]:
         """(n_repeats, n_rows): the fold that held each training row out."""
         names = ["fold", *(f"fold_{repeat}" for repeat in range(2, self.settings.folds.n_repeats + 1))]

@@ -261,8 +261,8 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
             f"{TRAINING.weight_decay:g}, dropout {TRAINING.dropout:g}."
         ),
         "input dropout": (
-            f"In training every input is zero with probability {RECIPE.input_dropout:g}: the network cannot lean on any "
-            "one of the many columns."
+            f"In training every input is zero with probability {RECIPE.input_dropout:g}: the network cannot lean on "
+            "any one of the many columns."
         ),
         "more splits": (
             f"The mean of {N_SPLITS} networks a house, each from another split of the rows. The main job does this "

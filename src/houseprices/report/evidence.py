@@ -36,7 +36,7 @@ class Evidence:
         houses: (n_rows, 79) typed training houses.
         rows: (n_rows, ..) by house: Id, fold, price_usd, predicted_usd, residual (log price - predicted log price),
             lower and upper ends in dollars by coverage ("lower_90"), inside_90.
-        worst: positions of the rows with the largest errors, worst first.
+        worst: `worst_rows` of the run.
         test_intervals: (n_coverages, 2, n_test_rows) ends in log price, of the test houses.
         explanation: of the out-of-fold predictions.
         fold_importance: (n_folds, 79) mean absolute attribution by fold of the first repeat.
@@ -87,7 +87,7 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         run=run,
         houses=houses,
         rows=_rows(run, run.calibration.nested_intervals(code_houses(houses), COVERAGES)),
-        worst=np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST],
+        worst=worst_rows(run),
         test_intervals=run.calibration.intervals(run.predict_folds(coded_test), coded_test, COVERAGES),
         explanation=explanation,
         fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
@@ -97,6 +97,11 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         entries=_entries(run),
         recipe=_recipe(run),
     )
+
+
+def worst_rows(run: SavedRun) -> NDArray[np.intp]:
+    """Positions of the training houses with the largest out-of-fold errors, worst first."""
+    return np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST]
 
 
 def expected_score(residuals: Floats, n_test_rows: int) -> tuple[float, float, float]:

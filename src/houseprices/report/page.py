@@ -1,13 +1,9 @@
-"""Writes a run's page, figures and intervals into its folder."""
+"""The page of a run: its figures, its tables, and the template that holds them."""
 
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +11,7 @@ import pandas as pd
 
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.drawing import Drawing, dollars, percent
-from houseprices.report.evidence import COVERAGES, RECIPE, Evidence, gather, intervals_table
+from houseprices.report.evidence import COVERAGES, RECIPE, Evidence
 from houseprices.report.figures import (
     ablation_figures,
     curve_figures,
@@ -25,48 +21,16 @@ from houseprices.report.figures import (
     interval_figures,
     score_figures,
 )
-from houseprices.report.waterfall import get_ready, value_text, waterfall
-from houseprices.run_houses import read_run_houses
-from houseprices.saved_run import read_run
+from houseprices.report.waterfall import value_text
 from houseprices.schema import FEATURES
-from houseprices.staging import replacing
-
-PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
-_N_PAINTERS = min(4, os.cpu_count() or 1)
 
 
-def write_report(folder: Path) -> Path:
-    """Write report.html, figures/ and intervals.csv into the run folder, all or none; return the page's path.
-
-    Raises:
-        RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
-        LedgerError: the ledger cannot be read.
-    """
-    run = read_run(folder)
-    houses, test_houses = read_run_houses(run)
-    # The waterfalls take longer than all other figures; the processes that draw them start while this one computes.
-    with ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), get_ready) as painters:
-        for _ in range(_N_PAINTERS):
-            painters.submit(get_ready)
-        evidence = gather(run, houses, test_houses)
-        page, drawings = render(evidence, painters.map)
-    targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
-    with replacing(*targets) as (page_file, figures, intervals_file):
-        page_file.write_text(page, "utf-8")
-        figures.mkdir()
-        for drawing in drawings:
-            drawing.write(figures)
-        intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
-    return folder / PAGE
-
-
-def render(evidence: Evidence, map_: Callable[..., Iterable[Drawing]] = map) -> tuple[str, list[Drawing]]:
-    """The page's text, and its figures; the waterfalls are drawn by `map_`, an executor's say."""
+def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:
+    """The page's text, and its figures, from the waterfalls of the worst houses on; they are asked for last."""
     import jinja2
 
     bands = coverage_by_price(evidence.rows)
     neighborhoods = coverage_by_neighborhood(evidence.rows, evidence.houses["Neighborhood"])
-    waterfalls = _waterfalls(evidence, map_)
     sections: dict[str, list[Drawing]] = {
         "score": list(score_figures(evidence)),
         "curves": list(curve_figures(evidence)),
@@ -115,14 +79,6 @@ def _chosen(evidence: Evidence) -> tuple[float, float] | None:
     assert evidence.ablation is not None
     group = evidence.run.settings.groups.get(evidence.ablation.note["group"])
     return None if group is None else (group.weight_decay, group.dropout)
-
-
-def _waterfalls(evidence: Evidence, map_: Callable[..., Iterable[Drawing]]) -> Iterable[Drawing]:
-    explanation, worst = evidence.explanation, evidence.worst
-    houses = [evidence.houses.iloc[place] for place in worst]
-    return map_(
-        waterfall, houses, explanation.attributions[worst], explanation.baseline[worst], explanation.prediction[worst]
-    )
 
 
 def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:

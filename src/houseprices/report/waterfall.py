@@ -1,6 +1,7 @@
 """One house's price, feature by feature. It imports little, for the processes that draw many."""
 
 import signal
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from houseprices.schema import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from houseprices.explanations import Explanation
 
 _N_BARS = 14
 
@@ -63,6 +66,14 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
         bars,
         height=5.0,
     )
+
+
+def waterfalls(
+    houses: pd.DataFrame, explanation: "Explanation", map_: Callable[..., Iterable[Drawing]] = map
+) -> Iterable[Drawing]:
+    """A drawing a house, in their order; `map_` may be an executor's."""
+    each = [houses.iloc[place] for place in range(len(houses))]
+    return map_(waterfall, each, explanation.attributions, explanation.baseline, explanation.prediction)
 
 
 def value_text(value: object) -> str:
