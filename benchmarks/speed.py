@@ -4,8 +4,8 @@
 
 All contenders train the same network on the same rows: 309-256-128-1, 1,314 rows, ReLU, linear path, dropout 0.15,
 AdamW, batches of 128. They are measured in turn, several rounds, and the medians are reported. The loops train one
-member after another, so that one member is measured for any number of them. The floor is the time of all dense
-multiplications at the rate of one large float32 matrix product, measured in the same rounds.
+member after another, so that one member is measured for any number of them. The floor is the time of all
+multiplications, those with zeros too, at the rate of one large float32 matrix product, measured in the same rounds.
 """
 
 import argparse

@@ -57,7 +57,7 @@ def test_the_threads_of_a_product_are_as_before_when_the_pool_closes():
 def test_a_batch_too_large_for_the_memory_is_split(monkeypatch, n_fitting, expected):
     architecture = Architecture(4, GROUP.hidden, GROUP.activation, GROUP.linear_path)
     kept = 2 * 5 * architecture.n_parameters * 4
-    free = kept + int(n_fitting * bytes_per_member(architecture, GROUP.batch_size, n_rows=20))
+    free = kept + int(n_fitting * bytes_per_member(architecture, GROUP.batch_size, 20, torch.device("cpu")))
     plenty, _, _ = trained(list(range(5)))
     monkeypatch.setattr("houseprices.training_pool.available_bytes", lambda _: free)
     split, told, _ = trained(list(range(5)))  # two workers: half of the memory each

@@ -1,7 +1,7 @@
 """Weight decay x dropout: the whole grid, several seeds and all folds as members of one job of the engine.
 
-The network is that of the settings' first group made smaller and trained for less long, and without noise on its
-inputs, so that the two regularisers are seen alone and the grid takes a minute or two. Its scores are of single
+The network is that of the settings' first group made smaller and trained for less long, and without noise or dropout
+on its inputs, so that the two regularisers are seen alone and the grid takes a minute or two. Its scores are of single
 networks: compare them with each other, not with the ensemble's.
 """
 

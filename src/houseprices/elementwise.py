@@ -12,7 +12,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 def gather_rows_(batch: Tensor, inputs: Tensor, rows: Tensor, noise: list[Tensor] | None, noise_std: Tensor) -> None:
     """Fill the batch with each member's rows of the inputs, plus its noise.
 
-    An input of zero stays zero: mostly it is a level that the row has not, and products may go on to leave it out.
+    An input of zero stays zero: mostly it is a level that the row has not. So a product may leave it out.
 
     Shape:
         batch: (n_members, n_batch, d_in), changed in place

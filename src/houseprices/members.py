@@ -29,8 +29,7 @@ class Member:
         input_dropout: rate on the inputs, in [0, 1); hidden layers and linear path see the same ones.
         validation_rows: rows that its learning curve is watched on; they never touch the training.
         huber_delta: errors beyond it count linearly, > 0, in units of the targets; infinite for the squared error.
-        weights: (n_rows of the inputs,) of the rows' losses, of mean 1 over `rows`; None for 1 each. All
-            members of a batch have weights, or none has.
+        weights: (n_rows of the inputs,) of the rows' losses, of mean 1 over `rows`; None for 1 each.
     """
 
     rows: Rows

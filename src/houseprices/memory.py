@@ -27,10 +27,10 @@ def available_bytes(device: torch.device) -> int:
         return free
 
 
-def bytes_per_member(architecture: Architecture, batch_size: int, n_rows: int) -> int:
-    """Memory that one member takes while it trains; the table itself is shared by all.
+def bytes_per_member(architecture: Architecture, batch_size: int, n_rows: int, device: torch.device) -> int:
+    """Memory that one member takes while it trains on a table of n_rows; the table itself is shared by all.
 
-    >>> bytes_per_member(Architecture(309, (256, 128), "relu", True), batch_size=128, n_rows=1314)
+    >>> bytes_per_member(Architecture(309, (256, 128), "relu", True), 128, n_rows=1314, device=torch.device("cpu"))
     6072370
     """
     # Parameters, gradient and Adam's two averages; plain torch needs room for three more results between its passes.
@@ -38,6 +38,6 @@ def bytes_per_member(architecture: Architecture, batch_size: int, n_rows: int) -
     # Inputs with noise and their masks; hidden units, their derivatives and masks, and what lies between passes.
     batch = batch_size * (3 * architecture.d_in + 4 * sum(architecture.hidden) + 2) * _FLOAT_BYTES
     streams = NOISE_POOL * _FLOAT_BYTES + (batch_size * architecture.d_in) * _FLOAT_BYTES + 3 * n_rows * _INDEX_BYTES
-    # The entries of the rare columns, each filled in less than a quarter of the rows: four bytes an entry.
-    rare = n_rows * (_INDEX_BYTES + architecture.d_in)
+    # The compiled steps' list of the rare columns' entries: four bytes each, in less than a quarter of the rows.
+    rare = n_rows * (_INDEX_BYTES + architecture.d_in) if device.type == "cpu" else 0
     return state + batch + streams + rare

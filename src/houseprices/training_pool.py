@@ -147,7 +147,7 @@ class TrainingPool:
         # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
         inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
-        size, alone = self._batch_size(architecture, plan, len(members[0].rows), len(members))
+        size, alone = self._batch_size(architecture, plan, len(inputs), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]
         return PendingGroup(
             [
@@ -158,7 +158,7 @@ class TrainingPool:
 
     def _batch_size(self, architecture: Architecture, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
         """Members at once, fewer where memory is short, and whether no other such batch may train meanwhile."""
-        each = bytes_per_member(architecture, plan.batch_size, n_rows)
+        each = bytes_per_member(architecture, plan.batch_size, n_rows, self._device)
         # All trained members are kept, and once more while they are joined.
         kept = 2 * n_members * architecture.n_parameters * 4
         available = available_bytes(self._device)
