@@ -10,7 +10,8 @@ from pathlib import Path
 from houseprices.report.waterfall import get_ready, waterfalls
 
 PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
-_N_PAINTERS = min(4, os.cpu_count() or 1)
+_N_PAINTERS = min(4, max(1, (os.cpu_count() or 1) - 1))
+"""Processes beside this one, which has a core's work of its own: with two of them on two cores all waits for it."""
 
 
 def write_report(folder: Path) -> Path:
