@@ -1,5 +1,7 @@
 """A run's intervals: nested, made without the row's own fold, and those of another library."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,7 +39,7 @@ def test_a_rows_interval_ignores_the_prices_of_its_fold(run: SavedRun) -> None:
     held_out = run.fold_of_row[0] == 1
     dearer = run.out_of_fold.copy()
     dearer.loc[held_out, "log_price"] += np.linspace(0.1, 3, held_out.sum())
-    changed = SavedRun(**{**run.__dict__, "out_of_fold": dearer})
+    changed = replace(run, out_of_fold=dearer)
     before, after = intervals(run)[0], intervals(changed)[0]
     np.testing.assert_allclose(after[:, :, held_out], before[:, :, held_out])
     assert (after[:, :, ~held_out] != before[:, :, ~held_out]).any()
