@@ -26,7 +26,7 @@ from houseprices.schema import FEATURES
 
 
 def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:
-    """The page's text, and its figures, from the waterfalls of the worst houses on; they are asked for last."""
+    """The page's text, and its figures, with the waterfalls of the worst houses, which are awaited last."""
     import jinja2
 
     bands = coverage_by_price(evidence.rows)
