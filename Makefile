@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
-WARM_UP := $(BIN)/python -c 'from houseprices.training import warm_up; warm_up()' # compiles the training steps
+WARM_UP := $(BIN)/python -c 'from houseprices.engine.training import warm_up; warm_up()' # compiles the training steps
 
 CONFIG ?= configs/default.toml
 DATA ?=

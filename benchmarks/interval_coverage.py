@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from houseprices.coded_houses import code_houses
-from houseprices.intervals import out_of_fold_intervals
-from houseprices.run_houses import read_run_houses
-from houseprices.saved_run import read_run
+from houseprices.intervals.cv_plus import out_of_fold_intervals
+from houseprices.preprocessing.house_array import code_houses
+from houseprices.runs.houses import read_run_houses
+from houseprices.runs.read import read_run
 
 
 def main(folders: list[str]) -> None:

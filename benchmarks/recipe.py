@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from houseprices.comparison import out_of_fold_of_seeds, paired_difference
-from houseprices.feature_columns import BLOCKS
-from houseprices.features import UnseenLevelWarning
-from houseprices.main_job import choose_device
-from houseprices.schema import PRICE
+from houseprices.data.schema import PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.table import read_houses
+from houseprices.preprocessing.blocks import BLOCKS
+from houseprices.preprocessing.house_features import UnseenLevelWarning
+from houseprices.runs.job import choose_device
 from houseprices.settings import Settings, load_settings
-from houseprices.sources import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.table import read_houses
+from houseprices.studies.comparison import out_of_fold_of_seeds, paired_difference
 
 UNUSUAL = (524, 1299)
 

@@ -51,9 +51,9 @@ def measure(n_members: int, n_rows: int) -> dict[str, float]:
     """Train one epoch; peak memory covers the making of the table too, which needs several times the table."""
     import torch
 
+    from houseprices.engine.pool import TrainingPool
+    from houseprices.engine.training import warm_up
     from houseprices.settings import GroupSettings
-    from houseprices.training import warm_up
-    from houseprices.training_pool import TrainingPool
 
     matrix, targets = _table(n_rows)
     warm_up()
@@ -83,10 +83,10 @@ def _table(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """
     import tempfile
 
-    from houseprices.features import HouseFeatures
-    from houseprices.sample import write_sample
-    from houseprices.schema import PRICE
-    from houseprices.table import read_houses
+    from houseprices.data.sample.write import write_sample
+    from houseprices.data.schema import PRICE
+    from houseprices.data.table import read_houses
+    from houseprices.preprocessing.house_features import HouseFeatures
 
     with tempfile.TemporaryDirectory() as folder:
         write_sample(Path(folder), min(n_rows, 10_000), 1)

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from houseprices.comparison import paired_difference
-from houseprices.cross_validation import cross_validate
-from houseprices.ensemble import select_groups
-from houseprices.features import UnseenLevelWarning
-from houseprices.main_job import choose_device
-from houseprices.schema import PRICE
+from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.data.schema import PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.table import read_houses
+from houseprices.preprocessing.house_features import UnseenLevelWarning
+from houseprices.runs.job import choose_device
 from houseprices.settings import load_settings
-from houseprices.sources import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.table import read_houses
+from houseprices.studies.comparison import paired_difference
+from houseprices.studies.selection import select_groups
 
 UNUSUAL = (524, 1299)
 

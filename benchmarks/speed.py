@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from houseprices.features import HouseFeatures
-from houseprices.sample import write_sample
-from houseprices.schema import PRICE
+from houseprices.data.sample.write import write_sample
+from houseprices.data.schema import PRICE
+from houseprices.data.table import read_houses
+from houseprices.engine.pool import TrainingPool
+from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.settings import GroupSettings
-from houseprices.table import read_houses
-from houseprices.training_pool import TrainingPool
 
 Floats = NDArray[np.float32]
 

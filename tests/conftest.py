@@ -20,9 +20,9 @@ from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     with_key,
 )
 
-from houseprices.sample import draw_sample
+from houseprices.data.sample.write import draw_sample
+from houseprices.data.table import read_houses
 from houseprices.settings import Settings, load_settings
-from houseprices.table import read_houses
 
 N_ROWS, N_TEST_ROWS, N_FOLDS, N_EPOCHS = 48, 20, 3, 2
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
 
-from houseprices import network, sources
+from houseprices import http
 from houseprices.cli import main
-from houseprices.ledger import Entry, read_ledger
-from houseprices.sample import draw_sample
+from houseprices.data import source
+from houseprices.data.sample.write import draw_sample
+from houseprices.kaggle.ledger import Entry, read_ledger
 
-HURRIED = network.Patience(
+HURRIED = http.Patience(
     connect_s=2, read_s=2, body_s=5, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=0.3
 )
 
@@ -47,18 +48,18 @@ def raw_files() -> dict[str, bytes]:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Change how long the commands wait."""
-    monkeypatch.setattr(network, "PATIENCE", HURRIED)
-    return lambda **changes: monkeypatch.setattr(network, "PATIENCE", replace(HURRIED, **changes))
+    monkeypatch.setattr(http, "PATIENCE", HURRIED)
+    return lambda **changes: monkeypatch.setattr(http, "PATIENCE", replace(HURRIED, **changes))
 
 
 @pytest.fixture
 def known_files(monkeypatch: pytest.MonkeyPatch, raw_files: dict[str, bytes]) -> None:
     """Let the small competition's files be the ones whose checksums are known."""
     known = {name: hashlib.sha256(raw_files[name]).hexdigest() for name in ("train.csv", "test.csv")}
-    monkeypatch.setattr(sources, "KAGGLE_SHA256", known)
-    monkeypatch.setattr("houseprices.download.KAGGLE_SHA256", known)
+    monkeypatch.setattr(source, "KAGGLE_SHA256", known)
+    monkeypatch.setattr("houseprices.kaggle.download.KAGGLE_SHA256", known)
     sha1 = {name: hashlib.sha1(raw_files[name]).hexdigest() for name in known}
-    monkeypatch.setattr("houseprices.download.MIRROR_SHA1", sha1)
+    monkeypatch.setattr("houseprices.kaggle.download.MIRROR_SHA1", sha1)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from conftest import N_FOLDS, N_ROWS, N_TEST_ROWS, FinishedRun
 from safetensors.numpy import load_file
 
 from houseprices.cli import main
+from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.errors import DataError, RunError
-from houseprices.sample import NOISE_FLOOR
 from houseprices.settings import load_settings, setting_names
 
 ROOT = Path(__file__).parents[1]
@@ -281,7 +281,7 @@ def test_an_interrupted_job_leaves_nothing(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("houseprices.main_job.cross_validate", interrupt)
+    monkeypatch.setattr("houseprices.runs.job.cross_validate", interrupt)
     assert exit_code(*cv, "--run", "run") == 130
     assert assert_refused(capsys) == ["houseprices: interrupted; nothing was written"]
     assert list(place.iterdir()) == []

@@ -4,7 +4,7 @@ The public names are imported when they are first asked for: `import houseprices
 
 >>> import houseprices
 >>> houseprices.HousePriceRegressor
-<class 'houseprices.house_regressor.HousePriceRegressor'>
+<class 'houseprices.estimators.house_price.HousePriceRegressor'>
 """
 
 import importlib
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from houseprices.errors import HousePricesError
-    from houseprices.estimator import MLPEnsembleRegressor
-    from houseprices.house_regressor import HousePriceRegressor
-    from houseprices.intervals import cv_plus_intervals
-    from houseprices.saved_run import SavedRun, read_run
+    from houseprices.estimators.house_price import HousePriceRegressor
+    from houseprices.estimators.mlp_ensemble import MLPEnsembleRegressor
+    from houseprices.intervals.cv_plus import cv_plus_intervals
+    from houseprices.runs.read import SavedRun, read_run
     from houseprices.settings import Settings, load_settings
 
 __all__ = [
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "HousePriceRegressor": "house_regressor",
+    "HousePriceRegressor": "estimators.house_price",
     "HousePricesError": "errors",
-    "MLPEnsembleRegressor": "estimator",
-    "SavedRun": "saved_run",
+    "MLPEnsembleRegressor": "estimators.mlp_ensemble",
+    "SavedRun": "runs.read",
     "Settings": "settings",
-    "cv_plus_intervals": "intervals",
+    "cv_plus_intervals": "intervals.cv_plus",
     "load_settings": "settings",
-    "read_run": "saved_run",
+    "read_run": "runs.read",
 }
 
 

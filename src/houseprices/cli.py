@@ -77,13 +77,13 @@ def cv(
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
     options = load_settings(config, overrides)
 
-    from houseprices.main_job import run_main_job
+    from houseprices.runs.job import run_main_job
 
     folder, metrics = run_main_job(data, options, run, show=sys.stderr.isatty())
     if as_json:
         print(json.dumps(metrics))
         return
-    from houseprices.display import print_summary
+    from houseprices.console import print_summary
 
     print_summary(folder, metrics)
 
@@ -116,8 +116,8 @@ def compare(
     first = load_settings(config)
     second = load_settings(against or config, parse_overrides(settings))
 
-    from houseprices.comparison import compare
-    from houseprices.display import print_comparison
+    from houseprices.console import print_comparison
+    from houseprices.studies.comparison import compare
 
     found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, show=sys.stderr.isatty())
     if as_json:
@@ -142,8 +142,8 @@ def sample(
         seed: Another seed draws another town.
         to: The folder.
     """
-    from houseprices.sample import NOISE_FLOOR
-    from houseprices.sources import make_sample
+    from houseprices.data.sample.write import NOISE_FLOOR
+    from houseprices.data.source import make_sample
 
     make_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")
@@ -165,7 +165,7 @@ def predict_prices(
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
     """
-    from houseprices.predict import STANDARD_STREAM, predict
+    from houseprices.runs.predict import STANDARD_STREAM, predict
 
     to_terminal = output == STANDARD_STREAM and sys.stdout.isatty()
     n_houses = predict(run, input, output, coverage, show=sys.stderr.isatty() and not to_terminal)
@@ -191,8 +191,8 @@ def download_files(
     if dataset == "fashion-mnist":
         _download_fashion_mnist(source, to)
         return
-    from houseprices.download import download
-    from houseprices.sources import RAW_FOLDER
+    from houseprices.data.source import RAW_FOLDER
+    from houseprices.kaggle.download import download
 
     to = to or RAW_FOLDER
     done = download(source or "kaggle", to, show=sys.stderr.isatty())
@@ -205,7 +205,7 @@ def download_files(
 
 
 def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
-    from houseprices.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
+    from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
 
     if source:
         raise SettingsError(f"--source {source} belongs to --dataset house-prices; fashion-mnist has one source")
@@ -237,7 +237,7 @@ def submit_run(
         no_wait: Return after the upload; `houseprices ledger --refresh` brings the score later.
         again: Submit a file that was submitted before.
     """
-    from houseprices.submit import submit
+    from houseprices.kaggle.submit import submit
 
     submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, show=sys.stderr.isatty())
 
@@ -256,10 +256,10 @@ def ledger(
     """
     from dataclasses import asdict
 
-    from houseprices.ledger import LEDGER, read_ledger
+    from houseprices.kaggle.ledger import LEDGER, read_ledger
 
     if refresh:
-        from houseprices.submit import refresh as refresh_ledger
+        from houseprices.kaggle.submit import refresh as refresh_ledger
 
         entries = refresh_ledger()
     else:
@@ -270,7 +270,7 @@ def ledger(
     if not entries:
         print(f"{LEDGER}: no submissions yet; `make submit` makes one")
         return
-    from houseprices.ledger_view import print_ledger
+    from houseprices.ledger_table import print_ledger
 
     print_ledger(entries)
 
@@ -316,7 +316,7 @@ def report(*, run: Path = Path("runs/latest")) -> None:
     Args:
         run: Run folder; without it the newest one.
     """
-    from houseprices.report.report_job import write_report
+    from houseprices.report.job import write_report
 
     print(write_report(run))
 
@@ -335,7 +335,7 @@ def explain(
         run: Run folder; without it the newest one.
         as_json: Print all 79 effects as JSON on stdout.
     """
-    from houseprices.explain import explain_house, print_explanation
+    from houseprices.report.explain import explain_house, print_explanation
 
     explanation = explain_house(run, id)
     if as_json:

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from houseprices.engine.mlp import Activation
+from houseprices.engine.optimizer import DecayKind, Schedule
 from houseprices.errors import SettingsError
-from houseprices.feature_columns import BLOCKS, Block
-from houseprices.mlp import Activation
-from houseprices.optimizer import DecayKind, Schedule
+from houseprices.preprocessing.blocks import BLOCKS, Block
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -7,11 +7,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from houseprices.backpropagation import Backpropagation
+from houseprices.engine.backpropagation import Backpropagation
+from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.regularization import add_l2_gradient_, inverted_mask, l2_penalty
 from houseprices.lessons.charts import INK, PALETTE, PAPER
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
-from houseprices.mlp import Architecture, BatchedMLP
-from houseprices.regularization import add_l2_gradient_, inverted_mask, l2_penalty
 
 N_ROWS, D_IN, D_HIDDEN = 4, 3, 5
 

@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from houseprices.engine.regularization import dropout
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.images import N_CLASSES, Images, load_images
-from houseprices.regularization import dropout
 
 HIDDEN = (256, 256)
 LEARNING_RATE, BATCH_SIZE = 0.5, 256

@@ -10,19 +10,19 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from houseprices.cross_validation import cross_validate
-from houseprices.features import UnseenLevelWarning
-from houseprices.folds import assign_folds
+from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.metrics import log_rmse
+from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.schema import ID, PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.table import read_houses
+from houseprices.engine.pool import TrainingPool
+from houseprices.engine.training import LearningCurves
 from houseprices.lessons.charts import PALETTE, line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Table, require
-from houseprices.sample import NOISE_FLOOR
-from houseprices.schema import ID, PRICE
-from houseprices.scores import log_rmse
+from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.settings import FoldSettings, GroupSettings, Settings
-from houseprices.sources import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.table import read_houses
-from houseprices.training import LearningCurves
-from houseprices.training_pool import TrainingPool
 
 N_FOLDS = 5
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.errors import DataError
-from houseprices.fashion_mnist import FASHION_MNIST_FOLDER
-from houseprices.idx import read_idx
+from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER
+from houseprices.lessons.idx import read_idx
 
 N_CLASSES = 10
 _SIDE = 28

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from houseprices.engine.regularization import add_l2_gradient_, l2_penalty
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
-from houseprices.norms import count_nonzero, lp_norm
-from houseprices.regularization import add_l2_gradient_, l2_penalty
+from houseprices.lessons.lp_norms import count_nonzero, lp_norm
 
 _VECTOR = (3.0, -4.0, 0.0)
 _STRENGTH, _LEARNING_RATE, _N_STEPS = 0.5, 0.05, 80

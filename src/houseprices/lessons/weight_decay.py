@@ -10,11 +10,11 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
+from houseprices.engine.optimizer import BatchedAdam
+from houseprices.engine.regularization import add_l2_gradient_, decay_weights_, l2_penalty
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
-from houseprices.norms import lp_norm
-from houseprices.optimizer import BatchedAdam
-from houseprices.regularization import add_l2_gradient_, decay_weights_, l2_penalty
+from houseprices.lessons.lp_norms import lp_norm
 
 N_TRAINING, N_TEST, D_IN = 20, 100, 200
 TRUE_WEIGHT, TRUE_BIAS, NOISE = 0.01, 0.05, 0.01

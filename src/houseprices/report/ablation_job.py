@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from houseprices.ablation import grid_of, run_ablation
-from houseprices.main_job import notice_of
+from houseprices.data.source import Source, find_source
+from houseprices.files import replacing
 from houseprices.report.figures import ablation_figures
-from houseprices.run_houses import read_run_houses
-from houseprices.runs import RUNS_FOLDER
-from houseprices.saved_run import read_run
+from houseprices.runs.houses import read_run_houses
+from houseprices.runs.job import notice_of
+from houseprices.runs.read import read_run
+from houseprices.runs.write import RUNS_FOLDER
 from houseprices.settings import load_settings
-from houseprices.sources import Source, find_source
-from houseprices.staging import replacing
+from houseprices.studies.ablation import grid_of, run_ablation
 
 ABLATION = "ablation"
 

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.ablation import Ablation, read_ablation
-from houseprices.coded_houses import code_houses
-from houseprices.cross_validation import combine
+from houseprices.cross_validation.cross_validate import combine
+from houseprices.cross_validation.metrics import log_rmse
+from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
-from houseprices.explanations import Explanation, explain_out_of_fold
-from houseprices.ledger import Entry, read_ledger
-from houseprices.saved_run import SavedRun
-from houseprices.schema import FEATURES
-from houseprices.scores import log_rmse
+from houseprices.kaggle.ledger import Entry, read_ledger
+from houseprices.preprocessing.house_array import code_houses
+from houseprices.report.attributions import Explanation, explain_out_of_fold
+from houseprices.runs.read import SavedRun
+from houseprices.studies.ablation import Ablation, read_ablation
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.ablation import Ablation, grid_of
-from houseprices.report.drawing import (
+from houseprices.charts import (
     BLUE,
     GREEN,
     GRID,
@@ -20,8 +19,9 @@ from houseprices.report.drawing import (
     dollar_ticks,
     draw,
 )
+from houseprices.data.schema import BY_NAME, FEATURES
 from houseprices.report.evidence import Evidence
-from houseprices.schema import BY_NAME, FEATURES
+from houseprices.studies.ablation import Ablation, grid_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from houseprices.charts import Drawing, dollars, percent
+from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
-from houseprices.report.drawing import Drawing, dollars, percent
 from houseprices.report.evidence import COVERAGES, RECIPE, Evidence
 from houseprices.report.figures import (
     ablation_figures,
@@ -22,7 +23,6 @@ from houseprices.report.figures import (
     score_figures,
 )
 from houseprices.report.waterfall import value_text
-from houseprices.schema import FEATURES
 
 
 def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:

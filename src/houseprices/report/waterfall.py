@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.report.drawing import BLUE, MUTED, ORANGE, Drawing, dollar_ticks, dollars, draw, percent
-from houseprices.schema import FEATURES
+from houseprices.charts import BLUE, MUTED, ORANGE, Drawing, dollar_ticks, dollars, draw, percent
+from houseprices.data.schema import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from houseprices.explanations import Explanation
+    from houseprices.report.attributions import Explanation
 
 _N_BARS = 14
 

@@ -1,0 +1,147 @@
+"""A batch of multilayer perceptrons of one shape, computed side by side by batched matrix products."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from houseprices.engine.regularization import dropout
+
+Activation = Literal["relu", "tanh"]
+
+_MEMBERS_PREDICTED = 8
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape that all members of a batch share.
+
+    Attributes:
+        d_in: number of input columns.
+        hidden: units of each hidden layer, first to last; empty for a linear network.
+        activation: the hidden units' nonlinearity.
+        linear_path: whether the inputs also reach the output directly, beside the hidden layers.
+    """
+
+    d_in: int
+    hidden: tuple[int, ...]
+    activation: Activation
+    linear_path: bool
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, int]]:
+        """(fan_in, fan_out) of every weight matrix: hidden layers, output layer, linear path."""
+        widths = [self.d_in, *self.hidden, 1]
+        layers = list(itertools.pairwise(widths))
+        return layers + ([(self.d_in, 1)] if self.linear_path and self.hidden else [])
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of one member, the part of its parameters that is decayed."""
+        return sum(fan_in * fan_out for fan_in, fan_out in self.weight_shapes)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases of one member; one bias a unit, the linear path shares the output's."""
+        return self.n_weights + sum(self.hidden) + 1
+
+
+class BatchedMLP:
+    """n_members networks in one flat tensor, a row each: first all weight matrices, then all biases.
+
+    The flat layout lets the optimiser treat a member as one vector, and decay exactly its first n_weights entries.
+
+    Shape:
+        parameters: (n_members, n_parameters)
+
+    >>> network = BatchedMLP(Architecture(d_in=3, hidden=(4,), activation="relu", linear_path=True), seeds=[0, 1])
+    >>> network.forward(torch.zeros(2, 5, 3)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(self, architecture: Architecture, seeds: list[int] | None = None, parameters: Tensor | None = None):
+        self.architecture = architecture
+        if parameters is None:
+            drawn = np.stack([_initial_parameters(architecture, seed) for seed in seeds or []])
+            parameters = torch.from_numpy(drawn)
+        self.parameters = parameters
+
+    @property
+    def weights(self) -> Tensor:
+        """All weights, (n_members, n_weights): a view."""
+        return self.parameters[:, : self.architecture.n_weights]
+
+    def matrices(self) -> list[Tensor]:
+        """The weight matrices, each (n_members, fan_in, fan_out): views."""
+        shapes = self.architecture.weight_shapes
+        flat = torch.split(self.weights, [fan_in * fan_out for fan_in, fan_out in shapes], dim=1)
+        return [part.view(-1, *shape) for part, shape in zip(flat, shapes, strict=True)]
+
+    def biases(self) -> list[Tensor]:
+        """The biases of the hidden layers and of the output, each (n_members, 1, width): views."""
+        widths = [*self.architecture.hidden, 1]
+        flat = torch.split(self.parameters[:, self.architecture.n_weights :], widths, dim=1)
+        return [part.unsqueeze(1) for part in flat]
+
+    def forward(
+        self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: list[Tensor] | None = None
+    ) -> Tensor:
+        """Outputs of all members; with masks, dropout acts on every hidden layer.
+
+        Shape:
+            inputs: (n_members, n_rows, d_in)
+            dropout_rate: (n_members,)
+            keep_masks: per hidden layer (n_members, n_rows, width), bool
+            returns: (n_members, n_rows)
+        """
+        activate = torch.relu if self.architecture.activation == "relu" else torch.tanh
+        matrices, biases = self.matrices(), self.biases()
+        values = inputs
+        for layer, _ in enumerate(self.architecture.hidden):
+            values = activate(torch.baddbmm(biases[layer], values, matrices[layer]))
+            if dropout_rate is not None and keep_masks is not None:
+                values = dropout(values, dropout_rate, keep_masks[layer])
+        n_layers = len(self.architecture.hidden)
+        output = torch.baddbmm(biases[n_layers], values, matrices[n_layers])
+        if len(matrices) > n_layers + 1:
+            output = output + torch.bmm(inputs, matrices[n_layers + 1])
+        return output.squeeze(2)
+
+    def predict(self, inputs: Tensor, rows_at_once: int = 1024) -> Tensor:
+        """Outputs of all members for the same rows, without dropout and without gradients.
+
+        Shape:
+            inputs: (n_rows, d_in)
+            returns: (n_members, n_rows)
+        """
+        with torch.no_grad():
+            # A few members at a time: all together would need a copy of the rows for each.
+            blocks = [
+                BatchedMLP(self.architecture, parameters=block)
+                for block in torch.split(self.parameters, _MEMBERS_PREDICTED)
+            ]
+            parts = [
+                torch.cat([block.forward(rows.expand(len(block.parameters), -1, -1)) for block in blocks])
+                for rows in torch.split(inputs, rows_at_once)
+            ]
+            return torch.cat(parts, dim=1)
+
+
+def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:
+    """One member's start, float32: He's normal weights (He et al. 2015) for ReLU, LeCun's for tanh, biases zero.
+
+    The linear path starts at zero: the hidden layers and the path then grow only as far as the data ask.
+    """
+    generator = np.random.Generator(np.random.SFC64(seed))
+    gain = math.sqrt(2) if architecture.activation == "relu" else 1.0
+    n_layers = len(architecture.hidden)
+    parts = []
+    for layer, (fan_in, fan_out) in enumerate(architecture.weight_shapes):
+        spread = (gain if layer < n_layers else 1.0 if layer == n_layers and n_layers else 0.0) / math.sqrt(fan_in)
+        parts.append(spread * generator.standard_normal(fan_in * fan_out, dtype=np.float32))
+    parts.append(np.zeros(architecture.n_parameters - architecture.n_weights, dtype=np.float32))
+    return np.concatenate(parts).astype(np.float32)

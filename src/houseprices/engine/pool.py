@@ -1,0 +1,186 @@
+"""Trains groups of members on worker threads."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from houseprices.engine.members import Member, Plan
+from houseprices.engine.memory import available_bytes, bytes_per_member
+from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.training import LearningCurves, train, warm_up
+from houseprices.errors import ResourceError
+from houseprices.settings import GroupSettings
+
+MEMBERS_AT_ONCE = 1
+"""Members that train side by side on a CPU. The compiled steps take one member after another anyway: nothing is gained
+by 2, 4 or 10 (measured, see LOG.md), and single members keep all workers busy to the end."""
+
+_GPU_MEMBERS_AT_ONCE = 10_000
+
+_Trained = tuple[BatchedMLP, LearningCurves]
+
+
+@dataclass(frozen=True)
+class PendingGroup:
+    """A group in training."""
+
+    batches: list[Future[_Trained]]
+
+    def wait(self, log_price_std: float, on_trained: Callable[[int], object]) -> _Trained:
+        """All members as one network, and their learning curves in units of the log price."""
+        networks, curves = [], []
+        for batch in self.batches:
+            network, of_members = batch.result()
+            networks.append(network)
+            curves.append(of_members)
+            on_trained(len(network.parameters))
+        parameters = torch.cat([network.parameters for network in networks])
+        return BatchedMLP(networks[0].architecture, parameters=parameters), LearningCurves(
+            np.concatenate([one.training for one in curves]) * log_price_std,
+            np.concatenate([one.validation for one in curves]) * log_price_std,
+            np.concatenate([one.weight_norm for one in curves]),
+        )
+
+
+class TrainingPool:
+    """Workers of one thread each, which scale better than several threads inside one small matrix product.
+
+    A member's result depends on its own seed and rows, not on the number of workers. Leaving the block by an
+    exception, Ctrl-C included, stops the workers at their next step.
+
+    Args:
+        n_workers: threads; 0 for one a core.
+        device: where members train; on a GPU one worker, and all members of a group at once.
+    """
+
+    def __init__(self, n_workers: int, device: torch.device) -> None:
+        on_gpu = device.type == "cuda"
+        self._device = device
+        self._members_at_once = _GPU_MEMBERS_AT_ONCE if on_gpu else MEMBERS_AT_ONCE
+        self._stop = np.zeros(1, dtype=np.bool_)
+        self._threads_before = torch.get_num_threads()
+        self._n_workers = 1 if on_gpu else n_workers or os.cpu_count() or 1
+        self._executor = ThreadPoolExecutor(self._n_workers)
+        self._alone = threading.Lock()
+
+    def __enter__(self) -> Self:
+        # numba loads the BLAS library of its products at their first use: before the limit below, which must find it.
+        warm_up()
+        torch.set_num_threads(1)
+        # Ridge runs beside the workers: with BLAS threads of its own, all would wait for each other.
+        self._blas_limit = threadpool_limits(1, user_api="blas")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._stop[0] = True
+        self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+        self._blas_limit.restore_original_limits()
+        torch.set_num_threads(self._threads_before)
+
+    def submit(
+        self,
+        group: GroupSettings,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        training: NDArray[np.int64],
+        held_out: NDArray[np.int64],
+        seeds: Sequence[int],
+        weights: NDArray[np.float32] | None = None,
+    ) -> PendingGroup:
+        """Start a member a seed on the training rows.
+
+        Shape:
+            matrix: (n_rows, d_in)
+            targets: (n_rows,) standardised log prices
+            weights: (n_rows,) of the rows' losses, of mean 1; None for 1 each
+
+        Raises:
+            ResourceError: not even one member fits into the memory.
+        """
+        members = [
+            Member(
+                rows=training,
+                seed=seed,
+                learning_rate=group.learning_rate,
+                weight_decay=group.weight_decay,
+                dropout=group.dropout,
+                input_noise=group.input_noise,
+                input_dropout=group.input_dropout,
+                huber_delta=group.huber_delta,
+                validation_rows=held_out,
+                weights=weights,
+            )
+            for seed in seeds
+        ]
+        architecture = Architecture(matrix.shape[1], group.hidden, group.activation, group.linear_path)
+        plan = Plan.of(
+            len(training),
+            epochs=group.epochs,
+            batch_size=group.batch_size,
+            schedule=group.schedule,
+            decay_kind=group.decay_kind,
+        )
+        return self.submit_members(matrix, targets, members, architecture, plan)
+
+    def submit_members(
+        self,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        members: Sequence[Member],
+        architecture: Architecture,
+        plan: Plan,
+    ) -> PendingGroup:
+        """Start members that may differ in all that `Member` holds; the shapes are those of `submit`."""
+        # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
+        inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
+        on_device = torch.from_numpy(targets).to(self._device)
+        size, alone = self._batch_size(architecture, plan, len(inputs), len(members))
+        batches = [members[start : start + size] for start in range(0, len(members), size)]
+        return PendingGroup(
+            [
+                self._executor.submit(self._train, inputs, on_device, batch, architecture, plan, alone)
+                for batch in batches
+            ]
+        )
+
+    def _batch_size(self, architecture: Architecture, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
+        """Members at once, fewer where memory is short, and whether no other such batch may train meanwhile."""
+        each = bytes_per_member(architecture, plan.batch_size, n_rows, self._device)
+        # All trained members are kept, and once more while they are joined.
+        kept = 2 * n_members * architecture.n_parameters * 4
+        available = available_bytes(self._device)
+        if kept + each > available:
+            raise ResourceError(
+                f"training {n_members} networks of {architecture.n_parameters:,} parameters with batches of "
+                f"{plan.batch_size:,} rows needs {(kept + each) / 1e9:.1f} GB of memory, one at a time; available are "
+                f"{available / 1e9:.1f} GB; accepted: narrower hidden layers, smaller batches or fewer members"
+            )
+        fitting = (available - kept) // (each * self._n_workers)
+        return max(1, min(self._members_at_once, fitting)), fitting < 1
+
+    def _train(
+        self,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+        members: Sequence[Member],
+        architecture: Architecture,
+        plan: Plan,
+        alone: bool,
+    ) -> _Trained:
+        # The setting of the thread that made the pool does not reach this one.
+        torch.set_num_threads(1)
+        with self._alone if alone else nullcontext():
+            return train(inputs, targets, members, architecture, plan, self._stop)

@@ -1,0 +1,136 @@
+"""The whole recipe behind scikit-learn's face: raw Ames houses in, dollars out."""
+
+import warnings
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
+from houseprices.data.table import typed_houses
+from houseprices.errors import DataError
+from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_features import UnseenLevelWarning
+from houseprices.runs.job import choose_device
+from houseprices.runs.read import mean_over_folds, predict_folds
+from houseprices.settings import Settings, load_settings
+
+Floats = NDArray[np.float64]
+
+
+class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What `houseprices cv` trains, from a DataFrame: checked, imputed, encoded and trained fold by fold.
+
+    X is what pandas reads from Kaggle's train.csv or test.csv, with its own reading of NA or with
+    keep_default_na=False; the columns' order does not matter, Id is not looked at and SalePrice is not needed.
+
+    Args:
+        settings: of the main job, or a TOML file with them; None for the defaults.
+
+    Attributes:
+        fold_of_row_: (n_repeats, n_rows) the fold that held each row out.
+        out_of_fold_prediction_: (n_rows,) dollars, by networks that never saw the row.
+
+    >>> from houseprices.data.sample.write import draw_sample
+    >>> from houseprices.settings import FoldSettings, GroupSettings, Settings
+    >>> town = draw_sample(n_rows=60, n_test_rows=2)
+    >>> quick = Settings(folds=FoldSettings(n_folds=2), groups={"tiny": GroupSettings(hidden=(8,), epochs=5)})
+    >>> model = HousePriceRegressor(quick).fit(town.train)
+    >>> model.predict(town.test).shape
+    (2,)
+    """
+
+    def __init__(self, settings: Settings | Path | str | None = None) -> None:
+        self.settings = settings
+
+    def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:  # noqa: N803
+        """Train on the houses.
+
+        Args:
+            X: (n_rows, 79 features), with the column SalePrice unless y is given.
+            y: (n_rows,) prices in dollars.
+
+        Raises:
+            DataError: a cell, a column or a price that the data description does not know; it is a ValueError too.
+            SettingsError: a setting is unknown or out of range.
+        """
+        settings = self.settings if isinstance(self.settings, Settings) else load_settings(_path(self.settings))
+        text = _as_text(X, drop_price=y is not None)
+        if y is not None:
+            prices = _text_column(pd.Series(column_or_1d(y, warn=True)))
+            if len(prices) != len(text):
+                raise DataError([f"y has {len(prices)} prices for the {len(text)} houses of X; accepted: one a house"])
+            text[PRICE] = prices
+        houses = typed_houses(text, "X", priced=True, place="row")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnseenLevelWarning)
+            nothing = houses.drop(columns=PRICE).iloc[:0]
+            result = cross_validate(houses, nothing, settings, choose_device(settings.device))
+        self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        self.fold_of_row_ = result.fold_of_row
+        self.out_of_fold_prediction_ = np.exp(result.prediction)
+        self._calibration = result.calibration
+        self._folds = result.folds
+        return self
+
+    def predict(self, X: pd.DataFrame) -> Floats:  # noqa: N803
+        """Return the prices in dollars, (n_rows,).
+
+        Raises:
+            DataError: a cell or a column that the data description does not know.
+        """
+        houses = self._coded(X)
+        return np.exp(mean_over_folds(predict_folds(self._folds, houses)))
+
+    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
+        """Return lower and upper ends of CV+ intervals in dollars, see `house_intervals.py`: each (n_rows,).
+
+        Raises:
+            SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
+        """
+        houses = self._coded(X)
+        ends = np.exp(self._calibration.intervals(predict_folds(self._folds, houses), houses, (coverage,))[0])
+        return ends[0], ends[1]
+
+    def _coded(self, X: pd.DataFrame) -> CodedHouses:  # noqa: N803
+        check_is_fitted(self, "_folds")
+        return code_houses(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
+
+
+def _path(file: Path | str | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
+def _as_text(X: pd.DataFrame, *, drop_price: bool) -> pd.DataFrame:  # noqa: N803
+    """The cells as they stand in Kaggle's CSV, rows counted from 0."""
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a DataFrame with the columns of Kaggle's CSV files, got {type(X).__name__}")
+    if len(X) == 0:
+        raise DataError(["X: there are no rows (n_samples=0); accepted: a DataFrame with a row a house"])
+    cells = X.reset_index(drop=True).drop(columns=[PRICE] if drop_price else [], errors="ignore")
+    text = pd.DataFrame({name: _text_column(cells[name]) for name in cells.columns}, index=cells.index)
+    if ID not in text or text[ID].duplicated().any():
+        text[ID] = [str(row) for row in text.index]
+    if {"MasVnrType", "MasVnrArea"} <= set(text.columns):
+        # pandas reads the word None as a gap; without an area there is no veneer.
+        no_veneer = (text["MasVnrType"] == NOT_APPLICABLE) & (text["MasVnrArea"] == "0")
+        text["MasVnrType"] = text["MasVnrType"].mask(no_veneer, "None")
+    return text
+
+
+def _text_column(column: pd.Series) -> pd.Series:
+    """Gaps as NA, whole numbers without a decimal point."""
+
+    def text_of(cell: object) -> str:
+        if isinstance(cell, float | np.floating) and float(cell).is_integer():
+            return str(int(cell))
+        return str(cell)
+
+    texts = [NOT_APPLICABLE if gap else text_of(cell) for cell, gap in zip(column, column.isna(), strict=True)]
+    return pd.Series(texts, column.index, dtype="str")

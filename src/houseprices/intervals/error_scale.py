@@ -1,0 +1,98 @@
+"""How far off the networks may be for a house: the scale that its residual is counted in.
+
+A residual of a cheap, old or oddly sold house is larger than another, in log price too: intervals of one width in logs
+cover 84% of the cheapest quarter and 94% of the next (LOG.md). So ridge regression learns the logarithm of the
+residuals' sizes from the predicted price, the spread of the networks and a few plain properties. The regression of a
+fold sees only rows outside it, as its networks do.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from houseprices.data.schema import BY_NAME
+from houseprices.preprocessing.house_array import CodedHouses
+
+Floats = NDArray[np.float64]
+
+N_SIGNS = 10
+
+_SMALL_RESIDUAL = 0.02
+"""Added before the logarithm is taken: a residual of 2% is as good as none."""
+
+_SMALL_SPREAD = 0.005
+_RIDGE = 10.0
+"""The penalty on standardised signs: as if ten more rows had said that none of them matters."""
+
+_USUAL_LOG_PRICE = 12.0
+
+
+@dataclass(frozen=True)
+class ErrorScale:
+    """exp(intercept + (signs - centre) * coefficients), where an unknown sign is the centre's.
+
+    The logarithm is held between low and high, the least and the most that the fitted rows have: an odd house gets the
+    widest interval that was seen, not an extrapolated one.
+    """
+
+    # What reads it back from a file refuses other fields, and what is no number.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+    intercept: float
+    centre: list[float]
+    coefficients: list[float]
+    low: float
+    high: float
+
+    def __call__(self, signs: Floats) -> Floats:
+        """Return the expected sizes, (n_rows,), of residuals, from `error_signs`."""
+        effects = np.nan_to_num(signs - self.centre) @ np.array(self.coefficients)
+        return np.asarray(np.exp(np.clip(self.intercept + effects, self.low, self.high)))
+
+
+def error_signs(prediction: ArrayLike, spread: ArrayLike, houses: CodedHouses) -> Floats:
+    """What may tell how far off a prediction is: (n_rows, 10), NaN where it is unknown.
+
+    Args:
+        prediction: (n_rows,) log prices.
+        spread: (n_rows,) standard deviation of the predictions that it is the mean of.
+        houses: n_rows of them.
+    """
+    level = np.asarray(prediction, dtype=np.float64) - _USUAL_LOG_PRICE
+    signs = [level, level**2, np.log(np.asarray(spread) + _SMALL_SPREAD)]
+    signs += [houses[name] for name in ("YearBuilt", "OverallQual", "OverallCond")]
+    signs += [np.log(houses[name]) for name in ("LotArea", "GrLivArea")]
+    levels = BY_NAME["SaleCondition"].levels
+    signs += [(houses["SaleCondition"] == levels.index(sale)).astype(np.float64) for sale in ("Abnorml", "Partial")]
+    return np.column_stack(signs)
+
+
+def fit_error_scale(signs: Floats, residuals: Floats) -> ErrorScale:
+    """Fit to signs, (n_rows, n_signs), and residuals, (n_rows,), log price - out-of-fold prediction."""
+    centre = np.nanmean(signs, axis=0)
+    centred = np.nan_to_num(signs - centre)
+    spread = centred.std(axis=0)
+    spread[spread == 0] = 1.0
+    standardized = centred / spread
+    size = np.log(np.abs(residuals) + _SMALL_RESIDUAL)
+    intercept = size.mean()
+    penalty = _RIDGE * np.eye(signs.shape[1])
+    effects = np.linalg.solve(standardized.T @ standardized + penalty, standardized.T @ (size - intercept))
+    fitted = intercept + standardized @ effects
+    low, high = float(fitted.min()), float(fitted.max())
+    return ErrorScale(float(intercept), centre.tolist(), (effects / spread).tolist(), low, high)
+
+
+def scale_of_rows(signs: Floats, fold_of_row: NDArray[np.int64], scales: list[ErrorScale]) -> Floats:
+    """The scales of training rows, (n_rows,): the mean over repeats of what the folds that held each row out expect.
+
+    Shape:
+        signs: (n_rows, n_signs)
+        fold_of_row: (n_repeats, n_rows)
+        scales: n_repeats x n_folds of them
+    """
+    of_folds = np.stack([scale(signs) for scale in scales]).reshape(len(fold_of_row), -1, len(signs))
+    held_out = np.take_along_axis(of_folds, fold_of_row[:, None], axis=1)
+    return np.asarray(held_out.mean(axis=(0, 1)))

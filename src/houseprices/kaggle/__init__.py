@@ -1,0 +1,1 @@
+"""The competition's two ends: download, and submit with a ledger."""

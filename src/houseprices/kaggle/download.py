@@ -1,0 +1,149 @@
+"""The competition's files -> data/raw: fetched aside, checked, then moved into place whole."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from houseprices import http
+from houseprices.console import transfer_progress
+from houseprices.data.source import KAGGLE_SHA256, RAW_FOLDER, TEST_FILE, TRAIN_FILE
+from houseprices.data.table import read_houses
+from houseprices.errors import DataError, DownloadError, KaggleError
+from houseprices.files import sha256_of, staging_folder
+from houseprices.http import Patience, fetch_file, patient_session
+from houseprices.kaggle.archive import unpack
+from houseprices.kaggle.competition import Kaggle
+from houseprices.kaggle.credentials import NO_CREDENTIALS, WITHOUT_KAGGLE
+
+Origin = Literal["kaggle", "mirror"]
+
+# train.csv goes into place last: as long as it is missing, data/raw counts as empty.
+_FILES = ("data_description.txt", "sample_submission.csv", TEST_FILE, TRAIN_FILE)
+_TABLES = (TRAIN_FILE, TEST_FILE)
+
+# The mirror of "Dive into Deep Learning" speaks plain http, so nothing but the checksums vouches for its files.
+MIRROR = "http://d2l-data.s3-accelerate.amazonaws.com"
+MIRROR_NAMES = {TRAIN_FILE: "kaggle_house_pred_train.csv", TEST_FILE: "kaggle_house_pred_test.csv"}
+MIRROR_SHA1 = {
+    TRAIN_FILE: "585e9cc93e70b39160e7921475f9bcd7d31219ce",
+    TEST_FILE: "fa19780a7b011d9b009e8bff8e99922a8ee2eb90",
+}
+_LARGEST_TABLE_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Download:
+    """What a download did.
+
+    Attributes:
+        folder: where the files are.
+        files: their names; empty if nothing was fetched, since all was there.
+        notices: what the user should know, a line each.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def download(
+    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, *, show: bool = False
+) -> Download:
+    """Bring train.csv, test.csv and, from Kaggle, what else the competition has; do nothing where they are.
+
+    Args:
+        patience: None for `http.PATIENCE`.
+        show: draw a progress bar on stderr.
+
+    Raises:
+        KaggleError: no credentials, or Kaggle or the way to it failed.
+        DownloadError: what came is not the competition's data, or another file is in the way.
+    """
+    patience = patience or http.PATIENCE
+    if all((to / name).is_file() for name in _TABLES):
+        return Download(to, (), tuple(_other_checksums(to, "is there, and was left as it is")))
+    kaggle = _sign_in(patience) if origin == "kaggle" else None
+    with staging_folder(to) as staging:
+        with transfer_progress(show=show) as advance:
+            if kaggle:
+                found = _fetch_from_kaggle(kaggle, staging, advance)
+            else:
+                found = _fetch_from_mirror(staging, patience, advance)
+        _check_tables(staging, found, origin)
+        notices = tuple(_other_checksums(staging, "came; Kaggle may have published it anew"))
+        _check_nothing_in_the_way(staging, to, found)
+        for name in found:
+            os.replace(staging / name, to / name)
+    return Download(to, found, notices)
+
+
+def _sign_in(patience: Patience) -> Kaggle:
+    """As `Kaggle`, but the ways to get credentials end with the one that needs none."""
+    try:
+        return Kaggle(patience)
+    except KaggleError as error:
+        if str(error) == NO_CREDENTIALS:
+            raise KaggleError(f"{NO_CREDENTIALS}\n{WITHOUT_KAGGLE}") from None
+        raise
+
+
+def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, advance: Callable[[int, int], None]) -> tuple[str, ...]:
+    archive = staging / "archive.zip"
+    kaggle.download(archive, advance)
+    found = unpack(archive, staging, _FILES)
+    return tuple(name for name in _FILES if name in found)
+
+
+def _fetch_from_mirror(staging: Path, patience: Patience, advance: Callable[[int, int], None]) -> tuple[str, ...]:
+    found = (TEST_FILE, TRAIN_FILE)
+    with patient_session(patience) as session:
+        for name in found:
+            url = f"{MIRROR}/{MIRROR_NAMES[name]}"
+            fetch_file(session, url, staging / name, patience, limit_bytes=_LARGEST_TABLE_BYTES, advance=advance)
+            _check_mirrored(staging / name, url)
+    return found
+
+
+def _check_mirrored(file: Path, url: str) -> None:
+    name = file.name
+    sha1 = hashlib.sha1(file.read_bytes(), usedforsecurity=False).hexdigest()
+    for algorithm, got, known in (
+        ("SHA-1", sha1, MIRROR_SHA1[name]),
+        ("SHA-256", sha256_of(file), KAGGLE_SHA256[name]),
+    ):
+        if got != known:
+            raise DownloadError(
+                f"{url}: {algorithm} {got}, not {name}'s {known}; somebody changed it; nothing was kept"
+            )
+
+
+def _check_tables(staging: Path, found: tuple[str, ...], origin: Origin) -> None:
+    missing = [name for name in _TABLES if name not in found]
+    if missing:
+        raise DownloadError(f"the archive has no {' and no '.join(missing)}; nothing was kept")
+    for name in _TABLES:
+        try:
+            read_houses(staging / name, priced=name == TRAIN_FILE)
+        except DataError as error:
+            first = error.faults[0].replace(f"{staging}{os.sep}", "")
+            more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
+            raise DownloadError(
+                f"the files from {origin} are not House Prices': {first}{more}; nothing was kept"
+            ) from None
+
+
+def _other_checksums(folder: Path, what: str) -> Iterator[str]:
+    for name in _TABLES:
+        got = sha256_of(folder / name)
+        if got != KAGGLE_SHA256[name]:
+            yield f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"
+
+
+def _check_nothing_in_the_way(staging: Path, to: Path, found: tuple[str, ...]) -> None:
+    """A lone file is replaced only by its like: it may be somebody's own."""
+    for name in found:
+        if (to / name).exists() and not ((to / name).is_file() and sha256_of(to / name) == sha256_of(staging / name)):
+            raise DownloadError(f"{to / name} is there with other content; move it away and try again")

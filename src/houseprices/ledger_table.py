@@ -1,0 +1,86 @@
+"""The ledger as a table and, from two scored submissions on, as a plot of leaderboard against cross-validation."""
+
+import sys
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from houseprices.kaggle.ledger import Entry
+
+_PLOT_COLUMNS, _PLOT_ROWS = 56, 16
+
+
+def print_ledger(entries: list[Entry]) -> None:
+    """Table and plot in a terminal; elsewhere tab-separated lines under a header."""
+    if not sys.stdout.isatty():
+        print("\t".join(("submitted_utc", "source", "cv", "public", "difference", "status", "ref")))
+        for entry in entries:
+            print("\t".join(_cells(entry)))
+        return
+    # Kaggle's number stands in the lines below and in --json: with it the table would not fit 80 columns.
+    table = Table(title="submissions", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("UTC", "run or file", "CV", "public", "gap", "status"):
+        table.add_column(heading, justify="right" if heading in ("CV", "public", "gap") else "left")
+    for entry in entries:
+        when, *others = _cells(entry)[:-1]
+        table.add_row(when[:16].replace("T", " "), *others)
+    console = Console(highlight=False)
+    console.print(table)
+    for entry in entries:
+        if entry.reason:
+            console.print(f"Kaggle's number {entry.ref}: {entry.reason}", markup=False)
+    if plot := scatter_plot(entries):
+        console.print(plot, markup=False)
+
+
+def scatter_plot(entries: list[Entry]) -> str:
+    """Leaderboard (up) against cross-validation (right), "●" a submission, "·" where the two are equal.
+
+    Both axes have the same range, so that the distance from the dotted line is the difference. Submissions that share
+    a place are counted. "" if fewer than two have both scores.
+    """
+    points = [
+        (entry.cv_log_rmse, entry.public_score)
+        for entry in entries
+        if entry.cv_log_rmse is not None and entry.public_score is not None
+    ]
+    if len(points) < 2:
+        return ""
+    scores = [score for point in points for score in point]
+    low, high = min(scores), max(scores)
+    margin = 0.05 * (high - low) or 0.001
+    low, high = low - margin, high + margin
+
+    def place(score: float, n_cells: int) -> int:
+        return min(n_cells - 1, int((score - low) / (high - low) * n_cells))
+
+    grid = [[" "] * _PLOT_COLUMNS for _ in range(_PLOT_ROWS)]
+    for column in range(_PLOT_COLUMNS):
+        grid[column * _PLOT_ROWS // _PLOT_COLUMNS][column] = "·"
+    n_at: dict[tuple[int, int], int] = {}
+    for cv, public in points:
+        at = place(public, _PLOT_ROWS), place(cv, _PLOT_COLUMNS)
+        n_at[at] = n_at.get(at, 0) + 1
+    for (row, column), n_points in n_at.items():
+        grid[row][column] = "●" if n_points == 1 else str(n_points) if n_points < 10 else "+"
+    lines = ["leaderboard (● a submission, 2-9 so many at one place, · equal to CV)"]
+    for row in range(_PLOT_ROWS - 1, -1, -1):
+        label = f"{high:.4f}" if row == _PLOT_ROWS - 1 else f"{low:.4f}" if row == 0 else ""
+        lines.append(f"{label:>7} │" + "".join(grid[row]).rstrip())
+    lines.append(" " * 8 + "└" + "─" * _PLOT_COLUMNS)
+    lines.append(" " * 9 + f"{low:.4f}" + f"{high:.4f} CV".rjust(_PLOT_COLUMNS - 6))
+    return "\n".join(lines)
+
+
+def _cells(entry: Entry) -> list[str]:
+    return [
+        entry.submitted_utc,
+        Path(entry.run).name if entry.run else entry.file,
+        "" if entry.cv_log_rmse is None else f"{entry.cv_log_rmse:.4f}",
+        "" if entry.public_score is None else f"{entry.public_score:.5f}",
+        "" if entry.difference is None else f"{entry.difference:+.4f}",
+        entry.status,
+        "" if entry.ref is None else str(entry.ref),
+    ]

@@ -1,0 +1,59 @@
+"""A typed table as one matrix of numbers: what the features are computed from, many times over, fold by fold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from houseprices.data.schema import BY_NAME, FEATURES
+
+Floats = NDArray[np.float64]
+
+POSITION = {feature.name: index for index, feature in enumerate(FEATURES)}
+"""Of each feature's column."""
+
+
+@dataclass(frozen=True)
+class CodedHouses:
+    """Houses as numbers.
+
+    Attributes:
+        values: (n_rows, 79) in the order of `schema.FEATURES`; numbers, and for levels their places in the schema;
+            NaN for a gap. Columns lie whole in memory, since they are what is computed with.
+    """
+
+    values: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return a feature's (n_rows,) column."""
+        column: Floats = self.values[:, POSITION[name]]
+        return column
+
+    def codes(self, name: str) -> NDArray[np.intp]:
+        """Return the (n_rows,) places of a feature's levels; -1 for a gap."""
+        column = self[name]
+        return np.where(np.isnan(column), -1.0, column).astype(np.intp)
+
+    def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "CodedHouses":
+        """Return some of the houses."""
+        return CodedHouses(self.values.T[:, rows].T)
+
+
+def code_houses(houses: "pd.DataFrame | CodedHouses") -> CodedHouses:
+    """Code a table typed as by `table.read_houses`; a coded one passes as it is."""
+    if isinstance(houses, CodedHouses):
+        return houses
+    values = np.empty((len(houses), len(FEATURES)), order="F")
+    for name, position in POSITION.items():
+        if BY_NAME[name].kind == "number":
+            values[:, position] = houses[name].to_numpy()
+        else:
+            cells = houses[name].array
+            if tuple(cells.categories) != BY_NAME[name].levels:
+                cells = cells.set_categories(BY_NAME[name].levels)
+            values[:, position] = np.where(cells.codes < 0, np.nan, cells.codes)
+    return CodedHouses(values)

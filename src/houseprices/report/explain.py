@@ -1,0 +1,92 @@
+"""`houseprices explain`: why a run gave one house its price, as a table and a figure."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from houseprices.charts import dollars, percent
+from houseprices.data.schema import FEATURES
+from houseprices.errors import RunError
+from houseprices.files import replacing
+from houseprices.report.attributions import explain_new, explain_out_of_fold
+from houseprices.report.waterfall import value_text, waterfall
+from houseprices.runs.houses import read_run_houses
+from houseprices.runs.read import read_run
+
+_SHOWN = 15
+
+
+def explain_house(folder: Path, house_id: int) -> dict[str, Any]:
+    """Explain a house of the run's test or training table, and write its waterfall into the run's explanations/.
+
+    A training house is explained by the networks that never saw it.
+
+    Raises:
+        RunError: the run cannot be read, has no such house, or its folder cannot be written.
+    """
+    run = read_run(folder)
+    training, test = read_run_houses(run)
+    if house_id in test.index:
+        house = test.loc[[house_id]]
+        found = explain_new(run, training, house)
+    elif house_id in training.index:
+        place = training.index.tolist().index(house_id)
+        house = training.iloc[[place]]
+        found = explain_out_of_fold(run, training, [place])
+    else:
+        raise RunError(
+            f"{folder}: has no house with Id {house_id}; accepted: {training.index.min()} to {training.index.max()} "
+            f"of train.csv, {test.index.min()} to {test.index.max()} of test.csv"
+        )
+    attributions: NDArray[np.float64] = found.attributions[0]
+    baseline, prediction = float(found.baseline[0]), float(found.prediction[0])
+    drawing = waterfall(house.iloc[0], attributions, baseline, prediction)
+    files = folder / "explanations" / f"{drawing.name}.svg", folder / "explanations" / f"{drawing.name}.png"
+    with replacing(*files) as (svg, png):
+        svg.write_text(drawing.svg, "utf-8")
+        png.write_bytes(drawing.png)
+    order = np.argsort(-np.abs(attributions), kind="stable")
+    return {
+        "id": house_id,
+        "out_of_fold": house_id not in test.index,
+        "average_usd": float(np.exp(baseline)),
+        "predicted_usd": float(np.exp(prediction)),
+        "average_log_price": baseline,
+        "predicted_log_price": prediction,
+        "attributions": [
+            {"feature": FEATURES[i].name, "value": value_text(house.iloc[0, i]), "log_price": float(attributions[i])}
+            for i in order
+        ],
+        "figure": str(files[0]),
+    }
+
+
+def print_explanation(explanation: dict[str, Any]) -> None:
+    """The largest effects in a terminal's table, tab-separated elsewhere, from the average house to the prediction."""
+    lines = [(one["feature"], one["value"], one["log_price"]) for one in explanation["attributions"]]
+    others = sum(size for _, _, size in lines[_SHOWN:])
+    shown = [*lines[:_SHOWN], (f"{len(lines) - _SHOWN} others", "", others)]
+    reached = explanation["average_log_price"]
+    cells = [("average house", "", "", dollars(explanation["average_usd"]))]
+    for name, value, size in shown:
+        reached += size
+        cells.append((name, value, percent(size), dollars(np.exp(reached))))
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(title=f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}")
+        for heading in ("feature", "value", "effect", "price so far"):
+            table.add_column(heading, justify="left" if heading in ("feature", "value") else "right")
+        for line in cells:
+            table.add_row(*(escape(cell) for cell in line))
+        Console(highlight=False).print(table)
+    else:
+        print("\t".join(("feature", "value", "effect", "price so far")))
+        for line in cells:
+            print("\t".join(line))
+    print(explanation["figure"])

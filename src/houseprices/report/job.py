@@ -1,0 +1,58 @@
+"""Writes a run's page, figures and intervals into its folder."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from houseprices.report.waterfall import get_ready, waterfalls
+
+PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
+_N_PAINTERS = min(4, max(1, (os.cpu_count() or 1) - 1))
+"""Processes beside this one, which has a core's work of its own: with two of them on two cores all waits for it."""
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html, figures/ and intervals.csv into the run folder, all or none; return the page's path.
+
+    Raises:
+        RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
+        LedgerError: the ledger cannot be read.
+    """
+    # The waterfalls take longer than all other figures. The processes that draw them start while this one imports
+    # torch, and draw while it computes and draws the rest.
+    with _painters() as painters:
+        from houseprices.files import replacing
+        from houseprices.report.attributions import explain_out_of_fold
+        from houseprices.report.evidence import gather, intervals_table, worst_rows
+        from houseprices.report.page import render
+        from houseprices.runs.houses import read_run_houses
+        from houseprices.runs.read import read_run
+
+        run = read_run(folder)
+        houses, test_houses = read_run_houses(run)
+        worst = worst_rows(run)
+        drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), painters.map)
+        evidence = gather(run, houses, test_houses)
+        page, drawings = render(evidence, drawn)
+    targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
+    with replacing(*targets) as (page_file, figures, intervals_file):
+        page_file.write_text(page, "utf-8")
+        figures.mkdir()
+        for drawing in drawings:
+            drawing.write(figures)
+        intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
+    return folder / PAGE
+
+
+@contextmanager
+def _painters() -> Iterator[ProcessPoolExecutor]:
+    executor = ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), get_ready)
+    try:
+        for _ in range(_N_PAINTERS):
+            executor.submit(get_ready)
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)

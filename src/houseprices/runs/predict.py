@@ -1,0 +1,137 @@
+"""New houses in, prices and intervals out, from a saved run; part by part, so that a file may have any length."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from houseprices.preprocessing.house_array import code_houses
+from houseprices.data.csv_rows import open_csv
+from houseprices.console import waiting
+from houseprices.errors import DataError
+from houseprices.intervals.cv_plus import rank_of
+from houseprices.runs.read import SavedRun, mean_over_folds, read_run
+from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
+from houseprices.runs.submission import submission_table
+from houseprices.data.table import house_parts
+
+STANDARD_STREAM = Path("-")
+ROWS_AT_ONCE = 4096
+
+
+def predict(run: Path, source: Path, output: Path, coverage: float, *, show: bool = False) -> int:
+    """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
+
+    Args:
+        run: run folder.
+        source: the houses; `-` for the standard input.
+        output: where the prices go, whole or not at all; `-` for the standard output.
+        coverage: of the interval from lower to upper, see `intervals.py`.
+        show: draw a spinner on stderr.
+
+    Returns:
+        The number of houses.
+
+    Raises:
+        RunError: the run cannot be read.
+        SettingsError: the coverage is not between 0 and 1.
+        DataError: a fault in the houses, or the output cannot be written.
+    """
+    # A coverage that makes no sense is refused before anything is read.
+    rank_of(coverage, 1)
+    saved = read_run(run)
+    n_rows = len(saved.out_of_fold)
+    if rank_of(coverage, n_rows) > n_rows:
+        _notice(f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}: it reaches from 0 to inf")
+    if source != STANDARD_STREAM and output.exists() and source.exists() and output.samefile(source):
+        raise DataError([f"{output}: is the input; accepted: another file"])
+    unseen: set[str] = set()
+    n_houses = 0
+    with (
+        waiting("pricing houses", show=show),
+        nullcontext(sys.stdin.buffer) if source == STANDARD_STREAM else open_csv(source) as stream,
+        _whole_or_not(output) as destination,
+    ):
+        name = "standard input" if source == STANDARD_STREAM else str(source)
+        for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE):
+            _warn_of_unseen_levels(saved, houses, unseen)
+            prices = price_table(saved, houses, coverage)
+            prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")
+            n_houses += len(houses)
+    return n_houses
+
+
+def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.DataFrame:
+    """Prices of typed houses and the ends of their intervals, in dollars and cents: (n_rows, 4), in the houses' order.
+
+    Raises:
+        SettingsError: the coverage is not between 0 and 1.
+        DataError: a price is not finite and positive.
+    """
+    coded = code_houses(houses)
+    of_folds = saved.predict_folds(coded)
+    table = submission_table(houses.index.to_numpy(), mean_over_folds(of_folds)).rename(columns={PRICE: "price"})
+    table["lower"], table["upper"] = np.exp(saved.calibration.intervals(of_folds, coded, (coverage,))[0]).round(2)
+    return table
+
+
+def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]) -> None:
+    """Say once of each level that no training row had, that it is read as none of the levels."""
+    for name in NOMINALS:
+        levels = set(houses[name].dropna())
+        for fold in saved.folds:
+            rows = fold.features.rows_of_level_[name]
+            levels -= {level for level, n_rows in zip(BY_NAME[name].levels, rows, strict=True) if n_rows}
+        for level in sorted(levels):
+            text = f"{name}: {level!r} stands in no training row; read as none of the levels"
+            if text not in told:
+                told.add(text)
+                _notice(text)
+
+
+@contextmanager
+def _whole_or_not(output: Path) -> Iterator[BinaryIO]:
+    """Yield a stream; what is written to it appears in the output if the block ends well."""
+    if output.is_dir():
+        raise DataError([f"{output}: Is a directory; accepted: a file that can be written"])
+    try:
+        if output == STANDARD_STREAM or (output.exists() and not output.is_file()):
+            # Pipes and devices cannot be replaced: they get everything at the end.
+            with tempfile.TemporaryFile() as spool:
+                yield spool
+                spool.seek(0)
+                _copy(spool, output)
+            return
+        partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as stream:
+                yield stream
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError([f"{output}: {error.strerror}; accepted: a file that can be written"]) from error
+
+
+def _copy(spool: BinaryIO, output: Path) -> None:
+    if output != STANDARD_STREAM:
+        with output.open("wb") as stream:
+            shutil.copyfileobj(spool, stream)
+        return
+    try:
+        shutil.copyfileobj(spool, sys.stdout.buffer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _notice(text: str) -> None:
+    print(f"houseprices: {text}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Questions that take many trainings: which of two settings is better, what decay and dropout do."""

@@ -1,0 +1,159 @@
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
+from houseprices.cross_validation.metrics import log_rmse
+from houseprices.data.sample.write import write_sample
+from houseprices.data.table import read_houses
+from houseprices.errors import DataError
+from houseprices.preprocessing.house_features import UnseenLevelWarning
+from houseprices.settings import FoldSettings, GroupSettings, Settings
+
+CPU = torch.device("cpu")
+TINY = GroupSettings(n_members=5, hidden=(6,), epochs=2, batch_size=16)
+SETTINGS = Settings(
+    folds=FoldSettings(n_folds=3, n_repeats=2),
+    groups={"relu": TINY, "tanh": replace(TINY, n_members=1, activation="tanh", blocks=("numbers",))},
+)
+
+
+def run(train: pd.DataFrame, test: pd.DataFrame, settings: Settings = SETTINGS) -> CrossValidation:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenLevelWarning)
+        return cross_validate(train, test, settings, CPU)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("town")
+    write_sample(folder, n_rows=60, n_test_rows=20, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def town_train(town: Path) -> pd.DataFrame:
+    return read_houses(town / "train.csv", priced=True)
+
+
+@pytest.fixture(scope="module")
+def town_test(town: Path) -> pd.DataFrame:
+    return read_houses(town / "test.csv", priced=False)
+
+
+@pytest.fixture(scope="module")
+def result(town_train: pd.DataFrame, town_test: pd.DataFrame) -> CrossValidation:
+    return run(town_train, town_test)
+
+
+def test_every_row_is_predicted_by_every_member_slot_of_every_repeat(result):
+    for group in result.out_of_fold.values():
+        assert np.isfinite(group).all()
+    assert np.isfinite(result.test).all()
+    assert all(np.isfinite(guess).all() for guess in result.baselines.values())
+
+
+def test_a_held_out_row_is_predicted_by_the_networks_of_its_own_fold(result, town_train):
+    houses = town_train.drop(columns="SalePrice")
+    for fitted in result.folds:
+        rows = np.flatnonzero(result.fold_of_row[fitted.repeat] == fitted.fold)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnseenLevelWarning)
+            matrix = fitted.features.transform(houses.iloc[rows])
+        for name, group in result.out_of_fold.items():
+            np.testing.assert_allclose(fitted.predict(name, matrix), group[fitted.repeat][:, rows], atol=1e-5)
+
+
+def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(result, town_train, town_test):
+    """Features and prices alike; the other folds, which train on those rows, must move."""
+    wild = town_train.copy()
+    victims = np.flatnonzero(result.fold_of_row[0] == 0)
+    rng = np.random.default_rng(0)
+    for name in wild:
+        cell = wild.columns.get_loc(name)
+        if isinstance(wild[name].dtype, pd.CategoricalDtype):
+            wild.iloc[victims, cell] = rng.permutation(wild[name].cat.categories)[0]
+        else:
+            wild.iloc[victims, cell] = wild[name].max() * rng.uniform(2, 1000)
+    after = run(wild, town_test)
+    before_fold, after_fold = result.folds[0], after.folds[0]
+    assert (before_fold.repeat, before_fold.fold) == (0, 0)
+    assert before_fold.features.to_dict() == after_fold.features.to_dict()
+    assert before_fold.log_price_mean == after_fold.log_price_mean
+    assert before_fold.log_price_std == after_fold.log_price_std
+    for name in before_fold.networks:
+        np.testing.assert_array_equal(before_fold.columns[name], after_fold.columns[name])
+        assert torch.equal(before_fold.networks[name].parameters, after_fold.networks[name].parameters)
+    assert result.folds[1].features.to_dict() != after.folds[1].features.to_dict()
+    assert result.folds[1].log_price_mean != after.folds[1].log_price_mean
+
+
+def test_test_predictions_are_the_mean_over_folds_and_repeats_in_log_space(result, town_test):
+    guesses = []
+    for fitted in result.folds:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnseenLevelWarning)
+            matrix = fitted.features.transform(town_test)
+        guesses.append(np.mean([fitted.predict(name, matrix).mean(axis=0) for name in fitted.networks], axis=0))
+    np.testing.assert_allclose(result.test, np.mean(guesses, axis=0), atol=1e-5)
+
+
+def test_groups_count_alike_whatever_their_number_of_members(result):
+    relu, tanh = (result.out_of_fold[name].mean(axis=(0, 1)) for name in ("relu", "tanh"))
+    np.testing.assert_allclose(result.prediction, (relu + tanh) / 2)
+
+
+def test_results_do_not_depend_on_the_number_of_workers(result, town_train, town_test):
+    for workers in (1, 3):
+        again = run(town_train, town_test, replace(SETTINGS, workers=workers))
+        np.testing.assert_array_equal(again.prediction, result.prediction)
+        np.testing.assert_array_equal(again.test, result.test)
+
+
+def test_the_median_baseline_is_the_training_rows_median(result):
+    for fold in range(3):
+        held_out = result.fold_of_row[0] == fold
+        assert set(result.baselines["median"][held_out]) == {np.median(result.log_price[~held_out])}
+
+
+def test_the_training_score_is_that_of_the_rows_a_fold_was_trained_on(result, town_train):
+    fitted = result.folds[0]
+    rows = np.flatnonzero(result.fold_of_row[0] != 0)
+    matrix = fitted.features.transform(town_train.drop(columns="SalePrice").iloc[rows])
+    guess = np.mean([fitted.predict(name, matrix).mean(axis=0) for name in fitted.networks], axis=0)
+    assert result.training_log_rmse[0, 0] == pytest.approx(log_rmse(guess, result.log_price[rows]), rel=1e-4)
+
+
+def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_test):
+    few = town_train.iloc[:4].assign(SalePrice=100_000.0)
+    settings = replace(SETTINGS, folds=FoldSettings(n_folds=4, n_repeats=1))
+    assert np.isfinite(run(few, town_test, settings).prediction).all()
+
+
+def test_fewer_rows_than_folds_are_refused(town_train, town_test):
+    with pytest.raises(DataError, match=r"folds.n_folds must be in \[2, n_rows=2\], got 3"):
+        run(town_train.iloc[:2], town_test)
+
+
+def test_a_failing_callback_stops_the_workers(town_train, town_test):
+    def fail(_n_members: int) -> None:
+        raise KeyboardInterrupt
+
+    quick, slow = replace(TINY, n_members=1), replace(TINY, epochs=1_000_000)
+    settings = replace(SETTINGS, groups={"quick": quick, "slow": slow})
+    warnings.simplefilter("ignore", UnseenLevelWarning)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(town_train, town_test, settings, CPU, on_trained=fail)
+
+
+@pytest.mark.real_data
+def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
+    fast = Settings(folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)})
+    with pytest.warns(UnseenLevelWarning, match="MSSubClass: '150' stands in the test table only") as caught:
+        cross_validate(real_train, real_test, fast, CPU)
+    assert len(caught) == 1

@@ -1,0 +1,107 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import N_ROWS, FinishedRun
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+
+from houseprices import HousePriceRegressor
+from houseprices.data.table import read_houses, typed_houses
+from houseprices.errors import DataError, SettingsError
+from houseprices.estimators.house_price import _as_text
+from houseprices.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def train(finished_run: FinishedRun) -> pd.DataFrame:
+    return pd.read_csv(finished_run.data / "train.csv")
+
+
+@pytest.fixture(scope="module")
+def test(finished_run: FinishedRun) -> pd.DataFrame:
+    return pd.read_csv(finished_run.data / "test.csv")
+
+
+@pytest.fixture(scope="module")
+def fitted(train: pd.DataFrame, finished_run: FinishedRun) -> HousePriceRegressor:
+    return HousePriceRegressor(finished_run.config).fit(train)
+
+
+def test_prices_are_those_of_the_run_with_the_same_settings(fitted, test, finished_run):
+    submission = pd.read_csv(finished_run.folder / "submission.csv")
+    np.testing.assert_array_equal(fitted.predict(test).round(2), submission["SalePrice"])
+    out_of_fold = pd.read_csv(finished_run.folder / "oof.csv")
+    np.testing.assert_allclose(fitted.out_of_fold_prediction_, np.exp(out_of_fold["prediction"]), rtol=1e-12)
+    assert fitted.fold_of_row_.shape == (1, N_ROWS)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("reading", [{}, {"keep_default_na": False}, {"dtype": "str", "keep_default_na": False}])
+def test_a_dataframe_is_typed_as_its_csv_file_whatever_pandas_reads_as_a_gap(finished_run, part, reading):
+    assert_typed_alike(finished_run.data, part, reading)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("reading", [{}, {"keep_default_na": False}])
+def test_so_are_kaggles_own_files(real_data, part, reading):
+    assert_typed_alike(real_data, part, reading)
+
+
+def assert_typed_alike(folder: Path, part: str, reading: dict[str, object]) -> None:
+    file, priced = folder / f"{part}.csv", part == "train"
+    frame = pd.read_csv(file, **reading)
+    typed = typed_houses(_as_text(frame, drop_price=False), "X", priced=priced, place="row")
+    pd.testing.assert_frame_equal(typed, read_houses(file, priced=priced))
+
+
+def test_prices_may_stand_beside_the_houses_and_the_order_of_columns_is_free(fitted, train, test):
+    beside = clone(fitted).fit(train.drop(columns=["SalePrice", "Id"]), train["SalePrice"])
+    shuffled = test[test.columns[::-1]].set_index("Id")
+    np.testing.assert_array_equal(beside.predict(shuffled), fitted.predict(test))
+    np.testing.assert_array_equal(fitted.predict(train), fitted.predict(train.assign(SalePrice=1)))
+
+
+def test_intervals_are_in_dollars_around_the_price(fitted, test):
+    lower, upper = fitted.predict_interval(test, coverage=0.8)
+    price = fitted.predict(test)
+    assert (lower > 1000).all()
+    assert ((lower <= price) & (price <= upper)).all()
+
+
+def test_it_works_in_cross_validation_and_survives_pickling(fitted, train, test):
+    scores = cross_val_score(fitted, train, train["SalePrice"], cv=2)
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(test), fitted.predict(test))
+
+
+def test_what_is_no_house_is_refused(fitted, train, test):
+    for spoil, what in (
+        ({"LotArea": "wide"}, r"X: row 0 \(Id \d+\), column LotArea: 'wide'; accepted: a number from 1"),
+        ({"colour": "red"}, "X: column 'colour' is unknown"),
+        ({"GrLivArea": np.inf}, "column GrLivArea: 'inf'; accepted: a number"),
+    ):
+        with pytest.raises(DataError, match=what):
+            fitted.predict(test.assign(**spoil))
+    with pytest.raises(DataError, match="X: column LotArea is missing"):
+        fitted.predict(test.drop(columns="LotArea"))
+    with pytest.raises(DataError, match="no rows"):
+        fitted.predict(test.iloc[:0])
+    with pytest.raises(TypeError, match=r"X must be a DataFrame .*, got ndarray"):
+        fitted.predict(test.to_numpy())
+    with pytest.raises(DataError, match="column SalePrice: '-1'; accepted: a price above 0 dollars"):
+        HousePriceRegressor(Settings()).fit(train, np.full(len(train), -1))
+    with pytest.raises(DataError, match="X: column SalePrice is missing"):
+        HousePriceRegressor(Settings()).fit(test)
+    with pytest.raises(ValueError, match="prices for"):
+        HousePriceRegressor(Settings()).fit(train, [1.0])
+    with pytest.raises(NotFittedError):
+        HousePriceRegressor().predict(test)
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
+        HousePriceRegressor("nowhere.toml").fit(train)
+    with pytest.raises(SettingsError, match="coverage must be between 0 and 1"):
+        fitted.predict_interval(test, coverage=0)

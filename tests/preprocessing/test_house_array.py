@@ -1,0 +1,35 @@
+import numpy as np
+import pandas as pd
+
+from houseprices.data.schema import FEATURES
+from houseprices.preprocessing.house_array import code_houses
+
+
+def test_every_cell_can_be_read_back(houses):
+    coded = code_houses(houses)
+    assert len(coded) == len(houses)
+    for feature in FEATURES:
+        column = houses[feature.name]
+        np.testing.assert_array_equal(np.isnan(coded[feature.name]), column.isna())
+        if feature.kind == "number":
+            np.testing.assert_array_equal(coded[feature.name], column)
+        else:
+            known = column.notna().to_numpy()
+            codes = coded.codes(feature.name)
+            assert [feature.levels[code] for code in codes[known]] == column[known].tolist()
+            assert (codes[~known] == -1).all()
+
+
+def test_levels_in_another_order_are_coded_alike(houses):
+    """As a table has them whose levels pandas found by itself."""
+    found = houses.copy()
+    found["Neighborhood"] = pd.Categorical(houses["Neighborhood"].astype("str"))
+    assert found["Neighborhood"].cat.categories.tolist() != houses["Neighborhood"].cat.categories.tolist()
+    np.testing.assert_array_equal(code_houses(found).values, code_houses(houses).values)
+
+
+def test_coded_houses_pass_as_they_are_and_rows_are_picked(houses):
+    coded = code_houses(houses)
+    assert code_houses(coded) is coded
+    rows = np.array([5, 2])
+    np.testing.assert_array_equal(coded.rows(rows).values, code_houses(houses.iloc[rows]).values)

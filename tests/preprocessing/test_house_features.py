@@ -1,0 +1,143 @@
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from houseprices.preprocessing.blocks import BLOCKS, block_indices
+from houseprices.preprocessing.house_features import HouseFeatures, UnseenLevelWarning
+
+
+@pytest.fixture
+def houses(houses: pd.DataFrame) -> pd.DataFrame:
+    return houses.drop(columns="SalePrice")
+
+
+def column(features: HouseFeatures, houses: pd.DataFrame, name: str) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenLevelWarning)
+        return features.transform(houses)[:, list(features.get_feature_names_out()).index(name)]
+
+
+def test_the_matrix_is_finite_float32_with_a_name_for_every_column(houses):
+    features = HouseFeatures()
+    matrix = features.fit_transform(houses)
+    names = features.get_feature_names_out()
+    assert matrix.dtype == np.float32
+    assert matrix.shape == (len(houses), len(names))
+    assert np.isfinite(matrix).all()
+    assert len(set(names)) == len(names)
+    assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
+
+
+def test_columns_are_the_same_whatever_rows_are_fitted(houses):
+    few, many = HouseFeatures().fit(houses.iloc[:10]), HouseFeatures().fit(houses)
+    assert list(few.get_feature_names_out()) == list(many.get_feature_names_out())
+
+
+def test_a_row_transforms_alike_alone_and_among_others(houses):
+    features = HouseFeatures().fit(houses)
+    np.testing.assert_array_equal(features.transform(houses)[3:4], features.transform(houses.iloc[3:4]))
+
+
+def test_numbers_have_median_zero_and_stay_within_the_clip(houses):
+    features = HouseFeatures(clip=2.0).fit(houses)
+    numbers = features.transform(houses)[:, block_indices(("numbers",))]
+    np.testing.assert_allclose(np.median(numbers, axis=0), 0, atol=1e-6)
+    huge = houses.assign(LotArea=1e9)
+    assert 1.9 < column(features, huge, "LotArea").max() <= 2.0
+
+
+def test_sizes_are_on_a_log_scale(houses):
+    """Half and double the median lie equally far from it."""
+    features = HouseFeatures(clip=1e6).fit(houses)
+    median = houses["LotArea"].median()
+    low, high = (
+        column(features, houses.assign(LotArea=(median + 1) * factor - 1), "LotArea")[0] for factor in (0.5, 2)
+    )
+    assert low == pytest.approx(-high, rel=1e-4)
+
+
+def test_ordinal_levels_keep_their_order(houses):
+    features = HouseFeatures().fit(houses)
+    levels = houses["KitchenQual"].cat.categories
+    rows = houses.iloc[[0] * len(levels)].copy()
+    rows["KitchenQual"] = pd.Categorical(levels, categories=levels, ordered=True)
+    assert (np.diff(column(features, rows, "KitchenQual")) > 0).all()
+
+
+def test_a_level_has_a_column_of_its_own_only_with_enough_training_rows(houses):
+    counts = houses["Neighborhood"].value_counts()
+    features = HouseFeatures(min_level_rows=4).fit(houses)
+    for level, n_rows in counts.items():
+        expected = (houses["Neighborhood"] == level).to_numpy() & (n_rows >= 4)
+        np.testing.assert_array_equal(column(features, houses, f"Neighborhood={level}"), expected)
+
+
+def test_an_unseen_level_is_a_row_of_zeros_and_one_warning_names_it(houses):
+    without = houses[houses["Neighborhood"] != "NAmes"]
+    features = HouseFeatures().fit(without)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        matrix = features.transform(houses)
+    told = [str(warning.message) for warning in caught if "Neighborhood" in str(warning.message)]
+    assert told == ["Neighborhood: 'NAmes' never stands in the training rows; read as none"]
+    names = features.get_feature_names_out()
+    of_level = [name.startswith("Neighborhood=") or " in Neighborhood=" in name for name in names]
+    strangers = (houses["Neighborhood"] == "NAmes").to_numpy()
+    assert strangers.any()
+    assert (matrix[strangers][:, of_level] == 0).all()
+
+
+def test_the_cross_blocks_are_products_of_their_parts(houses):
+    features = HouseFeatures(min_level_rows=1).fit(houses)
+    np.testing.assert_allclose(
+        column(features, houses, "OverallQual in Neighborhood=NAmes"),
+        column(features, houses, "OverallQual") * column(features, houses, "Neighborhood=NAmes"),
+    )
+    np.testing.assert_allclose(
+        column(features, houses, "YearBuilt if SaleCondition=Partial"),
+        column(features, houses, "YearBuilt") * column(features, houses, "SaleCondition=Partial"),
+    )
+    np.testing.assert_allclose(
+        column(features, houses, "OverallQual - median of Neighborhood if SaleType=New"),
+        column(features, houses, "OverallQual - median of Neighborhood") * column(features, houses, "SaleType=New"),
+    )
+
+
+def test_median_and_deviation_add_up_to_the_number(houses):
+    features = HouseFeatures().fit(houses)
+    usual = column(features, houses, "OverallQual, median of Neighborhood")
+    deviation = column(features, houses, "OverallQual - median of Neighborhood")
+    np.testing.assert_allclose(usual + deviation, column(features, houses, "OverallQual"), atol=1e-6)
+    assert np.median(deviation[(houses["Neighborhood"] == "NAmes").to_numpy()]) == pytest.approx(0, abs=1e-6)
+
+
+def test_fitted_state_survives_json_to_the_bit(houses):
+    features = HouseFeatures().fit(houses)
+    again = HouseFeatures.from_dict(json.loads(json.dumps(features.to_dict())))
+    np.testing.assert_array_equal(again.transform(houses), features.transform(houses))
+
+
+def test_transforming_before_fitting_is_refused(houses):
+    with pytest.raises(NotFittedError):
+        HouseFeatures().transform(houses)
+
+
+def test_a_number_that_most_houses_share_is_divided_by_its_standard_deviation(houses):
+    """Its interquartile range is zero; a number that all share becomes zeros."""
+    porch = np.where(np.arange(len(houses)) < 3, 100.0, 0.0)
+    rare = houses.assign(**{"3SsnPorch": porch, "LowQualFinSF": 0.0})
+    features = HouseFeatures(clip=1e6).fit(rare)
+    expected = np.log1p(porch) / np.log1p(porch).std()
+    np.testing.assert_allclose(column(features, rare, "3SsnPorch"), expected, rtol=1e-5)
+    assert (column(features, rare, "LowQualFinSF") == 0).all()
+
+
+def test_a_product_is_the_product_of_its_numbers(houses):
+    features = HouseFeatures().fit(houses)
+    quality, area = (column(features, houses, name) for name in ("OverallQual", "LogTotalArea"))
+    np.testing.assert_allclose(column(features, houses, "LogTotalArea * OverallQual"), quality * area, rtol=1e-5)
+    np.testing.assert_allclose(column(features, houses, "OverallQual * OverallQual"), quality**2, rtol=1e-5)

@@ -1,0 +1,156 @@
+"""Attributions are complete, and each column counts for the features that it is made of."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import FinishedRun
+
+from houseprices.cli import main
+from houseprices.data.schema import BY_NAME, FEATURES
+from houseprices.preprocessing.blocks import COLUMNS, raw_shares
+from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.report.attributions import explain_new, explain_out_of_fold
+from houseprices.runs.houses import read_run_houses
+from houseprices.runs.read import SavedRun, mean_over_folds, read_run
+
+
+@pytest.fixture(scope="module")
+def run(finished_run: FinishedRun) -> SavedRun:
+    return read_run(finished_run.folder)
+
+
+@pytest.fixture(scope="module")
+def tables(run: SavedRun) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return read_run_houses(run)
+
+
+@pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
+def test_attributions_of_new_houses_sum_to_prediction_minus_baseline(
+    run: SavedRun, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    training, test = tables
+    found = explain_new(run, training, test)
+    assert found.attributions.shape == (len(test), 79)
+    np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
+    np.testing.assert_allclose(found.prediction, mean_over_folds(run.predict_folds(test)), atol=1e-6)
+    submission = pd.read_csv(run.folder / "submission.csv")["SalePrice"]
+    np.testing.assert_allclose(np.exp(found.prediction), submission, rtol=1e-5)
+
+
+def test_attributions_of_training_houses_explain_their_out_of_fold_predictions(
+    run: SavedRun, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    found = explain_out_of_fold(run, tables[0])
+    np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
+    np.testing.assert_allclose(found.prediction, run.out_of_fold["prediction"], atol=1e-6)
+    alone = explain_out_of_fold(run, tables[0], [7])
+    np.testing.assert_allclose(alone.attributions[0], found.attributions[7], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
+def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_the_average_house(
+    run: SavedRun, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    # The exact answer for a linear function, without captum: weight x (input - average), column by column.
+    training, test = tables
+    fold = run.folds[0]
+    network = fold.networks["tiny"]
+    hidden = network.matrices()[:2]
+    before = [weights.clone() for weights in hidden]
+    try:
+        for weights in hidden:
+            weights.zero_()
+        path = network.matrices()[2].mean(dim=0)[:, 0].numpy()
+        inside = training.iloc[np.flatnonzero(run.fold_of_row[0] != 0)]
+        columns = fold.columns["tiny"]
+        inputs, average = fold.features.transform(test), fold.features.transform(inside).mean(axis=0)
+        by_column = fold.log_price_std * path * (inputs - average)[:, columns]
+        expected = by_column @ raw_shares()[columns]
+        single = replace(run, folds=[fold])
+        np.testing.assert_allclose(explain_new(single, training, test).attributions, expected, atol=1e-5)
+    finally:
+        with torch.no_grad():
+            for weights, old in zip(hidden, before, strict=True):
+                weights.copy_(old)
+
+
+def test_every_column_is_shared_out_wholly(houses: pd.DataFrame) -> None:
+    features = HouseFeatures().fit(houses)
+    shares = raw_shares()
+    assert shares.shape == (len(features.get_feature_names_out()), 79)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert (shares >= 0).all()
+    column = list(features.get_feature_names_out()).index("LogTotalArea in Neighborhood=OldTown")
+    counted = {FEATURES[i].name: shares[column, i] for i in np.flatnonzero(shares[column])}
+    assert counted == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
+
+
+def test_a_column_changes_only_with_the_features_that_it_counts_for(houses: pd.DataFrame) -> None:
+    features = HouseFeatures(min_level_rows=1).fit(houses)
+    shares = raw_shares()
+    names = features.get_feature_names_out()
+    # Without gaps: what fills a gap depends on the neighbourhood, which the shares leave aside.
+    complete = features.imputer_.transform(code_houses(houses.drop(columns="SalePrice")))
+    before = features.transform(complete)
+    moved = np.zeros(shares.shape, dtype=bool)
+    for index, feature in enumerate(FEATURES):
+        for step in (1, -1, 7):
+            values = complete.values.copy()
+            if feature.kind == "number":
+                values[:, index] = np.clip(values[:, index] + step, feature.low, feature.high)
+            else:
+                values[:, index] = np.roll(values[:, index], step)
+            moved[:, index] |= (features.transform(CodedHouses(values)) != before).any(axis=0)
+    wrong = [(str(names[i]), FEATURES[j].name) for i, j in np.argwhere(moved & (shares == 0))]
+    assert wrong == []
+    # And the numbers, which have no rare levels, change with each of theirs.
+    n_numbers = len(COLUMNS["numbers"])
+    varied = np.isfinite(features.scale_)
+    idle = [
+        (str(names[i]), FEATURES[j].name)
+        for i, j in np.argwhere(~moved[:n_numbers] & (shares[:n_numbers] > 0))
+        if varied[i] and len(np.unique(complete.values[:, j])) > 1
+    ]
+    # A flag such as HasPool turns only where the step reaches zero.
+    assert [pair for pair in idle if not pair[0].startswith(("Has", "Is")) and pair[0] != "LotFrontageUnknown"] == []
+
+
+def explain(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as error:
+        main(["explain", *arguments])
+    return error.value.code
+
+
+def test_explain_tells_the_way_from_the_average_house_to_the_price(
+    finished_run: FinishedRun, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    submission = pd.read_csv(finished_run.folder / "submission.csv")
+    house, price = int(submission["Id"][3]), submission["SalePrice"][3]
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.folder, folder)
+    assert explain("--run", str(folder), "--id", str(house)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("\t") == ["feature", "value", "effect", "price so far"]
+    assert lines[1].startswith("average house")
+    assert len(lines) == 2 + 15 + 1 + 1
+    assert lines[-2].split("\t")[-1] == f"${price:,.0f}"
+    assert {line.split("\t")[0] for line in lines[2:-2]} <= set(BY_NAME)
+    figure = Path(lines[-1])
+    assert figure.read_text("utf-8").lstrip().startswith("<?xml")
+    assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_explain_names_the_ids_that_there_are(
+    finished_run: FinishedRun, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    assert explain("--run", str(finished_run.folder), "--id", "99999") == 1
+    assert "has no house with Id 99999; accepted: 1 to 48 of train.csv" in capsys.readouterr().err
+    assert explain("--run", "nowhere", "--id", "1") == 1
+    assert capsys.readouterr().err.startswith("houseprices: nowhere: no such folder")
+    assert explain("--run", str(finished_run.folder), "--id", "one") == 2

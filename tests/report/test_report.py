@@ -1,0 +1,284 @@
+"""The page is whole, stands alone, escapes what it is given and works in a browser."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
+
+from houseprices.charts import Drawing
+from houseprices.cli import main
+from houseprices.report import evidence as gathering
+from houseprices.report import figures
+from houseprices.report.attributions import Explanation
+from houseprices.report.evidence import Evidence, expected_score, gather
+from houseprices.report.page import render
+from houseprices.report.waterfall import waterfalls
+from houseprices.runs.houses import read_run_houses
+from houseprices.runs.read import read_run
+from houseprices.studies import ablation
+
+SECTIONS = ("score", "curves", "ablation", "errors", "worst", "all", "intervals", "why", "ensemble")
+
+
+def command(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as error:
+        main(list(arguments))
+    return error.value.code
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_figures() -> Iterator[None]:
+    """Drawing takes nearly all of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathering, "N_WORST", 6)
+        patch.setattr(figures, "N_EFFECTS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def reported(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished run with an ablation of two cells and its report."""
+    folder = tmp_path_factory.mktemp("reported") / "run"
+    shutil.copytree(finished_run.folder, folder)
+    (folder / "recipe.csv").write_text("left out,log-RMSE\n<b>noise</b>,0.5\n", "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        for name, value in {"WEIGHT_DECAYS": (0.0, 5.0), "DROPOUTS": (0.0, 0.5), "N_SEEDS": 2, "EPOCHS": 1}.items():
+            patch.setattr(ablation, name, value)
+        assert command("ablate", "--run", str(folder)) == 0
+        assert command("report", "--run", str(folder)) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(reported: Path) -> str:
+    return (reported / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def evidence(reported: Path) -> Evidence:
+    run = read_run(reported)
+    return gather(run, *read_run_houses(run))
+
+
+def rendered(evidence: Evidence) -> tuple[str, list[Drawing]]:
+    """The page of the evidence, its waterfalls drawn here."""
+    every, worst = evidence.explanation, evidence.worst
+    of_worst = Explanation(every.attributions[worst], every.baseline[worst], every.prediction[worst])
+    return render(evidence, waterfalls(evidence.houses.iloc[worst], of_worst))
+
+
+def test_the_page_has_every_section_and_no_address_outside_itself(page: str, reported: Path) -> None:
+    for section in SECTIONS:
+        assert f'<section id="{section}"' in page
+    assert not re.search(r"<(?:script|img|iframe|link)[^>]+(?:src|href)=\"(?!data:,)", page)
+    assert set(re.findall(r"(?:href|src)=\"([^#\"][^\"]*)", page)) == {"data:,"}
+    assert "url(http" not in page
+    assert "@import" not in page
+    assert len(page.encode()) < 3_000_000
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    score = json.loads((reported / "metrics.json").read_text("utf-8"))["log_rmse"]["pooled"]
+    assert f"<dd>{score:.4f}</dd>" in page
+    assert "Synthetic data" not in page
+
+
+def test_every_figure_has_an_alternative_text_and_two_files(page: str, reported: Path) -> None:
+    n_figures = page.count("<figure")
+    assert len(re.findall(r'<svg [^>]*role="img" aria-label="[^"]{20,}"', page)) == n_figures
+    svg = {file.stem for file in (reported / "figures").glob("*.svg")}
+    assert svg == {file.stem for file in (reported / "figures").glob("*.png")}
+    assert len(svg) == n_figures
+    assert {"predicted_against_actual", "ablation_gap", "curves_1_norm", "importance"} <= svg
+
+
+def test_the_submissions_intervals_hold_its_prices(reported: Path) -> None:
+    table = pd.read_csv(reported / "intervals.csv")
+    submission = pd.read_csv(reported / "submission.csv")
+    assert table[["Id", "SalePrice"]].equals(submission)
+    assert len(table) == N_TEST_ROWS
+    for coverage in (50, 80, 90):
+        # CV+ intervals hold the mean prediction; both are rounded to the cent.
+        assert (table[f"lower_{coverage}"] <= table["SalePrice"] + 0.02).all()
+        assert (table[f"upper_{coverage}"] >= table["SalePrice"] - 0.02).all()
+
+
+def test_the_report_leaves_the_run_as_it_was_and_is_made_again_alike(
+    reported: Path, page: str, finished_run: FinishedRun
+) -> None:
+    for file in finished_run.folder.iterdir():
+        assert (reported / file.name).read_bytes() == file.read_bytes()
+    figure = (reported / "figures" / "importance.svg").read_bytes()
+    assert command("report", "--run", str(reported)) == 0
+    assert (reported / "report.html").read_text("utf-8") == page
+    assert (reported / "figures" / "importance.svg").read_bytes() == figure
+    assert not list(reported.glob(".*"))
+
+
+def test_values_stay_text(evidence: Evidence) -> None:
+    evil = "<script>alert(1)</script>"
+    houses = evidence.houses.copy()
+    houses["Neighborhood"] = houses["Neighborhood"].cat.rename_categories({houses["Neighborhood"].iloc[0]: evil})
+    assert evil in set(houses["Neighborhood"])
+    page, drawings = rendered(replace(evidence, houses=houses))
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<b>noise</b>" not in page
+    assert "&lt;b&gt;noise&lt;/b&gt;" in page
+    assert all("<script" not in drawing.svg for drawing in drawings)
+
+
+def test_every_section_of_the_samples_page_says_that_it_is_synthetic(evidence: Evidence) -> None:
+    sample = replace(evidence.run, metrics={**evidence.run.metrics, "data": "sample"})
+    page, _ = rendered(replace(evidence, run=sample))
+    parts = page.split("<section ")[1:]
+    assert len(parts) == len(SECTIONS)
+    assert all("Synthetic data" in part for part in parts)
+
+
+def test_the_expected_score_lies_around_the_cross_validated_one() -> None:
+    residuals = np.random.default_rng(1).normal(scale=0.1, size=1000)
+    low, middle, high = expected_score(residuals, 1000)
+    assert low < middle < high
+    assert middle == pytest.approx(np.sqrt((residuals**2).mean()), abs=0.001)
+    # Of normal errors, the RMSE of n has a standard error of about scale / sqrt(2 n); here it counts twice.
+    assert (high - low) / 2 == pytest.approx(1.645 * np.sqrt(2) * 0.1 / np.sqrt(2000), rel=0.1)
+
+
+def test_the_grid_is_pooled_over_folds_and_averaged_over_seeds() -> None:
+    table = pd.DataFrame(
+        [(0.0, 0.1, seed, fold, n, 0.1, error, 2.0) for seed, fold, n, error in
+         [(0, 0, 10, 0.3), (0, 1, 30, 0.1), (1, 0, 10, 0.2), (1, 1, 30, 0.2)]],
+        columns=["weight_decay", "dropout", "seed", "fold", "n_rows", "training_log_rmse", "validation_log_rmse",
+                 "weight_norm"],
+    )  # fmt: skip
+    (cell,) = ablation.grid_of(table).to_dict("records")
+    of_seeds = [np.sqrt((10 * 0.09 + 30 * 0.01) / 40), 0.2]
+    assert cell["validation_log_rmse"] == pytest.approx(np.mean(of_seeds))
+    assert cell["validation_std"] == pytest.approx(np.std(of_seeds))
+    assert cell["gap"] == pytest.approx(np.mean(of_seeds) - 0.1)
+
+
+def test_the_grid_has_every_cell_seed_and_fold(reported: Path) -> None:
+    made = ablation.read_ablation(reported / "ablation")
+    keys = made.table[["weight_decay", "dropout", "seed", "fold"]].drop_duplicates()
+    assert len(made.table) == len(keys) == made.note["n_networks"] == 2 * 2 * 2 * 3
+    # Weight decay shrinks the weights, whatever the seed and fold.
+    norms = made.table.pivot_table(index=["dropout", "seed", "fold"], columns="weight_decay", values="weight_norm")
+    assert (norms[5.0] < norms[0.0]).all()
+    assert sorted(file.name for file in (reported / "ablation" / "figures").glob("*.png"))[0] == "ablation_gap.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "told"),
+    [
+        ("oof.csv", lambda text: text.replace("fold", "fool"), "altered"),
+        ("train.csv", lambda text: text + "\n", "train.csv: was altered"),
+        (
+            "manifest.json",
+            lambda text: text.replace('"format_version": 2', '"format_version": 9'),
+            "format_version is 9",
+        ),
+    ],
+)
+def test_a_run_that_was_touched_is_refused_in_one_line(
+    finished_run: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, spoil: Any, told: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.folder, folder)
+    (folder / name).write_text(spoil((folder / name).read_text("utf-8")), "utf-8")
+    assert command("report", "--run", str(folder)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert not (folder / "report.html").exists()
+
+
+def test_a_run_without_its_houses_is_refused(
+    finished_run: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.folder, folder)
+    (folder / "test.csv").unlink()
+    assert command("report", "--run", str(folder)) == 1
+    assert "test.csv: no such file" in capsys.readouterr().err
+
+
+# ---- in a browser ----
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pytest-playwright is a development dependency")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no chromium on this machine; apt-get install chromium brings Debian's")
+    with sync_api.sync_playwright() as playwright:
+        # A container's root cannot have the sandbox; the page is our own.
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def tab(browser: Any, reported: Path) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(120_000)
+    opened.said, opened.asked = [], []
+    opened.on("console", lambda message: opened.said.append(message.text))
+    opened.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.goto((reported / "report.html").as_uri())
+    yield opened
+    opened.close()
+
+
+def test_nothing_is_fetched_nothing_is_complained_and_nothing_overflows(tab: Any, reported: Path) -> None:
+    for width in (1280, 400):
+        for scheme in ("light", "dark"):
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.emulate_media(color_scheme=scheme)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert [url for url in tab.asked if not url.startswith(("data:", reported.as_uri()))] == []
+    assert tab.said == []
+
+
+def test_a_click_or_an_arrow_key_shows_a_houses_waterfall(tab: Any) -> None:
+    rows = tab.locator("#worst-table tbody tr")
+    house = rows.nth(4).get_attribute("data-house")
+    rows.nth(4).click()
+    assert tab.locator(f"#house-{house} svg").is_visible()
+    assert tab.locator(".house:visible").count() == 1
+    rows.nth(4).locator("button").focus()
+    tab.keyboard.press("ArrowDown")
+    following = rows.nth(5).get_attribute("data-house")
+    assert tab.locator(f"#house-{following} svg").is_visible()
+    assert not tab.locator(f"#house-{house}").is_visible()
+
+
+def test_the_table_sorts_and_filters(tab: Any) -> None:
+    def prices() -> list[int]:
+        cells = tab.locator("#all-table tbody tr:visible td:nth-child(3)").all_inner_texts()
+        return [int(re.sub(r"\D", "", cell)) for cell in cells]
+
+    heading = tab.locator('#all-table th[data-key="price"] button')
+    heading.click()
+    assert prices() == sorted(prices())
+    assert len(prices()) == N_ROWS
+    heading.click()
+    assert prices() == sorted(prices(), reverse=True)
+    middle = sorted(prices())[N_ROWS // 2]
+    tab.fill("#filter", f"price > {middle}")
+    assert prices() == [price for price in prices() if price > middle]
+    assert tab.locator("#count").inner_text() == f"{len(prices())} of {N_ROWS} houses"
+    tab.fill("#filter", "no such place")
+    assert prices() == []
+    tab.fill("#filter", "")
+    assert len(prices()) == N_ROWS

@@ -1,0 +1,206 @@
+"""A run that is read back is the run that was written, or one line says which file is not."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import N_FOLDS, N_ROWS, FinishedRun
+from safetensors.torch import load_file, safe_open, save_file
+
+from houseprices.errors import RunError
+from houseprices.runs.write import FORMAT_VERSION
+from houseprices.runs.read import SavedRun, mean_over_folds, read_run
+from houseprices.settings import load_settings
+from houseprices.files import sha256_of
+from houseprices.runs.submission import submission_table
+from houseprices.data.table import read_houses
+
+pytestmark = pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
+
+
+@pytest.fixture
+def copy(finished_run: FinishedRun, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be spoilt."""
+    return Path(shutil.copytree(finished_run.folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def saved(finished_run: FinishedRun) -> SavedRun:
+    return read_run(finished_run.folder)
+
+
+def sign(folder: Path) -> None:
+    """Give the manifest the checksums of the files as they are now."""
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["outputs_sha256"] = {name: sha256_of(folder / name) for name in manifest["outputs_sha256"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def change_json(file: Path, change: Callable[[Any], Any]) -> None:
+    content = json.loads(file.read_text("utf-8"))
+    change(content)
+    file.write_text(json.dumps(content), "utf-8")
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(RunError) as error:
+        read_run(folder)
+    text = str(error.value)
+    assert "\n" not in text
+    assert "accepted: " in text
+    return text
+
+
+# ---- the same bits ----
+
+
+def test_new_houses_get_the_submissions_prices_to_the_byte(
+    saved: SavedRun, finished_run: FinishedRun, tmp_path: Path
+) -> None:
+    houses = read_houses(finished_run.data / "test.csv", priced=False)
+    log_price = mean_over_folds(saved.predict_folds(houses))
+    submission_table(houses.index.to_numpy(), log_price).to_csv(tmp_path / "again.csv", index=False)
+    assert (tmp_path / "again.csv").read_bytes() == (finished_run.folder / "submission.csv").read_bytes()
+
+
+def test_a_houses_prediction_has_the_same_bits_alone_and_among_others(
+    saved: SavedRun, finished_run: FinishedRun
+) -> None:
+    houses = read_houses(finished_run.data / "test.csv", priced=False)
+    together = saved.predict_folds(houses)
+    for row in (0, 7, len(houses) - 1):
+        np.testing.assert_array_equal(saved.predict_folds(houses.iloc[[row]])[:, :, 0], together[:, :, row])
+    np.testing.assert_array_equal(saved.predict_folds(houses.iloc[::-1]), together[:, :, ::-1])
+
+
+def test_training_houses_get_their_out_of_fold_predictions_bit_for_bit(
+    saved: SavedRun, finished_run: FinishedRun
+) -> None:
+    houses = read_houses(finished_run.data / "train.csv", priced=True)
+    of_folds = saved.predict_folds(houses.drop(columns="SalePrice"))
+    out_of_fold = of_folds[0, saved.fold_of_row[0], np.arange(N_ROWS)]
+    np.testing.assert_array_equal(out_of_fold, saved.out_of_fold["prediction"])
+    np.testing.assert_array_equal(saved.residuals, np.log(houses["SalePrice"].to_numpy()) - out_of_fold)
+
+
+def test_all_else_is_as_the_run_wrote_it(saved: SavedRun, finished_run: FinishedRun) -> None:
+    assert saved.settings == load_settings(finished_run.config)
+    assert saved.metrics == json.loads((finished_run.folder / "metrics.json").read_text("utf-8"))
+    assert saved.manifest["device"] == "cpu"
+    assert saved.fold_of_row.shape == (1, N_ROWS)
+    assert len(saved.curves) == N_FOLDS * 2
+    for fold in saved.folds:
+        training = saved.fold_of_row[0] != fold.fold
+        assert fold.targets[training].mean() == pytest.approx(0, abs=1e-5)
+        assert fold.targets[training].std() == pytest.approx(1, abs=1e-5)
+
+
+def test_files_that_a_user_adds_do_no_harm(copy: Path) -> None:
+    (copy / "notes.txt").write_text("mine")
+    assert read_run(copy).folder == copy
+
+
+# ---- what is no run ----
+
+
+def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "nowhere").startswith(f"{tmp_path / 'nowhere'}: no such folder")
+    (tmp_path / "empty").mkdir()
+    assert refusal(tmp_path / "empty").startswith(f"{tmp_path / 'empty' / 'manifest.json'}: No such file")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
+     "preprocessing.json", "manifest.json"],
+)  # fmt: skip
+def test_a_missing_or_truncated_file_is_named(copy: Path, name: str) -> None:
+    whole = (copy / name).read_bytes()
+    (copy / name).write_bytes(whole[: len(whole) // 2])
+    assert refusal(copy).startswith(f"{copy / name}: ")
+    (copy / name).unlink()
+    assert refusal(copy).startswith(f"{copy / name}: No such file")
+
+
+def test_one_altered_weight_is_found(copy: Path) -> None:
+    file = copy / "members.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert refusal(copy).startswith(f"{file}: was truncated or altered since the run")
+
+
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1, None, "1"])
+def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> None:
+    change_json(copy / "manifest.json", lambda content: content.update(format_version=version))
+    assert refusal(copy).startswith(f"{copy / 'manifest.json'}: format_version is {version!r}; accepted: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda content: content["folds"][1].update(colour="red"), "folds.1.colour"),
+        (lambda content: content["folds"][1]["features"].update(colour="red"), "folds.1.features.colour is unknown"),
+        (lambda content: content["folds"][0]["features"].pop("centre"), "the features of fold 0 cannot be read"),
+        (lambda content: content["folds"][0]["features"]["parameters"].update(colour=1), "the features of fold 0"),
+        (lambda content: content["folds"][0].update(log_price_mean="high"), "folds.0.log_price_mean"),
+        (lambda content: content["folds"][0].pop("columns"), "folds.0.columns"),
+        (lambda content: content["folds"][0]["columns"]["tiny"].append(10**6), "the columns of group tiny in fold 0"),
+        (lambda content: content["folds"][0]["columns"]["tiny"].pop(), "tensor 0/0/tiny is"),
+        (lambda content: content["folds"][0]["columns"].clear(), "the groups of fold 0 are not config.toml's"),
+        (lambda content: content["folds"][1]["error_scale"].update(colour=1), "error_scale.colour"),
+        (lambda content: content["folds"][0]["error_scale"].update(low="least"), "error_scale.low"),
+        (
+            lambda content: content["folds"][0]["error_scale"]["centre"].pop(),
+            "the error scale of fold 0 has no 10 numbers in centre",
+        ),
+        (lambda content: content["folds"][0]["error_scale"]["coefficients"].pop(), "has no 10 numbers in coefficients"),
+        (lambda content: content["folds"][0].pop("error_scale"), "0.error_scale"),
+        (lambda content: content["folds"].pop(), "its folds are not those of config.toml"),
+        (lambda content: content.update(format_version=9), "format_version is 9"),
+        (lambda content: content.clear(), "format_version is None"),
+    ],
+)
+def test_preprocessing_that_no_run_writes_is_refused(copy: Path, change: Callable[[Any], Any], what: str) -> None:
+    """Even where somebody has mended the checksums."""
+    change_json(copy / "preprocessing.json", change)
+    sign(copy)
+    assert what in refusal(copy)
+
+
+def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
+    file = copy / "members.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    good = load_file(file)
+    for tensors, what in (
+        ({**good, "0/0/tiny": good["0/0/tiny"].double()}, "tensor 0/0/tiny is"),
+        ({**good, "0/0/tiny": good["0/0/tiny"][:, :-1].contiguous()}, "tensor 0/0/tiny is"),
+        ({**good, "0/9/tiny": torch.zeros(1)}, "tensor 0/9/tiny is not of this run"),
+        ({name: good[name] for name in good if name != "0/1/tiny"}, "tensor 0/1/tiny is missing"),
+    ):
+        save_file(tensors, file, metadata)
+        sign(copy)
+        assert what in refusal(copy)
+    save_file(good, file)
+    sign(copy)
+    assert "format_version is None" in refusal(copy)
+    file.write_bytes(b"not safetensors")
+    sign(copy)
+    assert refusal(copy).startswith(f"{file}: ")
+
+
+def test_tables_and_settings_that_no_run_writes_are_refused(copy: Path) -> None:
+    table = pd.read_csv(copy / "oof.csv")
+    table.drop(columns="prediction").to_csv(copy / "oof.csv", index=False)
+    sign(copy)
+    assert refusal(copy).startswith(f"{copy / 'oof.csv'}: column prediction is missing")
+    (copy / "config.toml").write_text("colour = 1\n", "utf-8")
+    sign(copy)
+    assert "colour is unknown" in refusal(copy)
