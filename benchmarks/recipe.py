@@ -18,9 +18,9 @@ import numpy as np
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
+from houseprices.engine.device import choose_device
 from houseprices.preprocessing.blocks import BLOCKS
 from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
 from houseprices.settings import Settings, load_settings
 from houseprices.studies.comparison import out_of_fold_of_seeds, paired_difference
 
@@ -78,7 +78,6 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     parts = {
         "dropout": everywhere(dropout=0.0),
         "weight decay": everywhere(weight_decay=0.0),
-        "input noise": everywhere(input_noise=0.0),
         "input dropout": everywhere(input_dropout=0.0),
         "Huber's loss": everywhere(huber_delta=float("inf")),
         "linear path": everywhere(linear_path=False),

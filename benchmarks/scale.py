@@ -51,20 +51,20 @@ def measure(n_members: int, n_rows: int) -> dict[str, float]:
     """Train one epoch; peak memory covers the making of the table too, which needs several times the table."""
     import torch
 
+    from houseprices.engine.hyperparameters import Hyperparameters
+    from houseprices.engine.members import Member
     from houseprices.engine.pool import TrainingPool
     from houseprices.engine.training import warm_up
-    from houseprices.settings import GroupSettings
 
     matrix, targets = _table(n_rows)
     warm_up()
     _reset_peak()
     before = _peak_bytes()
-    group = GroupSettings(hidden=(256, 128), activation="relu", input_noise=0, epochs=1)
-    rows = np.arange(n_rows)
+    hyperparameters = Hyperparameters(hidden=(256, 128), activation="relu", epochs=1)
+    members = [Member(np.arange(n_rows), seed, hyperparameters) for seed in range(n_members)]
     start = time.perf_counter()
     with TrainingPool(0, torch.device("cpu")) as pool:
-        pending = pool.submit(group, matrix, targets, rows, rows[:0], range(n_members))
-        networks = pending.wait(1.0, lambda _n_members: None)[0]
+        networks = pool.submit(matrix, targets, members).wait()[0]
     return {
         "members": n_members,
         "rows": n_rows,

@@ -18,8 +18,8 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
+from houseprices.engine.device import choose_device
 from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
 from houseprices.settings import load_settings
 from houseprices.studies.comparison import paired_difference
 from houseprices.studies.selection import select_groups

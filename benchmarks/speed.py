@@ -29,9 +29,10 @@ from rich.table import Table
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
+from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.preprocessing.house_features import HouseFeatures
-from houseprices.settings import GroupSettings
 
 Floats = NDArray[np.float32]
 
@@ -72,11 +73,10 @@ def yardstick_data() -> tuple[Floats, Floats]:
 
 def train_ours(matrix: Floats, targets: Floats, n_members: int, n_epochs: int, n_threads: int, seed: int = 0) -> Any:
     """The engine as the main job calls it; held-out rows are not watched, as the loops do not either."""
-    group = GroupSettings(
+    hyperparameters = Hyperparameters(
         hidden=YARDSTICK.hidden,
         activation="relu",
         dropout=YARDSTICK.dropout,
-        input_noise=0,
         input_dropout=0,
         huber_delta=math.inf,
         weight_decay=YARDSTICK.weight_decay,
@@ -85,10 +85,9 @@ def train_ours(matrix: Floats, targets: Floats, n_members: int, n_epochs: int, n
         epochs=n_epochs,
         batch_size=YARDSTICK.batch_size,
     )
-    seeds = range(seed, seed + n_members)
+    members = [Member(np.arange(N_ROWS), one, hyperparameters) for one in range(seed, seed + n_members)]
     with TrainingPool(n_threads, torch.device("cpu")) as pool:
-        pending = pool.submit(group, matrix, targets, np.arange(N_ROWS), np.empty(0, dtype=np.int64), seeds)
-        return pending.wait(1.0, lambda _n_members: None)[0]
+        return pool.submit(matrix, targets, members).wait()[0]
 
 
 def measure(matrix: Floats, targets: Floats, members: tuple[int, ...], n_rounds: int) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class RunError(HousePricesError):
 
 
 class ResourceError(HousePricesError):
-    """A job that does not fit into this machine's memory."""
+    """A job that asks for what this machine has not: memory, a GPU."""
 
 
 class DownloadError(HousePricesError):

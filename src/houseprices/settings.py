@@ -16,22 +16,15 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from houseprices.engine.mlp import Activation
-from houseprices.engine.optimizer import DecayKind, Schedule
+from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.blocks import BLOCKS, Block
 
-_STRICT = ConfigDict(extra="forbid")
 
-Count = Annotated[int, Field(ge=1)]
-Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class FoldSettings:
     """How the training rows are split.
 
@@ -44,7 +37,7 @@ class FoldSettings:
     n_repeats: Count = 5
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
     """See `features.HouseFeatures`.
 
@@ -57,50 +50,24 @@ class FeatureSettings:
     min_level_rows: Count = 5
 
 
-@dataclass(frozen=True, config=_STRICT)
-class GroupSettings:
-    """Members of one shape and regularisation, trained on every fold.
+@dataclass(frozen=True, config=STRICT)
+class GroupSettings(Hyperparameters):
+    """Members of one shape and regularisation, trained on every fold; targets are log prices in standard deviations.
 
     Attributes:
         n_members: networks a fold, alike but for their seeds.
-        blocks: the blocks of columns that they are given, see `feature_columns.py`.
-        hidden: units of each hidden layer; empty for a linear network.
-        activation: relu or tanh.
-        linear_path: whether inputs also reach the output directly.
-        dropout: share of hidden units dropped in training.
-        input_noise: standard deviation of the noise added in training to every input that is not zero.
-        input_dropout: share of inputs dropped in training.
-        huber_delta: errors beyond it, in standard deviations of the log price, count linearly; inf for squares alone.
-        weight_decay: strength of the decay of the weights.
-        decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
-        learning_rate: at the schedule's top.
-        schedule: cosine or constant.
-        epochs: passes over the training rows.
-        batch_size: rows a step.
+        blocks: the blocks of columns that they are given, see `preprocessing.blocks`.
     """
 
     n_members: Count = 1
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
-    hidden: tuple[Count, ...] = (256,)
-    activation: Activation = "tanh"
-    linear_path: bool = True
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    input_noise: Finite = 0.0
-    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    huber_delta: Annotated[float, Field(gt=0)] = 1.0
-    weight_decay: Finite = 0.5
-    decay_kind: DecayKind = "decoupled"
-    learning_rate: Positive = 8e-3
-    schedule: Schedule = "cosine"
-    epochs: Count = 80
-    batch_size: Count = 128
 
 
 def _default_groups() -> dict[str, GroupSettings]:
     return {"tanh": GroupSettings()}
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Settings:
     """The main job.
 

@@ -1,17 +1,25 @@
-"""The compiled steps against the plain ones, and their random bits against numpy's."""
+"""The compiled step against that of plain torch; that they agree holds its random bits against numpy's too."""
 
+import json
+import os
+import shutil
+import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from houseprices.engine import training
-from houseprices.engine.members import Member, Plan
-from houseprices.engine.mlp import Architecture, BatchedMLP
-from houseprices.engine.torch_step import PlainSteps
-
-compiled_steps = pytest.importorskip("houseprices.engine.compiled_step")
+import houseprices
+from houseprices.engine import kernels
+from houseprices.engine.compiled_step import CompiledStep
+from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.members import Member, Plan, plan_of
+from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.torch_step import TorchStep
+from houseprices.engine.training import make_step, warm_up
 
 N_ROWS, D_IN, N_STEPS = 50, 7, 12
 GENERATOR = np.random.default_rng(0)
@@ -23,108 +31,164 @@ UNEVEN = np.linspace(0.5, 1.5, N_ROWS, dtype=np.float32)
 GO = np.zeros(1, dtype=np.bool_)
 
 
-def member(seed: int, **changes: object) -> Member:
-    options: dict[str, object] = {"learning_rate": 0.01, "weight_decay": 0.5, "dropout": 0.3, "input_noise": 0.1}
-    options |= {"input_dropout": 0.2, "huber_delta": 0.5, "weights": UNEVEN} | changes
-    return Member(np.arange(5, N_ROWS), seed, **options)  # type: ignore[arg-type]
+BASE = Hyperparameters(
+    hidden=(9, 5), activation="relu", linear_path=True, dropout=0.3, input_dropout=0.2, huber_delta=0.5,
+    weight_decay=0.5, learning_rate=0.01, epochs=2, batch_size=16,
+)  # fmt: skip
 
 
-MEMBERS = [
-    member(0),
-    member(1, dropout=0.0, weights=EVEN),
-    member(2, input_noise=0.0),
-    member(3, input_dropout=0.0, huber_delta=np.inf),
-    member(4, weight_decay=0.0, input_noise=0.0, input_dropout=0.0, dropout=0.0),
-    member(5, dropout=0.999999, learning_rate=0.1),
-]
+def members(**shared: object) -> list[Member]:
+    each = [
+        (UNEVEN, {}),
+        (EVEN, {"dropout": 0.0}),
+        (None, {"input_dropout": 0.0, "huber_delta": np.inf}),
+        (UNEVEN, {"weight_decay": 0.0, "input_dropout": 0.0, "dropout": 0.0}),
+        (UNEVEN, {"dropout": 0.999999, "learning_rate": 0.1}),
+    ]
+    return [
+        Member(np.arange(5, N_ROWS), seed, replace(BASE, **shared, **changes), weights=weights)  # type: ignore[arg-type]
+        for seed, (weights, changes) in enumerate(each)
+    ]
 
 
-def trained(steps: type, architecture: Architecture, decay_kind: str, targets: torch.Tensor = TARGETS) -> torch.Tensor:
-    network = BatchedMLP(architecture, seeds=[one.seed for one in MEMBERS])
-    taken = steps(network, INPUTS, targets, MEMBERS, Plan(2, N_STEPS // 2, 16, "cosine", decay_kind))
-    taken.take(0, 5, GO)
-    taken.take(5, N_STEPS, GO)
-    return taken.network().parameters
+def trained(
+    kind: type, batch: list[Member], inputs: torch.Tensor = INPUTS, targets: torch.Tensor = TARGETS
+) -> torch.Tensor:
+    plan = plan_of(batch, inputs.shape[1])
+    step = kind(start_of(batch, plan), inputs, targets, batch, plan)
+    step.run(0, 5, GO)
+    step.run(5, plan.n_steps, GO)
+    return step.network().parameters
+
+
+def start_of(batch: list[Member], plan: Plan) -> BatchedMLP:
+    return BatchedMLP(plan.architecture, seeds=[one.seed for one in batch])
 
 
 @pytest.mark.parametrize("hidden", [(), (9,), (9, 5), (9, 5, 6)])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("linear_path", [True, False])
 @pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
-def test_they_are_those_of_plain_torch(hidden, activation, linear_path, decay_kind):
-    architecture = Architecture(D_IN, hidden, activation, linear_path)
-    plain = trained(PlainSteps, architecture, decay_kind)
-    fast = trained(compiled_steps.CompiledSteps, architecture, decay_kind)
+def test_it_is_that_of_plain_torch(hidden, activation, linear_path, decay_kind):
+    batch = members(
+        hidden=hidden, activation=activation, linear_path=linear_path, decay_kind=decay_kind, epochs=N_STEPS // 3
+    )
+    plain, fast = (trained(kind, batch) for kind in (TorchStep, CompiledStep))
     torch.testing.assert_close(fast, plain, rtol=0, atol=2e-5)
-    start = BatchedMLP(architecture, seeds=[one.seed for one in MEMBERS]).parameters
+    start = start_of(batch, plan_of(batch, D_IN)).parameters
     assert ((plain - start).abs().amax(dim=1) > 0.01).all()
 
 
 @pytest.mark.parametrize("hidden", [(), (9, 5)])
-def test_a_look_at_a_member_has_neither_noise_nor_dropout(hidden):
-    network = BatchedMLP(Architecture(D_IN, hidden, "tanh", True), seeds=[one.seed for one in MEMBERS])
+@pytest.mark.parametrize("kind", [TorchStep, CompiledStep])
+def test_an_evaluation_of_a_member_has_no_dropout(hidden, kind):
+    batch = members(hidden=hidden, activation="tanh", epochs=1)
+    plan = plan_of(batch, D_IN)
     rows = torch.arange(3, 37)  # no whole number of batches
-    for kind in (PlainSteps, compiled_steps.CompiledSteps):
-        steps = kind(network, INPUTS, TARGETS, MEMBERS, Plan(1, 3, 16, "constant", "decoupled"))
-        steps.take(0, 3, GO)
-        now = steps.network()
-        for index in range(len(MEMBERS)):
-            errors, norm = steps.look(index, rows)
-            expected = now.predict(INPUTS[rows])[index] - TARGETS[rows]
-            torch.testing.assert_close(errors, expected, rtol=0, atol=2e-6)
-            torch.testing.assert_close(norm, now.weights[index].norm())
+    step = kind(start_of(batch, plan), INPUTS, TARGETS, batch, plan)
+    step.run(0, 3, GO)
+    now = step.network()
+    for index in range(len(batch)):
+        errors, norm = step.evaluate(index, rows)
+        expected = now.predict(INPUTS[rows])[index] - TARGETS[rows]
+        torch.testing.assert_close(errors, expected, rtol=0, atol=2e-6)
+        torch.testing.assert_close(norm, now.weights[index].norm())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_all_columns_may_be_rare_or_none(share):
     inputs = torch.from_numpy((np.random.default_rng(1).random((N_ROWS, D_IN)) < share).astype(np.float32))
-    plan = Plan(1, 8, 16, "constant", "decoupled")
-    trained = []
-    for kind in (PlainSteps, compiled_steps.CompiledSteps):
-        network = BatchedMLP(Architecture(D_IN, (9,), "relu", True), seeds=[0])
-        steps = kind(network, inputs, TARGETS, [member(0)], plan)
-        steps.take(0, 8, GO)
-        trained.append(steps.network().parameters)
-    torch.testing.assert_close(*trained, rtol=0, atol=2e-5)
+    plain, fast = (trained(kind, members()[:1], inputs) for kind in (TorchStep, CompiledStep))
+    torch.testing.assert_close(plain, fast, rtol=0, atol=2e-5)
+
+
+def test_members_of_one_batch_may_train_on_different_rows_each_with_its_own_rare_columns():
+    inputs = INPUTS.clone()
+    inputs[:25, 3], inputs[25:, 4] = 0, 0  # each of the two is rare in one half of the rows alone
+    halves = [np.arange(25), np.arange(25, 50), np.arange(25)]
+    batch = [Member(rows, seed, replace(BASE, batch_size=8)) for seed, rows in enumerate(halves)]
+    together = trained(CompiledStep, batch, inputs)
+    torch.testing.assert_close(together, trained(TorchStep, batch, inputs), rtol=0, atol=2e-5)
+    for index, one in enumerate(batch):
+        assert torch.equal(together[index], trained(CompiledStep, [one], inputs)[0])
 
 
 def test_no_held_out_row_moves_a_bit_of_what_is_learnt():
     column, n_rows = 3, 40
-    one = Member(np.arange(n_rows), 0, learning_rate=0.01, weight_decay=0.0, dropout=0.3)
+    one = Member(np.arange(n_rows), 0, replace(BASE, weight_decay=0.0, input_dropout=0.0, epochs=4))
     inputs = torch.randn(2 * n_rows, D_IN, generator=torch.Generator().manual_seed(0))
     targets = inputs[:, 0].clone()
-    inputs[torch.arange(2 * n_rows) % 4 != 0, column] = (
-        0  # filled in a quarter of the rows: at the edge of the rare ones
-    )
+    # Filled in a quarter of the rows: at the edge of the rare ones.
+    inputs[torch.arange(2 * n_rows) % 4 != 0, column] = 0
     networks = []
     for held_out in (0.0, 1.0):
         inputs[n_rows:, column] = held_out
-        network = BatchedMLP(Architecture(D_IN, (9, 5), "relu", True), seeds=[0])
-        steps = compiled_steps.CompiledSteps(network, inputs, targets, [one], Plan(2, 6, 16, "cosine", "decoupled"))
-        steps.take(0, 12, GO)
-        networks.append(steps.network().parameters)
+        networks.append(trained(CompiledStep, [one], inputs, targets))
     assert torch.equal(*networks)
 
 
 def test_one_machine_code_serves_all_settings():
-    trained(compiled_steps.CompiledSteps, Architecture(D_IN, (9, 5), "tanh", True), "coupled")
-    for kernel in (compiled_steps.take_steps, compiled_steps.predict, compiled_steps.rare_entries):
+    trained(CompiledStep, members(activation="tanh", decay_kind="coupled"))
+    for kernel in (kernels.run_steps, kernels.predict, kernels.rare_entries):
         assert len(kernel.signatures) == 1
 
 
-def test_a_diverged_value_stays_visible():
-    for activation in ("relu", "tanh"):
-        lost = torch.full_like(TARGETS, torch.nan)
-        parameters = trained(compiled_steps.CompiledSteps, Architecture(D_IN, (9,), activation, True), "coupled", lost)
-        assert parameters[:, -1].isnan().all()
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_diverged_value_stays_visible(activation):
+    lost = torch.full_like(TARGETS, torch.nan)
+    parameters = trained(CompiledStep, members(activation=activation, hidden=(9,)), targets=lost)
+    assert parameters[:, -1].isnan().all()
 
 
-def test_without_numba_and_beside_a_cpu_the_plain_steps_are_taken(monkeypatch):
-    network = BatchedMLP(Architecture(D_IN, (9,), "relu", True), seeds=[0])
-    plan = Plan(1, 1, 16, "constant", "decoupled")
-    arguments = network, INPUTS, TARGETS, [member(0)], plan
-    assert isinstance(training._steps(*arguments), compiled_steps.CompiledSteps)
+def test_without_numba_plain_torch_takes_the_step(monkeypatch):
+    batch = members()
+    plan = plan_of(batch, D_IN)
+    arguments = start_of(batch, plan), INPUTS, TARGETS, batch, plan
+    assert isinstance(make_step(*arguments), CompiledStep)
+    assert isinstance(make_step(*arguments, "torch"), TorchStep)
     monkeypatch.setitem(sys.modules, "houseprices.engine.compiled_step", None)
-    monkeypatch.delattr("houseprices.engine.compiled_step")
-    assert isinstance(training._steps(*arguments), PlainSteps)
-    training.warm_up()
+    assert isinstance(make_step(*arguments), TorchStep)
+    warm_up()
+
+
+EVALUATES = """
+import json, torch
+import numpy as np
+from houseprices.engine import kernels
+from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.members import Member, plan_of
+from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.training import make_step
+members = [Member(np.arange(8), 0, Hyperparameters(hidden=(3,), activation="tanh"))]
+inputs, plan = torch.ones(8, 2), plan_of(members, 2)
+start = BatchedMLP(plan.architecture, seeds=[0])
+steps = [make_step(start, inputs, torch.zeros(8), members, plan, kind) for kind in ("compiled", "torch")]
+outputs = [float(step.evaluate(0, torch.arange(8))[0][0]) for step in steps]
+print(json.dumps([sum(kernels.predict.stats.cache_hits.values()), *outputs]))
+"""
+
+
+def test_a_changed_formula_is_compiled_anew(tmp_path: Path):
+    """In a copy of the package with its kept machine code: numba itself would not see the change of another file."""
+    copy = tmp_path / "houseprices"
+    warm_up()
+    shutil.copytree(Path(houseprices.__file__).parent, copy)
+
+    def run() -> list[float]:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", EVALUATES], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+        )
+        return list(json.loads(done.stdout))
+
+    n_kept, compiled, plain = run()
+    assert n_kept == 1
+    assert compiled == pytest.approx(plain, rel=1e-5)
+    file = copy / "engine" / "activations.py"
+    text = file.read_text("utf-8")
+    assert text.count("return torch.tanh(value)") == 1
+    file.write_text(text.replace("return torch.tanh(value)", "return torch.tanh(-value)"), "utf-8")
+    n_kept, changed, plain = run()
+    assert n_kept == 0
+    assert changed == pytest.approx(plain, rel=1e-5)
+    assert changed == pytest.approx(-compiled, rel=1e-5)

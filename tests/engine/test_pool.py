@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.members import Member
 from houseprices.engine.memory import bytes_per_member
 from houseprices.engine.mlp import Architecture
 from houseprices.engine.pool import TrainingPool
 from houseprices.errors import ResourceError
-from houseprices.settings import GroupSettings
 
-GROUP = GroupSettings(n_members=1, hidden=(5,), epochs=2, batch_size=8)
+BASE = Hyperparameters(hidden=(5,), epochs=2, batch_size=8)
 MEMBERS_AT_ONCE = 4
 
 
@@ -20,8 +21,8 @@ def trained(seeds: list[int], n_workers: int = 2) -> tuple[torch.Tensor, list[in
     matrix, targets = rng.standard_normal((30, 4), dtype=np.float32), rng.standard_normal(30, dtype=np.float32)
     told: list[int] = []
     with TrainingPool(n_workers, torch.device("cpu")) as pool:
-        pending = pool.submit(GROUP, matrix, targets, np.arange(20), np.arange(20, 30), seeds)
-        network, curves = pending.wait(0.5, told.append)
+        members = [Member(np.arange(20), seed, BASE, np.arange(20, 30)) for seed in seeds]
+        network, curves = pool.submit(matrix, targets, members).wait(told.append)
     return network.parameters, told, curves.validation
 
 
@@ -55,9 +56,9 @@ def test_the_threads_of_a_product_are_as_before_when_the_pool_closes():
 
 @pytest.mark.parametrize(("n_fitting", "expected"), [(100, MEMBERS_AT_ONCE), (4.5, 2), (1.5, 1)])
 def test_a_batch_too_large_for_the_memory_is_split(monkeypatch, n_fitting, expected):
-    architecture = Architecture(4, GROUP.hidden, GROUP.activation, GROUP.linear_path)
+    architecture = Architecture(4, BASE.hidden, BASE.activation, BASE.linear_path)
     kept = 2 * 5 * architecture.n_parameters * 4
-    free = kept + int(n_fitting * bytes_per_member(architecture, GROUP.batch_size, 20, torch.device("cpu")))
+    free = kept + int(n_fitting * bytes_per_member(architecture, BASE.batch_size, 30, torch.device("cpu")))
     plenty, _, _ = trained(list(range(5)))
     monkeypatch.setattr("houseprices.engine.pool.available_bytes", lambda _: free)
     split, told, _ = trained(list(range(5)))  # two workers: half of the memory each
@@ -66,7 +67,7 @@ def test_a_batch_too_large_for_the_memory_is_split(monkeypatch, n_fitting, expec
 
 
 def test_what_fits_in_no_way_is_refused_with_the_memory_that_it_needs(monkeypatch):
-    monkeypatch.setattr("houseprices.engine.pool.available_bytes", lambda _: 10**6)
+    monkeypatch.setattr("houseprices.engine.pool.available_bytes", lambda _: 10**3)
     with pytest.raises(ResourceError, match=r"needs 0\.0 GB of memory, one at a time; available are 0\.0 GB; accepted"):
         trained([0])
 
@@ -74,10 +75,10 @@ def test_what_fits_in_no_way_is_refused_with_the_memory_that_it_needs(monkeypatc
 def test_leaving_by_an_exception_stops_the_workers_at_their_next_step():
     rng = np.random.default_rng(0)
     matrix, targets = rng.standard_normal((30, 4), dtype=np.float32), rng.standard_normal(30, dtype=np.float32)
-    endless = GroupSettings(n_members=1, hidden=(5,), epochs=10**9, batch_size=8)
+    endless = Hyperparameters(hidden=(5,), epochs=10**9, batch_size=8)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt), TrainingPool(2, torch.device("cpu")) as pool:  # noqa: PT012
-        pool.submit(endless, matrix, targets, np.arange(20), np.arange(20, 30), range(20))
+        pool.submit(matrix, targets, [Member(np.arange(20), seed, endless) for seed in range(20)])
         time.sleep(0.2)
         raise KeyboardInterrupt
     assert threading.active_count() == before

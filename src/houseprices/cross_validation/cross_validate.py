@@ -19,8 +19,9 @@ from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.data.schema import NOMINALS, PRICE
+from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.engine.pool import PendingGroup, TrainingPool
+from houseprices.engine.pool import PendingMembers, TrainingPool
 from houseprices.engine.training import LearningCurves, warm_up
 from houseprices.errors import DataError
 from houseprices.intervals.calibration import Calibration
@@ -178,13 +179,14 @@ def cross_validate(
     with stopwatch("compilation"):
         warm_up()
     with TrainingPool(settings.workers, device) as pool:
-        in_training: deque[tuple[FittedFold, NDArray[np.float32], dict[str, PendingGroup]]] = deque()
+        in_training: deque[tuple[FittedFold, NDArray[np.float32], dict[str, PendingMembers]]] = deque()
 
         def finish_oldest() -> None:
             fitted, matrix, pending = in_training.popleft()
             with stopwatch("training"):
                 for name, group in pending.items():
-                    fitted.networks[name], fitted.curves[name] = group.wait(fitted.log_price_std, on_trained)
+                    fitted.networks[name], curves = group.wait(on_trained)
+                    fitted.curves[name] = curves.scaled(fitted.log_price_std)
             with stopwatch("prediction"):
                 _predict(result, fitted, matrix)
             result.folds.append(fitted)
@@ -237,7 +239,7 @@ def _submit(
     training: NDArray[np.int64],
     held_out: NDArray[np.int64],
     settings: Settings,
-) -> dict[str, PendingGroup]:
+) -> dict[str, PendingMembers]:
     """Hand the members of all groups of one fold to the pool."""
     pending = {}
     # Only the training table has prices; the test rows follow it in the matrix.
@@ -245,7 +247,8 @@ def _submit(
     for index, (name, group) in enumerate(settings.groups.items()):
         fitted.columns[name] = live_columns(group.blocks, priced[training])
         seeds = [_seed(settings.seed, fitted.repeat, fitted.fold, index, member) for member in range(group.n_members)]
-        pending[name] = pool.submit(group, priced[:, fitted.columns[name]], fitted.targets, training, held_out, seeds)
+        members = [Member(training, seed, group, held_out) for seed in seeds]
+        pending[name] = pool.submit(priced[:, fitted.columns[name]], fitted.targets, members)
     return pending
 
 

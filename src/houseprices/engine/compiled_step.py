@@ -1,33 +1,36 @@
-"""The training steps of `plain_steps.py` compiled by numba: member after member, to the same results but for rounding.
+"""The training step of `torch_step` compiled by numba: member after member, to the same results but for rounding.
 
-The machine code is that of `compiled_kernels.py`; this module lays out the memory that it works on.
+The machine code is that of `kernels`; this module lays out the memory that it works on.
 """
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.kernels import (
-    Chance,
+    Draws,
     Floats,
     Integers,
     Net,
     Options,
+    Pace,
     Scratch,
     Table,
     Trained,
     predict,
     rare_entries,
-    take_steps,
+    run_steps,
 )
-from houseprices.engine.members import Member, Plan, Stopped
+from houseprices.engine.members import Member, Plan, Stopped, plan_of
 from houseprices.engine.mlp import Architecture, BatchedMLP
-from houseprices.engine.optimizer import schedule_factor
-from houseprices.engine.random_streams import MemberStream, drop_threshold
+from houseprices.engine.optimizer import bias_corrected, schedule_factor
+from houseprices.engine.random_streams import RandomStreams, drop_threshold
 
 _RARE = 0.25
 """A column filled in a smaller share of the rows is rare; cuts at 0.4 to 0.7 were equal to worse (LOG.md)."""
@@ -36,73 +39,88 @@ _ROWS_COUNTED = 1024
 """At most so many rows are looked at to tell which columns are rare."""
 
 
-class CompiledSteps:
-    """As `plain_steps.PlainSteps`, but the network that it is given is only where the members start."""
+class _View(NamedTuple):
+    """The table as members with the same training rows see it: which columns are rare is told by those rows alone."""
+
+    table: Table
+    scratch: Scratch
+    places: Integers  # where in a member's parameters each of the kernels' stands
+
+
+class CompiledStep:
+    """As `torch_step.TorchStep`, but the network that it is given is only where the members start."""
 
     def __init__(
         self, network: BatchedMLP, inputs: Tensor, targets: Tensor, members: Sequence[Member], plan: Plan
     ) -> None:
-        self._architecture, self._members, self._plan = network.architecture, members, plan
-        self._table = _table(inputs.contiguous().numpy(), targets.contiguous().numpy(), members[0].rows)
-        self._net = _net(network.architecture, plan.batch_size)
-        self._scratch = _scratch(self._net, plan.batch_size, self._table.n_common)  # one member uses it after another
-        self._options = [_options(member, coupled=plan.decay_kind == "coupled") for member in members]
-        self._streams = [MemberStream(member.seed, member.rows, plan.batch_size) for member in members]
+        self._members, self._plan = members, plan
+        self._net = _net(plan.architecture, plan.batch_size)
+        self._options = [_options(member) for member in members]
+        self._streams = [RandomStreams(member.seed, member.rows, plan.batch_size) for member in members]
         self._states = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
-        self._places = _in_order(network.architecture, self._table.order)
+        views: dict[bytes, _View] = {}
+        for member in members:
+            rows = member.rows.tobytes()
+            if rows not in views:
+                views[rows] = self._view(inputs.contiguous().numpy(), targets.contiguous().numpy(), member.rows)
+        self._views = [views[member.rows.tobytes()] for member in members]
         self._trained = [
-            Trained(parameters[self._places], np.zeros_like(parameters), np.zeros_like(parameters))
-            for parameters in network.parameters.numpy()
+            Trained(parameters[view.places], np.zeros_like(parameters), np.zeros_like(parameters))
+            for view, parameters in zip(self._views, network.parameters.numpy(), strict=True)
         ]
 
-    def take(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
-        """Take the steps first .. end - 1 with every member."""
-        n_steps = self._plan.n_epochs * self._plan.steps_per_epoch
-        factors = [schedule_factor(self._plan.schedule, step, n_steps) for step in range(first, end)]
-        for index, (member, trained) in enumerate(zip(self._members, self._trained, strict=True)):
-            rates = np.float32(member.learning_rate) * np.array(factors, dtype=np.float32)
-            shared = self._net, self._options[index], self._table
-            take_steps(*shared, trained, self._scratch, self._chance(index, len(factors)), rates, first, stop)
+    def run(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
+        """Take the steps first .. end - 1 with every member; see `TorchStep.run`."""
+        for index, member in enumerate(self._members):
+            pace = self._pace(np.float32(member.hyperparameters.learning_rate), range(first, end))
+            rows = np.stack([self._streams[index].next_rows() for _ in range(first, end)])
+            view, draws = self._views[index], Draws(rows, *self._states[index])
+            run_steps(
+                self._net, self._options[index], view.table, self._trained[index], view.scratch, draws, pace, stop
+            )
             if stop[0]:
                 raise Stopped
 
-    def look(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """A member's errors on rows of the table, without noise and dropout, and the norm of its weights."""
-        watched, size = rows.numpy(), self._plan.batch_size
+    def evaluate(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """A member's errors on rows of the table, without dropout, and the norm of its weights."""
+        watched, size, view = rows.numpy(), self._plan.batch_size, self._views[member]
         batches = np.resize(watched, (-(-len(watched) // size), size))  # what fills up the last one is left out again
-        chance = Chance(batches, np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64), *self._states[member])
         options = self._options[member]._replace(input_threshold=np.uint32(0), threshold=np.uint32(0))
-        parameters = self._trained[member].parameters
-        outputs = predict(self._net, options, self._table, parameters, self._scratch, chance)
-        errors = outputs.ravel()[: len(watched)] - self._table.targets[watched]
-        return torch.from_numpy(errors), torch.from_numpy(parameters[: self._architecture.n_weights]).norm()
+        parameters, draws = self._trained[member].parameters, Draws(batches, *self._states[member])
+        outputs = predict(self._net, options, view.table, parameters, view.scratch, draws)
+        errors = outputs.ravel()[: len(watched)] - view.table.targets[watched]
+        return torch.from_numpy(errors), torch.from_numpy(parameters[: self._net.n_weights]).norm()
 
     def network(self) -> BatchedMLP:
         """All members as they are now."""
-        parameters = np.empty((len(self._trained), len(self._places)), dtype=np.float32)
-        for of_member, trained in zip(parameters, self._trained, strict=True):
-            of_member[self._places] = trained.parameters
-        return BatchedMLP(self._architecture, parameters=torch.from_numpy(parameters))
+        parameters = np.empty((len(self._trained), self._plan.architecture.n_parameters), dtype=np.float32)
+        for of_member, view, trained in zip(parameters, self._views, self._trained, strict=True):
+            of_member[view.places] = trained.parameters
+        return BatchedMLP(self._plan.architecture, parameters=torch.from_numpy(parameters))
 
-    def _chance(self, index: int, n_steps: int) -> Chance:
-        stream = self._streams[index]
-        noise, starts = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-        if self._members[index].input_noise:
-            noise = stream.noise_pool(self._architecture.d_in)
-            starts = np.array([stream.noise_start() for _ in range(n_steps)])
-        rows = np.stack([stream.next_rows() for _ in range(n_steps)])
-        return Chance(rows, noise, starts, *self._states[index])
+    def _pace(self, top_rate: np.float32, steps: range) -> Pace:
+        factors = [schedule_factor(self._plan.schedule, step, self._plan.n_steps) for step in steps]
+        rates = top_rate * np.array(factors, dtype=np.float32)
+        corrected = [bias_corrected(rate, step + 1) for rate, step in zip(rates, steps, strict=True)]
+        step_sizes, corrections = np.array(corrected, dtype=np.float32).T.copy()
+        return Pace(rates, step_sizes, corrections)
+
+    def _view(self, inputs: Floats, targets: Floats, rows: Integers) -> _View:
+        table = _table(inputs, targets, rows)
+        scratch = _scratch(self._net, self._plan.batch_size, table.n_common)  # one member uses it after another
+        return _View(table, scratch, _in_order(self._plan.architecture, table.order))
 
 
 def warm_up() -> None:
     """Load or compile the steps now, that training need not: seconds at the first time on a machine."""
-    member = Member(np.zeros(1, dtype=np.int64), 0, learning_rate=0.0, weight_decay=0.0, dropout=0.0)
-    network = BatchedMLP(Architecture(1, (1,), "relu", True), seeds=[0])
+    smallest = Hyperparameters(hidden=(1,), epochs=1, batch_size=1)
+    members = [Member(np.zeros(1, dtype=np.int64), 0, smallest)]
+    plan = plan_of(members, 1)
+    network = BatchedMLP(plan.architecture, seeds=[0])
     table = network.parameters.new_zeros(1, 1)
-    plan = Plan(1, 1, 1, "constant", "decoupled")
-    steps = CompiledSteps(network, table, table[0], [member], plan)
-    steps.take(0, 1, np.zeros(1, dtype=np.bool_))
-    steps.look(0, torch.zeros(1, dtype=torch.int64))
+    step = CompiledStep(network, table, table[0], members, plan)
+    step.run(0, 1, np.zeros(1, dtype=np.bool_))
+    step.evaluate(0, torch.zeros(1, dtype=torch.int64))
 
 
 def _table(inputs: Floats, targets: Floats, rows: Integers) -> Table:
@@ -142,23 +160,19 @@ def _net(architecture: Architecture, batch_size: int) -> Net:
     )
 
 
-def _options(member: Member, *, coupled: bool) -> Options:
+def _options(member: Member) -> Options:
+    of = member.hyperparameters
+    coupled = of.decay_kind == "coupled"
     return Options(
-        noise_std=np.float32(member.input_noise),
-        input_threshold=np.uint32(drop_threshold(member.input_dropout)),
-        input_scale=_scale(member.input_dropout),
-        threshold=np.uint32(drop_threshold(member.dropout)),
-        scale=_scale(member.dropout),
-        huber_delta=np.float32(member.huber_delta),
-        weight_decay=np.float32(member.weight_decay),
-        coupled=coupled,
+        input_dropout=np.float32(of.input_dropout),
+        input_threshold=np.uint32(drop_threshold(of.input_dropout)),
+        dropout=np.float32(of.dropout),
+        threshold=np.uint32(drop_threshold(of.dropout)),
+        huber_delta=np.float32(of.huber_delta),
+        coupled_decay=np.float32(of.weight_decay if coupled else 0),
+        decoupled_decay=np.float32(0 if coupled else of.weight_decay),
         row_weights=np.empty(0, dtype=np.float32) if member.weights is None else member.weights,
     )
-
-
-def _scale(rate: float) -> np.float32:
-    """By which kept units grow; a rate too small for 16 random bits drops none, so nothing grows."""
-    return np.float32(1 / (1 - rate) if drop_threshold(rate) else 1)
 
 
 def _scratch(net: Net, batch_size: int, n_common: int) -> Scratch:

@@ -1,8 +1,9 @@
-"""The machine code of `compiled_steps.py`: a member's training steps, each in one piece.
+"""The machine code of `compiled_step`: a member's training steps, each in one piece.
 
-A step's matrix products are the BLAS library's; everything else reads and writes each value once, in the cache. Nothing
-here holds Python's lock, so that several threads train at once. The machine code is kept beside this file or in the
-user's cache folder, so that only the first run on a machine compiles.
+A step's matrix products are the BLAS library's; everything else reads and writes each value once, in the cache. The
+formulas are not written again here: numba compiles those of `regularization`, `activations`, `losses` and `optimizer`,
+number by number. Nothing here holds Python's lock, so that several threads train at once. The machine code is kept
+beside this file or in the user's cache folder, so that only the first run on a machine compiles.
 
 Most columns of a table of houses are levels, and nearly always zero. The batch's inputs are kept in two parts: a matrix
 of the *common* columns, filled in a good part of the rows, and a list of the *rare* columns' values other than
@@ -16,7 +17,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.engine.elementwise import BETA_1, BETA_2, EPSILON
+from houseprices.engine.activations import relu, relu_backward, tanh, tanh_backward
+from houseprices.engine.losses import loss_derivative
+from houseprices.engine.numba_formulas import formulas_digest
+from houseprices.engine.optimizer import adam_step
+from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, undo_dropout
 
 _Function = Callable[..., Any]
 _compile: Callable[[_Function], _Function] = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -43,14 +48,13 @@ class Net(NamedTuple):
 class Options(NamedTuple):
     """A member's settings."""
 
-    noise_std: np.float32
-    input_threshold: np.uint32
-    input_scale: np.float32
+    input_dropout: np.float32
+    input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
+    dropout: np.float32
     threshold: np.uint32
-    scale: np.float32
     huber_delta: np.float32
-    weight_decay: np.float32
-    coupled: bool
+    coupled_decay: np.float32  # one of the two is zero
+    decoupled_decay: np.float32
     row_weights: Floats  # (n_rows,), or none
 
 
@@ -82,14 +86,20 @@ class Table(NamedTuple):
     columns: NDArray[np.int32]  # in that order
 
 
-class Chance(NamedTuple):
-    """What chance gives to a member's next steps."""
+class Draws(NamedTuple):
+    """A member's random numbers for the next steps."""
 
     rows: Integers  # (n_steps, batch_size)
-    noise: Floats  # normal numbers
-    noise_starts: Integers  # (n_steps,): where in them a step's begin; or none
     input_state: NDArray[np.uint64]  # of the generators of random bits
     hidden_state: NDArray[np.uint64]
+
+
+class Pace(NamedTuple):
+    """The next steps' learning rates, (n_steps,) each; the last two are those of `optimizer.bias_corrected`."""
+
+    learning_rates: Floats
+    step_sizes: Floats
+    corrections: Floats
 
 
 class Trained(NamedTuple):
@@ -119,51 +129,18 @@ def rare_entries(inputs: Any, order: Any, n_common: Any) -> Any:
     return starts, columns
 
 
-@_compile
-def take_steps(
-    net: Any, options: Any, table: Any, trained: Any, scratch: Any, chance: Any, rates: Any, n_done: Any, stop: Any
-) -> None:
-    """Take a step for each learning rate, or fewer once `stop` is set; see `PlainSteps.take`."""
-    for step in range(len(rates)):
-        if stop[0]:
-            return
-        _gather(net, options, table, scratch, chance, step)
-        _forward(net, options, trained.parameters, scratch, chance.hidden_state)
-        _loss_derivative(scratch.output[:, 0], table.targets, options, chance.rows[step])
-        _backward(net, options, trained.parameters, scratch)
-        _adam_step(net, options, trained, scratch.gradient, rates[step], n_done + step + 1)
-
-
-@_compile
-def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, chance: Any) -> Any:
-    """The outputs for `chance.rows`, of their shape; noise and dropout act as the options and `chance` say."""
-    outputs = np.empty(chance.rows.shape, dtype=np.float32)
-    for step in range(len(outputs)):
-        _gather(net, options, table, scratch, chance, step)
-        _forward(net, options, parameters, scratch, chance.hidden_state)
-        outputs[step] = scratch.output[:, 0]
-    return outputs
-
-
 @_part
-def _gather(net: Any, options: Any, table: Any, scratch: Any, chance: Any, step: Any) -> None:
-    """`elementwise.gather_rows_` and dropout on the inputs."""
-    rows, d_in, zero = chance.rows[step], len(table.order), np.float32(0)
-    if options.input_threshold:
-        _draw(chance.input_state, scratch.words[: net.words[1]])
+def _gather(net: Any, options: Any, table: Any, scratch: Any, state: Any, rows: Any) -> None:
+    """The batch's inputs, with dropout."""
+    d_in, zero, threshold = len(table.order), np.float32(0), options.input_threshold
+    if threshold:
+        _draw(state, scratch.words[: net.words[1]])
     n_kept = 0
     for place in range(len(rows)):
-        source, row, common = table.inputs[rows[place]], scratch.row, scratch.common[place]
-        if len(chance.noise_starts):
-            start = chance.noise_starts[step] + place * d_in
-            noise = chance.noise[start : start + d_in]
-            for column in range(d_in):
-                value = source[column]
-                row[column] = value if value == zero else value + options.noise_std * noise[column]
-        else:
-            row[:] = source
-        if options.input_threshold:
-            _drop(row, scratch.bits[place * d_in :], options.input_threshold, options.input_scale)
+        row, common = scratch.row, scratch.common[place]
+        row[:] = table.inputs[rows[place]]
+        if threshold:
+            _drop(row, options.input_dropout, scratch.bits[place * d_in :], threshold)
         for index in range(table.n_common):
             common[index] = row[table.order[index]]
         for entry in range(table.starts[rows[place]], table.starts[rows[place] + 1]):
@@ -217,9 +194,9 @@ def _draw(state: Any, bits: Any) -> None:
 
 
 @_part
-def _drop(units: Any, bits: Any, threshold: Any, scale: Any) -> None:
+def _drop(units: Any, rate: Any, bits: Any, threshold: Any) -> None:
     for unit in range(len(units)):
-        units[unit] = units[unit] * scale if bits[unit] >= threshold else np.float32(0)
+        units[unit] = dropout(units[unit], rate, bits[unit] >= threshold)
 
 
 @_part
@@ -257,7 +234,7 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
             if options.threshold:
                 _draw(state, scratch.words[net.words[layer] : net.words[layer + 1]])
                 units = scratch.units[net.units[layer - 1] : net.units[layer]]
-                _drop(units, scratch.bits[4 * net.words[layer] :], options.threshold, options.scale)
+                _drop(units, options.dropout, scratch.bits[4 * net.words[layer] :], options.threshold)
     scratch.output[:] += parameters[net.biases[last]]
     if net.linear_path:
         _times_inputs(scratch, _matrix(parameters, net, last + 1), scratch.direct)
@@ -265,53 +242,30 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
 
 
 @_part
-def _activate(units: Any, bias: Any, tanh: Any) -> None:
-    zero = np.float32(0)
+def _activate(units: Any, bias: Any, with_tanh: Any) -> None:
     for row in range(units.shape[0]):
         of_row = units[row]
-        if tanh:
+        if with_tanh:
             for unit in range(len(bias)):
-                of_row[unit] = _tanh(of_row[unit] + bias[unit])
+                of_row[unit] = tanh(of_row[unit] + bias[unit])
         else:
             for unit in range(len(bias)):
-                value = of_row[unit] + bias[unit]
-                of_row[unit] = zero if value < zero else value
-
-
-@_part
-def _tanh(value: Any) -> Any:
-    """A quotient of two polynomials, within 4e-7 of tanh: the one that Eigen and XLA compute float32 tanh with."""
-    bound = np.float32(7.90531110763549805)
-    a1, a3, a5 = np.float32(4.89352455891786e-03), np.float32(6.37261928875436e-04), np.float32(1.48572235717979e-05)
-    a7, a9, a11 = np.float32(5.12229709037114e-08), np.float32(-8.60467152213735e-11), np.float32(2.00018790482477e-13)
-    a13 = np.float32(-2.76076847742355e-16)
-    b0, b2 = np.float32(4.89352518554385e-03), np.float32(2.26843463243900e-03)
-    b4, b6 = np.float32(1.18534705686654e-04), np.float32(1.19825839466702e-06)
-    x = min(max(value, -bound), bound)
-    s = x * x
-    above = x * (a1 + s * (a3 + s * (a5 + s * (a7 + s * (a9 + s * (a11 + s * a13))))))
-    return above / (b0 + s * (b2 + s * (b4 + s * b6)))
+                of_row[unit] = relu(of_row[unit] + bias[unit])
 
 
 @_part
 def _loss_derivative(output: Any, targets: Any, options: Any, rows: Any) -> None:
-    """`backpropagation.loss_derivative_`, times the rows' weights."""
-    huber_delta, weights = options.huber_delta, options.row_weights
-    factor = np.float32(2) / np.float32(len(rows))
+    n_rows: Any = np.float32(len(rows))
+    weights = options.row_weights
     for place in range(len(rows)):
-        error = output[place] - targets[rows[place]]
-        if error > huber_delta:
-            error = huber_delta
-        elif error < -huber_delta:
-            error = -huber_delta
-        if len(weights):
-            error *= weights[rows[place]]
-        output[place] = error * factor
+        row = rows[place]
+        weight: Any = weights[row] if len(weights) else ONE
+        output[place] = loss_derivative(output[place], targets[row], options.huber_delta, weight, n_rows)
 
 
 @_part
 def _backward(net: Any, options: Any, parameters: Any, scratch: Any) -> None:
-    """`Backpropagation`: the gradient, from the output down."""
+    """`backpropagation.backpropagate`: the gradient, from the output down."""
     last, gradient = len(net.widths) - 2, scratch.gradient
     if net.linear_path:
         _input_gradient(scratch, scratch.output, _matrix(gradient, net, last + 1))
@@ -341,44 +295,70 @@ def _sum_rows(values: Any, sums: Any) -> None:
 
 @_part
 def _activate_backward(net: Any, options: Any, scratch: Any, layer: Any) -> None:
-    """`elementwise.backpropagate_activation_`."""
-    zero, one, scale, threshold = np.float32(0), np.float32(1), options.scale, options.threshold
-    start, end = net.units[layer - 1], net.units[layer]
+    """The derivatives by a layer's units -> those by its values before activation and dropout."""
+    rate, threshold, start, end = options.dropout, options.threshold, net.units[layer - 1], net.units[layer]
     deltas, units, bits = scratch.deltas[start:end], scratch.units[start:end], scratch.bits[4 * net.words[layer] :]
-    kept_share = one / scale
-    if not net.tanh:
+    # Without dropout the threshold is 0, and whatever the bits are, each unit is kept.
+    if net.tanh:
         for unit in range(len(deltas)):
-            deltas[unit] = deltas[unit] * scale if units[unit] > zero else zero
-    elif threshold:
-        for unit in range(len(deltas)):
-            tanh = units[unit] * kept_share
-            deltas[unit] = deltas[unit] * scale * (one - tanh * tanh) if bits[unit] >= threshold else zero
+            delta = dropout(deltas[unit], rate, bits[unit] >= threshold)
+            deltas[unit] = tanh_backward(delta, undo_dropout(units[unit], rate))
     else:
         for unit in range(len(deltas)):
-            deltas[unit] *= one - units[unit] * units[unit]
+            delta = dropout(deltas[unit], rate, bits[unit] >= threshold)
+            deltas[unit] = relu_backward(delta, undo_dropout(units[unit], rate))
 
 
 @_part
-def _adam_step(net: Any, options: Any, trained: Any, gradient: Any, rate: Any, n_steps: Any) -> None:
-    """`elementwise.adam_step_`."""
-    one, decay = np.float32(1), options.weight_decay
-    unbiased = rate / np.float32(1 - BETA_1**n_steps)
-    correction = np.float32(1 / (1 - BETA_2**n_steps))
-    # Rounded to float32 here, since arithmetic with a Python float would be done in float64.
-    new_1, new_2 = np.float32(1 - BETA_1), np.float32(1 - BETA_2)
-    old_2, epsilon = np.float32(BETA_2), np.float32(EPSILON)
+def _update(net: Any, options: Any, trained: Any, gradient: Any, of_step: Any) -> None:
+    """`BatchedAdam.step`: decay and a step of Adam, over the weights and then over the biases."""
+    rate, step_size, correction = of_step
     for decayed in (True, False):
         start, end = (0, net.n_weights) if decayed else (net.n_weights, len(gradient))
         parameters, slopes = trained.parameters[start:end], gradient[start:end]
-        mean, square = trained.mean[start:end], trained.square[start:end]
-        # Coupled decay adds to the gradient, decoupled decay shrinks the parameter by a factor.
-        penalty = decay if decayed and options.coupled else np.float32(0)
-        shrink = one - rate * decay if decayed and not options.coupled else one
+        means, squares = trained.mean[start:end], trained.square[start:end]
+        coupled: Any = options.coupled_decay if decayed else np.float32(0)
+        decoupled: Any = options.decoupled_decay if decayed else np.float32(0)
         for index in range(len(parameters)):
-            parameter = parameters[index]
-            slope = slopes[index] + penalty * parameter
-            average = mean[index] + new_1 * (slope - mean[index])
-            spread = old_2 * square[index] + new_2 * slope * slope
-            mean[index] = average
-            square[index] = spread
-            parameters[index] = parameter * shrink - unbiased * average / (np.sqrt(spread * correction) + epsilon)
+            slope = coupled_decay(slopes[index], parameters[index], coupled)
+            parameter = decoupled_decay(parameters[index], decoupled, rate)
+            parameters[index], means[index], squares[index] = adam_step(
+                parameter, slope, means[index], squares[index], step_size, correction
+            )
+
+
+def _entry_points(formulas: str) -> tuple[_Function, _Function]:
+    """The compiled functions that use formulas; numba keeps their machine code by the digest that they close over."""
+
+    @_compile
+    def run_steps(
+        net: Any, options: Any, table: Any, trained: Any, scratch: Any, draws: Any, pace: Any, stop: Any
+    ) -> None:
+        """Take a step for each learning rate, or fewer once `stop` is set; see `TorchStep.run`."""
+        formulas  # noqa: B018  # named, so that it is closed over
+        for step in range(len(draws.rows)):
+            if stop[0]:
+                return
+            rows = draws.rows[step]
+            _gather(net, options, table, scratch, draws.input_state, rows)
+            _forward(net, options, trained.parameters, scratch, draws.hidden_state)
+            _loss_derivative(scratch.output[:, 0], table.targets, options, rows)
+            _backward(net, options, trained.parameters, scratch)
+            of_step = pace.learning_rates[step], pace.step_sizes[step], pace.corrections[step]
+            _update(net, options, trained, scratch.gradient, of_step)
+
+    @_compile
+    def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, draws: Any) -> Any:
+        """The outputs for `draws.rows`, of their shape; dropout acts as the options say."""
+        formulas  # noqa: B018
+        outputs = np.empty(draws.rows.shape, dtype=np.float32)
+        for step in range(len(outputs)):
+            _gather(net, options, table, scratch, draws.input_state, draws.rows[step])
+            _forward(net, options, parameters, scratch, draws.hidden_state)
+            outputs[step] = scratch.output[:, 0]
+        return outputs
+
+    return run_steps, predict
+
+
+run_steps, predict = _entry_points(formulas_digest())

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 
 from houseprices.engine.mlp import Architecture
-from houseprices.engine.random_streams import NOISE_POOL
 
 _FLOAT_BYTES, _INDEX_BYTES = 4, 8
 
@@ -31,13 +30,13 @@ def bytes_per_member(architecture: Architecture, batch_size: int, n_rows: int, d
     """Memory that one member takes while it trains on a table of n_rows; the table itself is shared by all.
 
     >>> bytes_per_member(Architecture(309, (256, 128), "relu", True), 128, n_rows=1314, device=torch.device("cpu"))
-    6072370
+    4865586
     """
     # Parameters, gradient and Adam's two averages; plain torch needs room for three more results between its passes.
     state = 7 * architecture.n_parameters * _FLOAT_BYTES
-    # Inputs with noise and their masks; hidden units, their derivatives and masks, and what lies between passes.
+    # Inputs and their masks; hidden units, their derivatives and masks, and what lies between passes.
     batch = batch_size * (3 * architecture.d_in + 4 * sum(architecture.hidden) + 2) * _FLOAT_BYTES
-    streams = NOISE_POOL * _FLOAT_BYTES + (batch_size * architecture.d_in) * _FLOAT_BYTES + 3 * n_rows * _INDEX_BYTES
+    streams = 3 * n_rows * _INDEX_BYTES
     # The compiled steps' list of the rare columns' entries: four bytes each, in less than a quarter of the rows.
     rare = n_rows * (_INDEX_BYTES + architecture.d_in) if device.type == "cpu" else 0
     return state + batch + streams + rare

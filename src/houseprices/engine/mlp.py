@@ -2,16 +2,15 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from houseprices.engine.activations import Activation, relu, tanh
 from houseprices.engine.regularization import dropout
-
-Activation = Literal["relu", "tanh"]
 
 _MEMBERS_PREDICTED = 8
 
@@ -87,29 +86,41 @@ class BatchedMLP:
         flat = torch.split(self.parameters[:, self.architecture.n_weights :], widths, dim=1)
         return [part.unsqueeze(1) for part in flat]
 
-    def forward(
-        self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: list[Tensor] | None = None
-    ) -> Tensor:
-        """Outputs of all members; with masks, dropout acts on every hidden layer.
+    def hidden_units(
+        self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
+        """The units of every hidden layer; with masks, dropout acts on each.
 
         Shape:
             inputs: (n_members, n_rows, d_in)
-            dropout_rate: (n_members,)
+            dropout_rate: (n_members, 1, 1)
             keep_masks: per hidden layer (n_members, n_rows, width), bool
-            returns: (n_members, n_rows)
+            returns: per hidden layer (n_members, n_rows, width)
         """
-        activate = torch.relu if self.architecture.activation == "relu" else torch.tanh
-        matrices, biases = self.matrices(), self.biases()
+        activate = relu if self.architecture.activation == "relu" else tanh
+        layers: list[Tensor] = []
         values = inputs
-        for layer, _ in enumerate(self.architecture.hidden):
-            values = activate(torch.baddbmm(biases[layer], values, matrices[layer]))
+        for layer, (matrix, bias) in enumerate(zip(self.matrices(), self.biases()[:-1], strict=False)):
+            values = activate(torch.baddbmm(bias, values, matrix))
             if dropout_rate is not None and keep_masks is not None:
                 values = dropout(values, dropout_rate, keep_masks[layer])
+            layers.append(values)
+        return layers
+
+    def output(self, inputs: Tensor, last_hidden: Tensor) -> Tensor:
+        """(n_members, n_rows) from the inputs and the last hidden layer's units, the inputs themselves without one."""
         n_layers = len(self.architecture.hidden)
-        output = torch.baddbmm(biases[n_layers], values, matrices[n_layers])
+        matrices = self.matrices()
+        output = torch.baddbmm(self.biases()[n_layers], last_hidden, matrices[n_layers])
         if len(matrices) > n_layers + 1:
             output = output + torch.bmm(inputs, matrices[n_layers + 1])
         return output.squeeze(2)
+
+    def forward(
+        self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Outputs of all members, (n_members, n_rows); the arguments are those of `hidden_units`."""
+        return self.output(inputs, [inputs, *self.hidden_units(inputs, dropout_rate, keep_masks)][-1])
 
     def predict(self, inputs: Tensor, rows_at_once: int = 1024) -> Tensor:
         """Outputs of all members for the same rows, without dropout and without gradients.

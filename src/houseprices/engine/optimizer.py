@@ -1,4 +1,7 @@
-"""Adam for a batch of members, with weight decay, and the learning rate's schedule."""
+"""Adam for a batch of members, with weight decay, and the learning rate's schedule.
+
+The formula of a step serves tensors and, compiled by numba, single float32 numbers; see `regularization`.
+"""
 
 import math
 from typing import Literal
@@ -6,16 +9,51 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from houseprices.engine.elementwise import adam_step_
+from houseprices.engine.regularization import constant, coupled_decay, decoupled_decay
 
 Schedule = Literal["constant", "cosine"]
 DecayKind = Literal["decoupled", "coupled"]
 
+_BETA_1, _BETA_2 = 0.9, 0.999
+_KEPT_SQUARE = constant(_BETA_2)
+_NEW_MEAN = constant(1 - _BETA_1)
+_NEW_SQUARE = constant(1 - _BETA_2)
+_EPSILON = constant(1e-8)
+
+
+def adam_step(
+    parameter: Tensor,
+    gradient: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    step_size: Tensor,
+    correction: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One step of Adam (Kingma and Ba 2015) without weight decay.
+
+    Shape:
+        parameter, gradient, mean, square: (n_members, n_parameters), or numbers; running averages of the gradient and
+            of its square
+        step_size, correction: of `bias_corrected`, (n_members, 1) and a number
+        returns: the new parameter, mean and square
+    """
+    mean = mean + _NEW_MEAN * (gradient - mean)
+    square = _KEPT_SQUARE * square + _NEW_SQUARE * gradient * gradient
+    return parameter - step_size * mean / (torch.sqrt(square * correction) + _EPSILON), mean, square
+
+
+def bias_corrected(learning_rate: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """Adam's step size and the factor of its squares at step 1, 2 ..: they take out that both averages start at zero.
+
+    Shape:
+        learning_rate: a tensor or a number, float32
+        returns: step_size, like learning_rate; correction, a number
+    """
+    return learning_rate / constant(1 - _BETA_1**step), constant(1 / (1 - _BETA_2**step))
+
 
 class BatchedAdam:
     """Adam on one flat parameter tensor; each member, a row, has its own learning rate and weight decay.
-
-    The mathematics stands in `elementwise.adam_step_`, and that of the decay in `regularization.py`.
 
     Args:
         parameters: (n_members, n_parameters), changed in place by `step`.
@@ -35,7 +73,8 @@ class BatchedAdam:
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
         self.n_steps = 0
-        self._weight_decay = parameters.new_zeros(len(parameters)) if weight_decay is None else weight_decay
+        decay = parameters.new_zeros(len(parameters)) if weight_decay is None else weight_decay
+        self._weight_decay = decay[:, None]
         self._n_weights = n_weights
         self._coupled = decay_kind == "coupled"
 
@@ -43,21 +82,19 @@ class BatchedAdam:
         """Decay the weights and move the parameters one step.
 
         Shape:
-            gradient: (n_members, n_parameters), left undefined
+            gradient: (n_members, n_parameters), changed in place where the decay is coupled
             learning_rate: (n_members,), of this step
         """
         self.n_steps += 1
-        adam_step_(
-            self.parameters,
-            gradient,
-            self.mean,
-            self.square,
-            learning_rate,
-            self._weight_decay,
-            n_weights=self._n_weights,
-            n_steps=self.n_steps,
-            coupled=self._coupled,
-        )
+        rate = learning_rate[:, None]
+        weights, slopes = self.parameters[:, : self._n_weights], gradient[:, : self._n_weights]
+        if self._coupled:
+            slopes.copy_(coupled_decay(slopes, weights, self._weight_decay))
+        else:
+            weights.copy_(decoupled_decay(weights, self._weight_decay, rate))
+        stepped = adam_step(self.parameters, gradient, self.mean, self.square, *bias_corrected(rate, self.n_steps))
+        for state, new in zip((self.parameters, self.mean, self.square), stepped, strict=True):
+            state.copy_(new)
 
 
 def schedule_factor(schedule: Schedule, step: int, n_steps: int) -> float:

@@ -1,11 +1,11 @@
-"""Trains groups of members on worker threads."""
+"""Trains members on worker threads."""
 
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
 
@@ -14,12 +14,11 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from houseprices.engine.members import Member, Plan
+from houseprices.engine.members import Member, Plan, plan_of
 from houseprices.engine.memory import available_bytes, bytes_per_member
-from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.training import LearningCurves, train, warm_up
 from houseprices.errors import ResourceError
-from houseprices.settings import GroupSettings
 
 MEMBERS_AT_ONCE = 1
 """Members that train side by side on a CPU. The compiled steps take one member after another anyway: nothing is gained
@@ -31,13 +30,13 @@ _Trained = tuple[BatchedMLP, LearningCurves]
 
 
 @dataclass(frozen=True)
-class PendingGroup:
-    """A group in training."""
+class PendingMembers:
+    """Members in training."""
 
     batches: list[Future[_Trained]]
 
-    def wait(self, log_price_std: float, on_trained: Callable[[int], object]) -> _Trained:
-        """All members as one network, and their learning curves in units of the log price."""
+    def wait(self, on_trained: Callable[[int], object] = lambda _n_members: None) -> _Trained:
+        """All members as one network, and their learning curves; `on_trained` is told how many are ready each time."""
         networks, curves = [], []
         for batch in self.batches:
             network, of_members = batch.result()
@@ -46,9 +45,7 @@ class PendingGroup:
             on_trained(len(network.parameters))
         parameters = torch.cat([network.parameters for network in networks])
         return BatchedMLP(networks[0].architecture, parameters=parameters), LearningCurves(
-            np.concatenate([one.training for one in curves]) * log_price_std,
-            np.concatenate([one.validation for one in curves]) * log_price_std,
-            np.concatenate([one.weight_norm for one in curves]),
+            *(np.concatenate([getattr(one, field.name) for one in curves]) for field in fields(LearningCurves))
         )
 
 
@@ -91,73 +88,28 @@ class TrainingPool:
         torch.set_num_threads(self._threads_before)
 
     def submit(
-        self,
-        group: GroupSettings,
-        matrix: NDArray[np.float32],
-        targets: NDArray[np.float32],
-        training: NDArray[np.int64],
-        held_out: NDArray[np.int64],
-        seeds: Sequence[int],
-        weights: NDArray[np.float32] | None = None,
-    ) -> PendingGroup:
-        """Start a member a seed on the training rows.
+        self, matrix: NDArray[np.float32], targets: NDArray[np.float32], members: Sequence[Member]
+    ) -> PendingMembers:
+        """Start the members on a table.
 
         Shape:
             matrix: (n_rows, d_in)
-            targets: (n_rows,) standardised log prices
-            weights: (n_rows,) of the rows' losses, of mean 1; None for 1 each
+            targets: (n_rows,), about standardised
 
         Raises:
             ResourceError: not even one member fits into the memory.
+            ValueError: the members differ in something that a batch shares, see `members.Plan`.
         """
-        members = [
-            Member(
-                rows=training,
-                seed=seed,
-                learning_rate=group.learning_rate,
-                weight_decay=group.weight_decay,
-                dropout=group.dropout,
-                input_noise=group.input_noise,
-                input_dropout=group.input_dropout,
-                huber_delta=group.huber_delta,
-                validation_rows=held_out,
-                weights=weights,
-            )
-            for seed in seeds
-        ]
-        architecture = Architecture(matrix.shape[1], group.hidden, group.activation, group.linear_path)
-        plan = Plan.of(
-            len(training),
-            epochs=group.epochs,
-            batch_size=group.batch_size,
-            schedule=group.schedule,
-            decay_kind=group.decay_kind,
-        )
-        return self.submit_members(matrix, targets, members, architecture, plan)
-
-    def submit_members(
-        self,
-        matrix: NDArray[np.float32],
-        targets: NDArray[np.float32],
-        members: Sequence[Member],
-        architecture: Architecture,
-        plan: Plan,
-    ) -> PendingGroup:
-        """Start members that may differ in all that `Member` holds; the shapes are those of `submit`."""
         # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
         inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
         on_device = torch.from_numpy(targets).to(self._device)
-        size, alone = self._batch_size(architecture, plan, len(inputs), len(members))
+        size, alone = self._batch_size(plan_of(members, inputs.shape[1]), len(inputs), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]
-        return PendingGroup(
-            [
-                self._executor.submit(self._train, inputs, on_device, batch, architecture, plan, alone)
-                for batch in batches
-            ]
-        )
+        return PendingMembers([self._executor.submit(self._train, inputs, on_device, one, alone) for one in batches])
 
-    def _batch_size(self, architecture: Architecture, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
+    def _batch_size(self, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
         """Members at once, fewer where memory is short, and whether no other such batch may train meanwhile."""
+        architecture = plan.architecture
         each = bytes_per_member(architecture, plan.batch_size, n_rows, self._device)
         # All trained members are kept, and once more while they are joined.
         kept = 2 * n_members * architecture.n_parameters * 4
@@ -171,16 +123,8 @@ class TrainingPool:
         fitting = (available - kept) // (each * self._n_workers)
         return max(1, min(self._members_at_once, fitting)), fitting < 1
 
-    def _train(
-        self,
-        inputs: torch.Tensor,
-        targets: torch.Tensor,
-        members: Sequence[Member],
-        architecture: Architecture,
-        plan: Plan,
-        alone: bool,
-    ) -> _Trained:
+    def _train(self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], alone: bool) -> _Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
         with self._alone if alone else nullcontext():
-            return train(inputs, targets, members, architecture, plan, self._stop)
+            return train(inputs, targets, members, self._stop)

@@ -3,16 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-NOISE_POOL = 2**18
-"""A step's noise is a stretch of this many numbers drawn once, from a random place on: drawing them anew would cost
-more than the rest of the step."""
+_ORDER, _HIDDEN, _INPUTS = 0, 1, 3
+"""The number of each stream under a seed: with another number every network would be another one."""
 
 _LEVELS = 2**16
 """Dropout compares 16-bit integers with a threshold: exact to 1/65,536 and ten times faster than drawing floats."""
 
 
-class MemberStream:
-    """Which rows a member sees in each step, which inputs and units it drops, and the noise on its inputs.
+class RandomStreams:
+    """Which rows a member sees in each step, and which inputs and units it drops.
 
     Args:
         seed: the member's seed.
@@ -22,14 +21,13 @@ class MemberStream:
 
     def __init__(self, seed: int, rows: NDArray[np.int64], batch_size: int) -> None:
         # Streams of their own: a change of dropout leaves the order of the rows as it was.
-        order, masks, noise, input_masks = np.random.SeedSequence(seed).spawn(4)
-        self._order = np.random.Generator(np.random.SFC64(order))
-        self._masks, self._input_masks = np.random.SFC64(masks), np.random.SFC64(input_masks)
-        self._noise = np.random.Generator(np.random.SFC64(noise))
+        order, self._hidden, self._inputs = (
+            np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(stream,))) for stream in (_ORDER, _HIDDEN, _INPUTS)
+        )
+        self._order = np.random.Generator(order)
         self._rows = rows
         self._batch_size = batch_size
         self._pending = rows[:0]
-        self._pool = np.empty(0, dtype=np.float32)
 
     def next_rows(self) -> NDArray[np.int64]:
         """Return the (batch_size,) rows of the next step: shuffled passes over all rows, joined end to end."""
@@ -40,35 +38,19 @@ class MemberStream:
 
     def keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Return a (batch_size, width) mask, `out` if given: True with probability 1 - rate, each unit for itself."""
-        return self._keep(self._masks, width, rate, out)
+        return self._keep(self._hidden, width, rate, out)
 
     def input_keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Return the same for the inputs."""
-        return self._keep(self._input_masks, width, rate, out)
-
-    def input_noise(self, width: int) -> NDArray[np.float32]:
-        """Return (batch_size, width) standard normal numbers."""
-        pool, start = self.noise_pool(width), self.noise_start()
-        return pool[start : start + self._batch_size * width].reshape(self._batch_size, width)
-
-    def noise_pool(self, width: int) -> NDArray[np.float32]:
-        """Return the numbers that the noise of inputs of that width is a stretch of."""
-        size = NOISE_POOL + self._batch_size * width
-        if len(self._pool) < size:
-            self._pool = self._noise.standard_normal(size, dtype=np.float32)
-        return self._pool
-
-    def noise_start(self) -> int:
-        """Draw where in the pool the next step's noise begins."""
-        return int(self._noise.integers(NOISE_POOL))
+        return self._keep(self._inputs, width, rate, out)
 
     def input_state(self) -> NDArray[np.uint64]:
         """Return the state of the generator that drops inputs, for code that draws from it by itself."""
-        return _state(self._input_masks)
+        return _state(self._inputs)
 
     def hidden_state(self) -> NDArray[np.uint64]:
         """Return the state of the generator that drops hidden units."""
-        return _state(self._masks)
+        return _state(self._hidden)
 
     def _keep(self, bits: np.random.SFC64, width: int, rate: float, out: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         n_units = self._batch_size * width

@@ -1,18 +1,17 @@
 """Trains a batch of members at once, each on its own rows with its own settings and random numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from houseprices.engine.members import Member, Plan
-from houseprices.engine.mlp import Architecture, BatchedMLP
-from houseprices.engine.torch_step import PlainSteps
+from houseprices.engine.members import Member, Plan, plan_of
+from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.torch_step import TorchStep
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,23 @@ class LearningCurves:
     validation: NDArray[np.float64]
     weight_norm: NDArray[np.float64]
 
+    def scaled(self, by: float) -> "LearningCurves":
+        """The same with errors in other units: by so many of them is one unit of the targets."""
+        return LearningCurves(self.training * by, self.validation * by, self.weight_norm)
 
-class _Steps(Protocol):
-    """The training steps of a network: `PlainSteps` or `CompiledSteps`."""
 
-    def take(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
+StepKind = Literal["auto", "compiled", "torch"]
+"""Which training step is taken: auto compiles it on a CPU where numba works."""
+
+
+class Step(Protocol):
+    """The training step of a network: `TorchStep` or `CompiledStep`."""
+
+    def run(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
         """Take the steps first .. end - 1."""
 
-    def look(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """A member's errors on rows of the table, without noise and dropout, and the norm of its weights."""
+    def evaluate(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """A member's errors on rows of the table, without dropout, and the norm of its weights."""
 
     def network(self) -> BatchedMLP:
         """All members as they are now."""
@@ -44,9 +51,9 @@ def train(
     inputs: Tensor,
     targets: Tensor,
     members: Sequence[Member],
-    architecture: Architecture,
-    plan: Plan,
     stop: NDArray[np.bool_] | None = None,
+    *,
+    step: StepKind = "auto",
 ) -> tuple[BatchedMLP, LearningCurves]:
     """Train all members by mini-batches on their mean losses.
 
@@ -60,39 +67,54 @@ def train(
 
     Raises:
         Stopped: `stop` was set.
+        ValueError: the members differ in something that a batch shares, see `members.Plan`.
     """
-    network = BatchedMLP(architecture, seeds=[member.seed for member in members])
+    plan = plan_of(members, inputs.shape[1])
+    network = BatchedMLP(plan.architecture, seeds=[member.seed for member in members])
     network.parameters = network.parameters.to(inputs.device)
-    steps = _steps(network, inputs, targets, members, plan)
+    training = make_step(network, inputs, targets, members, plan, step)
     watch = _Watch(members, inputs.device)
     for epoch in range(plan.n_epochs):
         first = epoch * plan.steps_per_epoch
-        steps.take(first, first + plan.steps_per_epoch, np.zeros(1, dtype=np.bool_) if stop is None else stop)
-        watch.look(steps)
-    return steps.network(), watch.curves()
+        training.run(first, first + plan.steps_per_epoch, np.zeros(1, dtype=np.bool_) if stop is None else stop)
+        watch.measure(training)
+    return training.network(), watch.curves()
+
+
+def make_step(
+    network: BatchedMLP,
+    inputs: Tensor,
+    targets: Tensor,
+    members: Sequence[Member],
+    plan: Plan,
+    kind: StepKind = "auto",
+) -> Step:
+    """The training step of that kind, about to begin; the arguments are those of `TorchStep`."""
+    if kind == "auto":
+        kind = "compiled" if inputs.device.type == "cpu" and can_compile() else "torch"
+    if kind == "torch":
+        return TorchStep(network, inputs, targets, members, plan)
+    from houseprices.engine.compiled_step import CompiledStep
+
+    return CompiledStep(network, inputs, targets, members, plan)
+
+
+def can_compile() -> bool:
+    """Whether numba is there and works."""
+    try:
+        import houseprices.engine.compiled_step  # noqa: F401
+    # RuntimeError: numba found no folder that it may keep its machine code in.
+    except (ImportError, RuntimeError):
+        return False
+    return True
 
 
 def warm_up() -> None:
     """Load or compile what training on a CPU needs: seconds at the first time on a machine."""
-    compiled = _compiled_steps()
-    if compiled is not None:
-        compiled.warm_up()
+    if can_compile():
+        from houseprices.engine.compiled_step import warm_up as compile_step
 
-
-def _steps(network: BatchedMLP, inputs: Tensor, targets: Tensor, members: Sequence[Member], plan: Plan) -> _Steps:
-    compiled = _compiled_steps() if inputs.device.type == "cpu" else None
-    make: Callable[..., _Steps] = PlainSteps if compiled is None else compiled.CompiledSteps
-    return make(network, inputs, targets, members, plan)
-
-
-def _compiled_steps() -> ModuleType | None:
-    """The module of the compiled steps where numba works, else None."""
-    try:
-        import houseprices.engine.compiled_step as compiled
-    # RuntimeError: numba found no folder that it may keep its machine code in.
-    except (ImportError, RuntimeError):
-        return None
-    return compiled
+        compile_step()
 
 
 class _Watch:
@@ -104,18 +126,18 @@ class _Watch:
             n_watched = min(len(member.validation_rows), len(member.rows))
             drawn = np.random.default_rng(member.seed).choice(member.rows, n_watched, replace=False)
             self._rows.append((n_watched, torch.from_numpy(np.concatenate([drawn, member.validation_rows])).to(device)))
-        self._seen: list[Tensor] = []
+        self._measured: list[Tensor] = []
 
-    def look(self, steps: _Steps) -> None:
+    def measure(self, step: Step) -> None:
         """Note each member's errors on its watched training rows and on its validation rows, and its weight norm."""
         for member, (n_watched, rows) in enumerate(self._rows):
-            errors, norm = steps.look(member, rows)
+            errors, norm = step.evaluate(member, rows)
             # The mean of no rows is NaN: an error that is not known.
             means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
-            self._seen.append(torch.stack([*means, norm]))
+            self._measured.append(torch.stack([*means, norm]))
 
     def curves(self) -> LearningCurves:
-        """All that was seen."""
-        seen = torch.stack(self._seen).double().cpu().numpy().reshape(-1, len(self._rows), 3)
-        training, validation, norm = seen.transpose(2, 1, 0)
+        """All that was measured."""
+        measured = torch.stack(self._measured).double().cpu().numpy().reshape(-1, len(self._rows), 3)
+        training, validation, norm = measured.transpose(2, 1, 0)
         return LearningCurves(training, validation, norm)

@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
 from houseprices.data.table import typed_houses
+from houseprices.engine.device import choose_device
 from houseprices.errors import DataError
 from houseprices.preprocessing.house_array import CodedHouses, code_houses
 from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
 from houseprices.runs.read import mean_over_folds, predict_folds
 from houseprices.settings import Settings, load_settings
 

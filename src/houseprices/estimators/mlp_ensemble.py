@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -16,11 +16,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from houseprices.cross_validation.folds import assign_folds
-from houseprices.engine.mlp import Activation, BatchedMLP
+from houseprices.engine.activations import Activation
+from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.members import Member
+from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
-from houseprices.engine.pool import PendingGroup, TrainingPool
+from houseprices.engine.pool import PendingMembers, TrainingPool
 from houseprices.intervals.cv_plus import cv_plus_intervals
-from houseprices.settings import GroupSettings
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +70,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         activation: relu or tanh.
         linear_path: whether inputs also reach the output directly, beside the hidden layers.
         dropout: share of hidden units dropped in training, in [0, 1).
-        input_noise: standard deviation of the noise added in training to every standardised input that is not zero.
         input_dropout: share of inputs dropped in training.
         huber_delta: errors beyond it, in standard deviations of the target, count linearly; infinite for squares alone.
         weight_decay: strength of the decay of the weights, >= 0.
@@ -106,7 +107,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         activation: Activation = "relu",
         linear_path: bool = True,
         dropout: float = 0.15,
-        input_noise: float = 0.1,
         input_dropout: float = 0.0,
         huber_delta: float = math.inf,
         weight_decay: float = 0.5,
@@ -125,7 +125,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.activation = activation
         self.linear_path = linear_path
         self.dropout = dropout
-        self.input_noise = input_noise
         self.input_dropout = input_dropout
         self.huber_delta = huber_delta
         self.weight_decay = weight_decay
@@ -210,12 +209,11 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
         """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
-        from houseprices.runs.job import choose_device
+        from houseprices.engine.device import choose_device
 
-        group = self._group(len(training_sets[0]))
-        seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(group.n_members, np.uint32)]
-        nowhere = np.empty(0, dtype=np.int64)
-        pending: list[tuple[Floats, Floats, float, float, PendingGroup]] = []
+        hyperparameters = self._hyperparameters(len(training_sets[0]))
+        seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
+        pending: list[tuple[Floats, Floats, float, float, PendingMembers]] = []
         with TrainingPool(effective_n_jobs(self.n_jobs), choose_device(self.device)) as pool:
             for rows in training_sets:
                 share = weights[rows] / weights[rows].sum()
@@ -229,40 +227,26 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 goals = ((targets - mean) / (std or 1.0)).astype(np.float32)
                 row_weights = weights * (len(rows) / weights[rows].sum())
                 even = bool((row_weights[rows] == 1).all())
-                started = pool.submit(
-                    group, matrix, goals, rows, nowhere, seeds, None if even else row_weights.astype(np.float32)
-                )
-                pending.append((centre, scale, mean, std, started))
+                loss_weights = None if even else row_weights.astype(np.float32)
+                members = [Member(rows, seed, hyperparameters, weights=loss_weights) for seed in seeds]
+                pending.append((centre, scale, mean, std, pool.submit(matrix, goals, members)))
             self._fitted = [
-                _FittedNetworks(centre, scale, mean, std, started.wait(std, _ignore)[0])
+                _FittedNetworks(centre, scale, mean, std, started.wait()[0])
                 for centre, scale, mean, std, started in pending
             ]
 
-    def _group(self, n_rows: int) -> GroupSettings:
-        """The parameters as the engine's settings, checked."""
+    def _hyperparameters(self, n_rows: int) -> Hyperparameters:
+        """The parameters as the engine's, checked."""
         self._checked("members", self.members, 1)
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device must be auto, cpu or cuda, got {self.device!r}")
-        auto = min(max(n_rows // _STEPS_PER_EPOCH, _SMALLEST_BATCH), _LARGEST_BATCH)
         if isinstance(self.hidden, str) or not isinstance(self.hidden, Iterable):
             raise ValueError(f"hidden must be a sequence of whole numbers, got {self.hidden!r}")
+        given = {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
+        if self.batch_size == "auto":
+            given["batch_size"] = min(max(n_rows // _STEPS_PER_EPOCH, _SMALLEST_BATCH), _LARGEST_BATCH)
         try:
-            return GroupSettings(
-                n_members=self.members,
-                hidden=tuple(self.hidden),
-                activation=self.activation,
-                linear_path=self.linear_path,
-                dropout=self.dropout,
-                input_noise=self.input_noise,
-                input_dropout=self.input_dropout,
-                huber_delta=self.huber_delta,
-                weight_decay=self.weight_decay,
-                decay_kind=self.decay_kind,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                epochs=self.epochs,
-                batch_size=auto if self.batch_size == "auto" else self.batch_size,
-            )
+            return Hyperparameters(**given | {"hidden": tuple(self.hidden)})
         except ValidationError as error:
             first = error.errors()[0]
             raise ValueError(f"{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
@@ -300,7 +284,3 @@ def _distinct_rows(inputs: Floats, targets: Floats, weights: Floats) -> tuple[Fl
 
 def _standardized(inputs: Floats, centre: Floats, scale: Floats) -> NDArray[np.float32]:
     return ((inputs - centre) / scale).astype(np.float32)
-
-
-def _ignore(_n_members: int) -> None:
-    """Nobody watches the training."""

@@ -7,9 +7,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from houseprices.engine.backpropagation import Backpropagation
+from houseprices.engine.backpropagation import backpropagate
 from houseprices.engine.mlp import Architecture, BatchedMLP
-from houseprices.engine.regularization import add_l2_gradient_, inverted_mask, l2_penalty
+from houseprices.engine.regularization import coupled_decay, dropout, l2_penalty
 from houseprices.lessons.charts import INK, PALETTE, PAPER
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 
@@ -43,7 +43,9 @@ def draw_network(rate: float, strength: float, seed: int) -> Network:
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    keep = torch.rand(1, N_ROWS, D_HIDDEN, generator=generator) >= rate
+    keep = torch.rand(N_ROWS, D_HIDDEN, generator=generator) >= rate
+    kept = torch.ones(N_ROWS, D_HIDDEN, dtype=torch.float64)
+    mask = dropout(kept, torch.tensor(rate, dtype=torch.float64), keep)
     return Network(
         x=normal(N_ROWS, D_IN),
         y=normal(N_ROWS, 1),
@@ -51,7 +53,7 @@ def draw_network(rate: float, strength: float, seed: int) -> Network:
         b1=normal(D_HIDDEN),
         w2=normal(D_HIDDEN, 1),
         b2=normal(1),
-        m=inverted_mask(torch.tensor([rate], dtype=torch.float64), keep)[0],
+        m=mask,
         strength=torch.tensor([strength], dtype=torch.float64),
     )
 
@@ -92,8 +94,7 @@ def backward(network: Network, values: dict[str, Tensor]) -> dict[str, Tensor]:
         "b1": z.sum(dim=0),
     }
     for name, weights in (("W2", network.w2), ("W1", network.w1)):
-        flat = gradients[name].reshape(1, -1)
-        gradients[name] = add_l2_gradient_(flat, weights.reshape(1, -1), network.strength).view_as(weights)
+        gradients[name] = coupled_decay(gradients[name], weights, network.strength)
     return gradients
 
 
@@ -111,10 +112,13 @@ def by_engine(network: Network, rate: float) -> dict[str, Tensor]:
     architecture = Architecture(D_IN, (D_HIDDEN,), "relu", linear_path=False)
     parameters = torch.cat([_flat_weights(network)[0], network.b1, network.b2]).float()[None]
     mlp = BatchedMLP(architecture, parameters=parameters)
-    gradient = Backpropagation(mlp, N_ROWS)(
-        network.x.float()[None], network.y.float().T, torch.tensor([rate]), [network.m[None] > 0]
+    rows, one = network.x.float()[None], torch.ones(1, N_ROWS)
+    squared_error = torch.tensor([[torch.inf]])
+    gradient = backpropagate(
+        mlp, rows, network.y.float().T, torch.tensor([[[rate]]]), [network.m[None] > 0], squared_error, one
     )
-    add_l2_gradient_(gradient[:, : architecture.n_weights], mlp.weights, network.strength.float())
+    weights = gradient[:, : architecture.n_weights]
+    weights.copy_(coupled_decay(weights, mlp.weights, network.strength.float()))
     parts = BatchedMLP(architecture, parameters=gradient)
     (w1, w2), (b1, b2) = parts.matrices(), parts.biases()
     return {"W1": w1[0], "b1": b1[0, 0], "W2": w2[0], "b2": b2[0, 0]}
@@ -246,7 +250,7 @@ def _comparison(network: Network, rate: float, gradients: dict[str, Tensor]) -> 
             f"{worst:.1g}. The engine computes the same lines for many members at once in float32, hence its larger "
             "differences."
         ),
-        Source(Backpropagation.__call__),
+        Source(backpropagate),
     ]
 
 

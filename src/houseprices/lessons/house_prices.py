@@ -17,6 +17,7 @@ from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
+from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
 from houseprices.lessons.charts import PALETTE, line_style, new_chart
@@ -35,7 +36,6 @@ CHAPTER = GroupSettings(
     activation="relu",
     linear_path=False,
     dropout=0,
-    input_noise=0,
     input_dropout=0,
     huber_delta=math.inf,
     weight_decay=0,
@@ -108,13 +108,14 @@ def train_on_folds(
             held_out, training = np.flatnonzero(fold_of_row == fold), np.flatnonzero(fold_of_row != fold)
             mean, spread = (log_price[training].mean(), log_price[training].std() or 1.0) if log_target else (0.0, 1.0)
             targets = (((log_price if log_target else price) - mean) / spread).astype(np.float32)
-            pending.append((held_out, mean, spread, pool.submit(group, matrix, targets, training, held_out, [fold])))
+            members = [Member(training, fold, group, held_out)]
+            pending.append((held_out, mean, spread, pool.submit(matrix, targets, members)))
         for held_out, mean, spread, network_of_fold in pending:
-            network, of_fold = network_of_fold.wait(spread, lambda _n_members: None)
+            network, of_fold = network_of_fold.wait()
             output = network.predict(torch.from_numpy(matrix[held_out]))[0].double().numpy()
             # As in the chapter, a prediction below a dollar counts as a dollar: it has a logarithm.
             prediction[held_out] = mean + spread * output if log_target else np.log(np.maximum(output, 1))
-            curves.append(of_fold)
+            curves.append(of_fold.scaled(spread))
     return prediction, curves
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from houseprices.engine.regularization import add_l2_gradient_, l2_penalty
+from houseprices.engine.regularization import coupled_decay, l2_penalty
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.lp_norms import count_nonzero, lp_norm
@@ -57,7 +57,7 @@ def norms_lesson(p: float = 3.0) -> Lesson:
             "grad λ/2 ‖w‖₂² = λ w;  grad λ ‖w‖₁ = λ sign(w)",
         ),
         Source(l2_penalty),
-        Source(add_l2_gradient_),
+        Source(coupled_decay),
         _table_of_gradients(),
         Paragraph(
             "Left alone with its penalty, a weight under L2 loses the same share in each step and never arrives; under "
@@ -127,7 +127,7 @@ def _table_of_gradients() -> Table:
     weights = torch.tensor([[*_STARTS, -0.01]], dtype=torch.float64, requires_grad=True)
     strength = torch.tensor([_STRENGTH], dtype=torch.float64)
     (of_l1,) = torch.autograd.grad((strength * lp_norm(weights, 1)).sum(), weights)
-    of_l2 = add_l2_gradient_(torch.zeros_like(weights), weights.detach(), strength)
+    of_l2 = coupled_decay(torch.zeros_like(weights), weights.detach(), strength[:, None])
     content = pd.DataFrame(
         {"weight": weights.detach()[0].numpy(), "gradient of L1": of_l1[0].numpy(), "gradient of L2": of_l2[0].numpy()}
     )

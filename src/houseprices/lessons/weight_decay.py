@@ -10,8 +10,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from houseprices.engine.optimizer import BatchedAdam
-from houseprices.engine.regularization import add_l2_gradient_, decay_weights_, l2_penalty
+from houseprices.engine.optimizer import BatchedAdam, DecayKind
+from houseprices.engine.regularization import coupled_decay, decoupled_decay, l2_penalty
 from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.lp_norms import lp_norm
@@ -137,16 +137,12 @@ def train_by_adam(problem: Problem, strengths: Tensor, *, coupled: bool) -> Trai
     decay, rate = strengths.float(), torch.full((n_members,), _ADAM_RATE)
     inputs, targets = problem.inputs.float(), problem.targets.float()
     parameters = torch.cat([problem.start.float().repeat(n_members, 1), torch.zeros(n_members, 1)], dim=1)
-    optimizer = BatchedAdam(parameters)
+    optimizer = BatchedAdam(parameters, decay, D_IN, "coupled" if coupled else "decoupled")
     weights, biases = parameters[:, :D_IN], parameters[:, D_IN]
     curves = []
     for step, rows in enumerate(problem.batches, start=1):
         errors = weights @ inputs[rows].T + biases[:, None] - targets[rows]
         gradient = torch.cat([errors @ inputs[rows], errors.sum(dim=1, keepdim=True)], dim=1) / BATCH_SIZE
-        if coupled:
-            add_l2_gradient_(gradient[:, :D_IN], weights, decay)
-        else:
-            decay_weights_(weights, decay, rate)
         optimizer.step(gradient, rate)
         if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
             curves.append(_losses(problem, weights.double(), biases.double()))
@@ -327,8 +323,8 @@ def _adam(problem: Problem) -> list[Block]:
             "divided too (coupled): weights whose gradients are large are decayed less. AdamW shrinks the weights "
             "past Adam (decoupled), all by the same factor."
         ),
-        Source(add_l2_gradient_),
-        Source(decay_weights_),
+        Source(coupled_decay),
+        Source(decoupled_decay),
         Paragraph(
             f"Two weights begin at 1; their gradients are pure noise, of size 1 and 100. With coupled decay they end "
             f"at {shown['coupled, noise 1'].iloc[-1]:.2f} and {shown['coupled, noise 100'].iloc[-1]:.2f}, decoupled at "
@@ -350,16 +346,13 @@ def _two_weights(
     content = pd.DataFrame({"step": np.arange(n_steps + 1)})
     figure, axes = new_chart("step", "weight, mean of 200 walks")
     decay, rate = torch.full((n_walks,), strength), torch.full((n_walks,), learning_rate)
-    for kind in ("coupled", "decoupled"):
+    kinds: tuple[DecayKind, ...] = ("coupled", "decoupled")
+    for kind in kinds:
         weights = torch.ones(n_walks, 2)
-        optimizer = BatchedAdam(weights)
+        optimizer = BatchedAdam(weights, decay, 2, kind)
         path = [weights.mean(dim=0)]
         for _ in range(n_steps):
             gradient = sizes * torch.randn(n_walks, 2, generator=generator)
-            if kind == "coupled":
-                add_l2_gradient_(gradient, weights, decay)
-            else:
-                decay_weights_(weights, decay, rate)
             optimizer.step(gradient, rate)
             path.append(weights.mean(dim=0))
         for size, line in zip((1, 100), torch.stack(path).numpy().T, strict=True):

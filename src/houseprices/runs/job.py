@@ -6,11 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.engine.device import choose_device
 from houseprices.console import training_progress
-from houseprices.errors import HousePricesError
 from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.runs.write import default_run_folder, new_run_folder, write_run
 from houseprices.data.sample.write import NOISE_FLOOR
@@ -75,19 +73,6 @@ def notice_of(source: Source) -> None:
             f"{source.folder} is a synthetic sample: its scores say nothing about Kaggle "
             f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
         )
-
-
-def choose_device(name: str) -> torch.device:
-    """auto, cpu or cuda -> the device.
-
-    Raises:
-        HousePricesError: cuda is asked for and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise HousePricesError(
-            "device is cuda, but this machine or this build of torch has none; accepted here: auto, cpu"
-        )
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _notice(text: str) -> None:

@@ -21,13 +21,12 @@ from houseprices.cross_validation.folds import assign_folds
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, Source
 from houseprices.data.table import read_houses
-from houseprices.engine.members import Member, Plan
-from houseprices.engine.mlp import Architecture
-from houseprices.engine.pool import PendingGroup, TrainingPool
+from houseprices.engine.device import choose_device
+from houseprices.engine.members import Member
+from houseprices.engine.pool import PendingMembers, TrainingPool
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import code_houses
-from houseprices.runs.job import choose_device
 from houseprices.runs.write import FORMAT_VERSION, code_version
 from houseprices.settings import GroupSettings, Settings
 
@@ -101,7 +100,7 @@ def ablate(
     coded = code_houses(houses.drop(columns=PRICE))
     fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)[0]
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
-    in_training: list[tuple[int, float, PendingGroup]] = []
+    in_training: list[tuple[int, float, PendingMembers]] = []
     with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
         for fold in range(n_folds):
             training, held_out = np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)
@@ -112,26 +111,16 @@ def ablate(
                 Member(
                     rows=training,
                     seed=settings.seed * N_SEEDS + seed,
-                    learning_rate=group.learning_rate,
-                    weight_decay=decay,
-                    dropout=rate,
+                    hyperparameters=replace(group, weight_decay=decay, dropout=rate),
                     validation_rows=held_out,
                 )
                 for decay, rate, seed in cells
             ]
-            architecture = Architecture(inputs.shape[1], group.hidden, group.activation, group.linear_path)
-            plan = Plan.of(
-                len(training),
-                epochs=group.epochs,
-                batch_size=group.batch_size,
-                schedule=group.schedule,
-                decay_kind=group.decay_kind,
-            )
-            pending = pool.submit_members(inputs, fitted.targets, members, architecture, plan)
+            pending = pool.submit(inputs, fitted.targets, members)
             in_training.append((fold, fitted.log_price_std, pending))
         tables = []
         for fold, log_price_std, pending in in_training:
-            _, curves = pending.wait(log_price_std, on_trained)
+            curves = pending.wait(on_trained)[1].scaled(log_price_std)
             table = pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"])
             table["fold"], table["n_rows"] = fold, int((fold_of_row == fold).sum())
             table["training_log_rmse"] = curves.training[:, -1]
@@ -190,4 +179,4 @@ def _small(settings: Settings) -> tuple[str, GroupSettings]:
     name, group = next(iter(settings.groups.items()))
     hidden = tuple(min(width, WIDTH) for width in group.hidden)
     epochs = min(group.epochs, EPOCHS)
-    return name, replace(group, hidden=hidden, epochs=epochs, input_noise=0.0, input_dropout=0.0, n_members=1)
+    return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)

@@ -20,9 +20,9 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
+from houseprices.engine.device import choose_device
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,38 @@
+"""The hidden units' nonlinearities, and the way back through them.
+
+The formulas serve tensors and, compiled by numba, single float32 numbers; see `regularization`.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from houseprices.engine.regularization import ONE
+
+Activation = Literal["relu", "tanh"]
+
+
+def relu(value: Tensor) -> Tensor:
+    """max(value, 0)."""
+    return torch.relu(value)
+
+
+def relu_backward(delta: Tensor, unit: Tensor) -> Tensor:
+    """The loss's derivative by a unit -> its derivative by the value before ReLU, for any shape.
+
+    Args:
+        delta: derivative by the unit.
+        unit: after ReLU, before or after dropout.
+    """
+    return torch.where(unit > 0, delta, 0.0)
+
+
+def tanh(value: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return torch.tanh(value)
+
+
+def tanh_backward(delta: Tensor, unit: Tensor) -> Tensor:
+    """The same as `relu_backward` for tanh, whose derivative is 1 - tanh^2; the unit as it is before dropout."""
+    return delta * (ONE - unit * unit)

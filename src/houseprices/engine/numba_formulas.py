@@ -1,0 +1,93 @@
+"""The engine's formulas for numba: compiled code calls the very functions that plain torch calls with tensors.
+
+They are written with torch's functions; here numba learns what those mean for one float32.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numba.extending import overload, register_jitable
+
+from houseprices.engine import activations, losses, optimizer, regularization
+
+_Function = Callable[..., Any]
+
+_FORMULAS = {
+    activations: (activations.relu, activations.relu_backward, activations.tanh, activations.tanh_backward),
+    losses: (losses.loss_derivative,),
+    optimizer: (optimizer.adam_step,),
+    regularization: (
+        regularization.coupled_decay,
+        regularization.decoupled_decay,
+        regularization.dropout,
+        regularization.undo_dropout,
+    ),
+}
+for _formulas in _FORMULAS.values():
+    for _formula in _formulas:
+        register_jitable(error_model="numpy")(_formula)
+
+
+def formulas_digest() -> str:
+    """The SHA-256 of the files that the formulas stand in.
+
+    numba keeps machine code for as long as its own file stays as it is, and would miss a change in another one: whoever
+    compiles formulas must close over this, which makes it a part of the key that the code is kept under.
+    """
+    files = [Path(str(module.__file__)) for module in _FORMULAS]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _on_numbers(torch_function: _Function) -> Callable[[_Function], _Function]:
+    """Compiled code calls the decorated function where a formula calls torch's."""
+
+    def register(of_number: _Function) -> _Function:
+        @overload(torch_function, {"error_model": "numpy"}, strict=False)
+        def implementation(*_types: Any) -> _Function:
+            return of_number
+
+        return of_number
+
+    return register
+
+
+@_on_numbers(torch.where)
+def _where(condition: Any, value: Any, other: Any) -> Any:
+    return value if condition else np.float32(other)
+
+
+@_on_numbers(torch.clamp)
+def _clamp(value: Any, low: Any, high: Any) -> Any:
+    # A value that is no number stays so.
+    return high if value > high else low if value < low else value
+
+
+@_on_numbers(torch.sqrt)
+def _sqrt(value: Any) -> Any:
+    return np.sqrt(value)
+
+
+@_on_numbers(torch.relu)
+def _relu(value: Any) -> Any:
+    return np.float32(0) if value < np.float32(0) else value
+
+
+_BOUND = np.float32(7.90531110763549805)
+_A1, _A3, _A5 = np.float32(4.89352455891786e-03), np.float32(6.37261928875436e-04), np.float32(1.48572235717979e-05)
+_A7, _A9, _A11 = np.float32(5.12229709037114e-08), np.float32(-8.60467152213735e-11), np.float32(2.00018790482477e-13)
+_A13 = np.float32(-2.76076847742355e-16)
+_B0, _B2 = np.float32(4.89352518554385e-03), np.float32(2.26843463243900e-03)
+_B4, _B6 = np.float32(1.18534705686654e-04), np.float32(1.19825839466702e-06)
+
+
+@_on_numbers(torch.tanh)
+def _tanh(value: Any) -> Any:
+    """A quotient of two polynomials, within 4e-7 of tanh: the one that Eigen and XLA compute float32 tanh with."""
+    x = min(max(value, -_BOUND), _BOUND)
+    s = x * x
+    above = x * (_A1 + s * (_A3 + s * (_A5 + s * (_A7 + s * (_A9 + s * (_A11 + s * _A13))))))
+    return above / (_B0 + s * (_B2 + s * (_B4 + s * _B6)))

@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from houseprices.engine.losses import loss_derivative
+
+N_ROWS = 40
+ROW_WEIGHTS = torch.linspace(0.5, 1.5, N_ROWS)[None]
+
+
+@pytest.mark.parametrize("delta", [0.5, 1.0, float("inf")])
+def test_it_is_the_derivative_of_the_mean_of_twice_torchs_huber_loss(delta):
+    generator = torch.Generator().manual_seed(0)
+    output, target = (2 * torch.randn(1, N_ROWS, generator=generator, dtype=torch.float64) for _ in range(2))
+    output.requires_grad_(True)
+    each = (
+        (output - target).square()
+        if delta == float("inf")
+        else 2 * torch.nn.functional.huber_loss(output, target, "none", delta)
+    )
+    (expected,) = torch.autograd.grad((each * ROW_WEIGHTS).mean(), output)
+    found = loss_derivative(output.detach(), target, torch.tensor([[delta]]), ROW_WEIGHTS, torch.tensor(float(N_ROWS)))
+    torch.testing.assert_close(found, expected)
+    assert ((output - target).abs() > 1).any()
+
+
+def test_each_member_has_its_own_delta():
+    errors, one = torch.full((2, 1), 3.0), torch.ones(2, 1)
+    found = loss_derivative(errors, torch.zeros(2, 1), torch.tensor([[0.5], [2.0]]), one, torch.tensor(1.0))
+    torch.testing.assert_close(found, torch.tensor([[1.0], [4.0]]))
