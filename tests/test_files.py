@@ -2,12 +2,13 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from houseprices.errors import DataError, HousePricesError, LedgerError, RunError
-from houseprices.files import checksum, read_json, replacing, sha256_of, write_json
+from houseprices.files import Failure, checksum, read_json, replacing, sha256_of, write_json
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -34,6 +35,21 @@ def write(fresh: Path) -> None:
         (fresh / "inside").write_text("new")
     else:
         fresh.write_text("new")
+
+
+def put(*names: str, then: Callable[[Path], object] = lambda _fresh: None, error: Failure = RunError) -> None:
+    """Write all targets, and do something before they take their places."""
+    with replacing(*map(Path, names), error=error) as staged:
+        for fresh in staged:
+            write(fresh)
+        then(staged[-1])
+
+
+def raising(failure: BaseException) -> Callable[[Path], object]:
+    def fail(_fresh: Path) -> None:
+        raise failure
+
+    return fail
 
 
 # ---- whole ----
@@ -103,10 +119,8 @@ def test_new_files_and_folders_have_the_permissions_of_any_other(place: Path) ->
 def test_an_exception_in_the_block_passes_and_leaves_all_as_it_was(
     before: dict[str, str | None], failure: BaseException, names: list[str]
 ) -> None:
-    with pytest.raises(type(failure)) as caught, replacing(*map(Path, names)) as staged:
-        for fresh in staged:
-            write(fresh)
-        raise failure
+    with pytest.raises(type(failure)) as caught:
+        put(*names, then=raising(failure))
     assert caught.value is failure
     assert everything() == before
 
@@ -115,25 +129,16 @@ def test_an_exception_in_the_block_passes_and_leaves_all_as_it_was(
 def test_an_os_error_in_the_block_becomes_the_callers_and_leaves_all_as_it_was(
     before: dict[str, str | None], error: type[HousePricesError]
 ) -> None:
-    with (
-        pytest.raises(error, match=r"^file: No space left on device; nothing was written$"),
-        replacing(Path("file"), error=error) as (fresh,),
-    ):
-        write(fresh)
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(error, match=r"^file: No space left on device; nothing was written$"):
+        put("file", then=raising(OSError(errno.ENOSPC, "No space left on device")), error=error)
     assert everything() == before
 
 
 def test_an_os_error_names_the_file_as_it_would_have_been_called(before: dict[str, str | None]) -> None:
-    with (
-        pytest.raises(RunError, match=r"^folder/a/b: No such file or directory; "),
-        replacing(Path("folder")) as (new,),
-    ):
-        new.mkdir()
-        (new / "a" / "b").write_text("x")
-    with pytest.raises(RunError, match=r"^elsewhere: No such file or directory; "), replacing(Path("folder")) as (new,):
-        new.mkdir()
-        Path("elsewhere").read_text()
+    with pytest.raises(RunError, match=r"^folder/a/b: No such file or directory; nothing was written$"):
+        put("folder", then=lambda fresh: (fresh / "a" / "b").write_text("x"))
+    with pytest.raises(RunError, match=r"^elsewhere: No such file or directory; nothing was written$"):
+        put("folder", then=lambda _fresh: Path("elsewhere").read_text())
     assert everything() == before
 
 
@@ -142,9 +147,8 @@ def test_a_move_that_fails_undoes_those_before_it(before: dict[str, str | None],
     Path("wrong").mkdir()
     Path("wrong/inside").write_text("a folder, which no file may replace")
     stood = everything()
-    with pytest.raises(RunError, match=r"^wrong: .*; nothing was written$"), replacing(*map(Path, order)) as staged:
-        for fresh in staged:
-            write(fresh)
+    with pytest.raises(RunError, match=r"^wrong: .*; nothing was written$"):
+        put(*order)
     assert everything() == stood
 
 
