@@ -142,10 +142,9 @@ def sample(
         seed: Another seed draws another town.
         to: The folder.
     """
-    from houseprices.data.sample.write import NOISE_FLOOR
-    from houseprices.data.source import make_sample
+    from houseprices.data.sample.write import NOISE_FLOOR, write_sample
 
-    make_sample(to, rows, test_rows, seed)
+    write_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")
 
 
@@ -191,26 +190,25 @@ def download_files(
     if dataset == "fashion-mnist":
         _download_fashion_mnist(source, to)
         return
+    from houseprices.console import listening
     from houseprices.data.source import RAW_FOLDER
     from houseprices.kaggle.download import download
 
     to = to or RAW_FOLDER
-    done = download(source or "kaggle", to, show=sys.stderr.isatty())
-    for notice in done.notices:
-        _complain(notice)
-    if done.files:
-        print(f"{to}: {', '.join(sorted(done.files))}, checked")
-    else:
-        print(f"{to}: train.csv and test.csv are there; nothing to do")
+    with listening() as tell:
+        files = download(source or "kaggle", to, tell=tell)
+    print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: train.csv and test.csv are there; nothing to do")
 
 
 def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
+    from houseprices.console import listening
     from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
 
     if source:
         raise SettingsError(f"--source {source} belongs to --dataset house-prices; fashion-mnist has one source")
     to = to or FASHION_MNIST_FOLDER
-    files = download_fashion_mnist(to, show=sys.stderr.isatty())
+    with listening() as tell:
+        files = download_fashion_mnist(to, tell=tell)
     print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: Fashion-MNIST is there; nothing to do")
 
 
@@ -237,9 +235,11 @@ def submit_run(
         no_wait: Return after the upload; `houseprices ledger --refresh` brings the score later.
         again: Submit a file that was submitted before.
     """
+    from houseprices.console import listening
     from houseprices.kaggle.submit import submit
 
-    submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, show=sys.stderr.isatty())
+    with listening() as tell:
+        submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, say=print, tell=tell)
 
 
 @app.command

@@ -48,7 +48,9 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
     """
     console = Console(stderr=True)
     shown = sys.stderr.isatty() if draw is None else draw
-    with Progress(*_COLUMNS, console=console, transient=True, disable=not shown) as bars:
+    # What is printed meanwhile goes above the bars, but not to the terminal if stdout is elsewhere.
+    redirect = sys.stdout.isatty()
+    with Progress(*_COLUMNS, console=console, transient=True, disable=not shown, redirect_stdout=redirect) as bars:
         stages: dict[str, TaskID] = {}
 
         def tell(told: Told | Notice) -> None:

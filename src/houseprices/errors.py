@@ -13,7 +13,7 @@ class DataError(HousePricesError, ValueError):
     SHOWN = 20
 
     def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = list(faults)
+        self.faults = [faults] if isinstance(faults, str) else list(faults)
         lines = self.faults[: self.SHOWN]
         if len(self.faults) > self.SHOWN:
             lines.append(f"and {len(self.faults) - self.SHOWN} more faults")

@@ -1,74 +1,145 @@
-"""Folders and files that appear whole or not at all, in place of what stood there."""
+"""Files and folders that appear whole or not at all; checksums and JSON files."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from houseprices.errors import DownloadError, RunError
+from houseprices.errors import HousePricesError, RunError
+
+Failure = Callable[[str], HousePricesError]
+"""Makes the caller's own error of a line of text."""
 
 
 @contextmanager
-def replacing(*targets: Path) -> Iterator[list[Path]]:
-    """Yield a path beside each target to write a file or a folder to; all take their targets' places at the end.
+def replacing(*targets: Path, error: Failure = RunError, durable: bool = False) -> Iterator[list[Path]]:
+    """Yield a path for each target, to write a file or a folder to; at the end they take the targets' places.
 
-    If the block fails, what stood there stays.
+    All of them do, in their order, or none: if the block or a move fails, what stood there stays. A target that the
+    block has not written stays as it was. The paths lie together in a hidden folder beside the targets, which goes
+    with whatever else was written there; so do the folders above it that had to be made, if nothing is put into them.
+
+    Args:
+        targets: in one folder. A folder takes the place of another one, contents and all: look into it before.
+        error: what an OSError becomes.
+        durable: a power cut right after the block loses nothing.
 
     Raises:
-        RunError: a target cannot be written.
+        error: a target cannot be written; where its folder cannot be, before the block begins.
     """
-    staged = [target.with_name(f".{target.name}.{os.getpid()}.partial") for target in targets]
-    try:
+    [folder] = {target.parent for target in targets}
+    place = targets[0] if len(targets) == 1 else folder
+    if not all(target.name for target in targets):
+        raise error(f"{place}: has no name of its own; accepted: a new file or folder")
+    with ExitStack() as stack:
+        try:
+            for parent in reversed([parent for parent in (folder, *folder.parents) if not parent.exists()]):
+                parent.mkdir(exist_ok=True)
+                stack.callback(_remove_if_empty, parent)
+            hidden = Path(tempfile.mkdtemp(prefix=f".{targets[0].name}.", suffix=".partial", dir=folder))
+            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            fresh, aside = hidden / "new", hidden / "old"
+            fresh.mkdir()
+            aside.mkdir()
+        except OSError as failure:
+            raise error(f"{place}: {failure.strerror}; accepted: a folder that can be written") from None
+        try:
+            yield [fresh / target.name for target in targets]
+            written = [target for target in targets if os.path.lexists(fresh / target.name)]
+            if durable:
+                for target in written:
+                    with (fresh / target.name).open("rb+") as stream:
+                        os.fsync(stream.fileno())
+            _move(fresh, written, aside)
+        except OSError as failure:
+            name = Path(os.fsdecode(failure.filename)) if isinstance(failure.filename, str | bytes) else place
+            if name.is_relative_to(fresh):
+                name = folder / name.relative_to(fresh)
+            raise error(f"{name}: {failure.strerror or failure}; nothing was written") from failure
+    if durable:
+        _sync_folder(folder)
+
+
+def _move(fresh: Path, targets: list[Path], aside: Path) -> None:
+    """Move each new file or folder into place; if one cannot be, all stands again as it stood."""
+    with ExitStack() as undo:
         for target in targets:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        yield staged
-        for fresh, target in zip(staged, targets, strict=True):
-            if target.is_dir() and not target.is_symlink():
-                old = target.with_name(f".{target.name}.{os.getpid()}.old")
+            new, old = fresh / target.name, aside / target.name
+            if _is_folder(new) and _is_folder(target):
                 target.rename(old)
-                fresh.rename(target)
-                shutil.rmtree(old)
-            else:
-                fresh.replace(target)
-    except OSError as error:
-        raise RunError(f"{error.filename}: {error.strerror}; accepted: a folder that can be written") from None
-    finally:
-        for fresh in staged:
-            if fresh.is_dir():
-                shutil.rmtree(fresh, ignore_errors=True)
-            else:
-                fresh.unlink(missing_ok=True)
+                undo.callback(old.rename, target)
+            elif os.path.lexists(target) and target != targets[-1]:
+                # A copy, so that the file itself is replaced in one step. Nothing can fail after the last target.
+                shutil.copy2(target, old, follow_symlinks=False)
+                undo.callback(old.replace, target)
+            new.replace(target)
+            if target != targets[-1]:
+                undo.callback(_remove, target)
+        undo.pop_all()
 
 
-@contextmanager
-def staging_folder(to: Path) -> Iterator[Path]:
-    """A folder on the target's file system, gone at the end; so are the target's new folders if the block fails.
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
-    Raises:
-        DownloadError: the target cannot be written.
-    """
-    made = [folder for folder in (to, *to.parents) if not folder.exists()]
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".download-", dir=to))
-    except OSError as error:
-        raise DownloadError(f"{to}: {error.strerror}; accepted: a folder that can be written") from None
-    try:
-        yield staging
-    except BaseException as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        for folder in made:
-            folder.rmdir()
-        if isinstance(error, OSError):
-            raise DownloadError(f"{to}: {error.strerror or 'cannot be written'}; the files are not in place") from error
-        raise
-    shutil.rmtree(staging, ignore_errors=True)
+
+def _remove(path: Path) -> None:
+    if _is_folder(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # neither Windows nor every file system syncs a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def checksum(file: Path, algorithm: str) -> str:
+    """The file's checksum in hexadecimal digits: sha256, or what a mirror publishes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def sha256_of(file: Path) -> str:
     """The file's SHA-256 in hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return checksum(file, "sha256")
+
+
+def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Args:
+        error: what is raised.
+        accepted: ends its text.
+
+    Raises:
+        error: the file cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except OSError as failure:
+        raise error(f"{file}: {failure.strerror}; accepted: {accepted}") from None
+    except ValueError as failure:
+        raise error(f"{file}: no JSON ({failure}); accepted: {accepted}") from None
+    if not isinstance(content, dict):
+        raise error(f"{file}: no JSON object; accepted: {accepted}")
+    return content
+
+
+def write_json(file: Path, content: object, indent: int | None = 2) -> None:
+    """Write a JSON file."""
+    file.write_text(json.dumps(content, indent=indent) + "\n", "utf-8")

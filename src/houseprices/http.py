@@ -1,19 +1,23 @@
 """HTTP with patience that ends: a timeout on each request, bounded retries, and a deadline on each body."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 
 from houseprices.errors import DownloadError
+from houseprices.files import checksum
+from houseprices.progress import Progress, Tell, silent
 
-PASSING = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
+TRANSIENT = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 """Statuses that may be gone a moment later."""
 
 _CHUNK_BYTES = 64 * 1024
@@ -28,7 +32,7 @@ class Patience:
         read_s: between two bytes of an answer.
         body_s: for a whole file.
         n_retries: further tries of a request that failed in passing.
-        backoff_s: before the first further try; doubles from try to try.
+        backoff_s: half of the wait before the second further try (the first follows at once); doubles from try to try.
         longest_backoff_s: no single wait is longer, whatever the server's Retry-After says.
         poll_s: between two questions for a score.
         score_s: for a score.
@@ -53,32 +57,42 @@ class BrokenTransferError(DownloadError):
 
 
 class PatientAdapter(HTTPAdapter):
-    """Gives each request a timeout, and further tries unless `once` says that it must be sent only once."""
+    """Gives each request a timeout, and further tries while its failure may pass."""
 
-    def __init__(self, patience: Patience, once: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, patience: Patience) -> None:
         self.patience = patience
-        self.once = once
-        super().__init__()
+        super().__init__(
+            max_retries=_BoundedRetry(
+                total=patience.n_retries,
+                allowed_methods=None,
+                status_forcelist=TRANSIENT,
+                backoff_factor=patience.backoff_s,
+                backoff_max=patience.longest_backoff_s,
+                raise_on_status=False,
+            )
+        )
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
-        """Send, and send again while the failure may pass; the last answer or exception is the caller's."""
+        """Send; the last answer or exception is the caller's."""
         options["timeout"] = (self.patience.connect_s, self.patience.read_s)
-        n_left = 0 if self.once and self.once(request.url) else self.patience.n_retries
-        backoff_s = self.patience.backoff_s
-        while True:
-            wait_s = backoff_s
-            try:
-                response = super().send(request, *arguments, **options)
-                if response.status_code not in PASSING or n_left == 0:
-                    return response
-                wait_s = max(backoff_s, _retry_after_s(response))
-                response.close()
-            except (requests.ConnectionError, requests.Timeout):
-                if n_left == 0:
-                    raise
-            n_left -= 1
-            time.sleep(min(wait_s, self.patience.longest_backoff_s))
-            backoff_s *= 2
+        return super().send(request, *arguments, **options)
+
+
+class _BoundedRetry(Retry):
+    """urllib3's retries where they fall short of ours."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Seconds to wait, never more than the longest backoff; a value that is none does not end the request."""
+        try:
+            return min(super().parse_retry_after(retry_after), self.backoff_max)
+        except (InvalidHeader, ValueError, OverflowError):
+            return 0.0
+
+    def increment(self, *arguments: Any, **options: Any) -> Self:
+        """The next try; where there is none, a timeout is raised as it is: requests takes a MaxRetryError for less."""
+        if self.total == 0 and isinstance(options.get("error"), ReadTimeoutError):
+            raise options["error"]
+        return super().increment(*arguments, **options)
 
 
 def patient_session(patience: Patience) -> requests.Session:
@@ -90,18 +104,13 @@ def patient_session(patience: Patience) -> requests.Session:
 
 
 def save_body(
-    response: requests.Response,
-    file: Path,
-    patience: Patience,
-    *,
-    limit_bytes: int,
-    advance: Callable[[int, int], None],
+    response: requests.Response, file: Path, patience: Patience, *, limit_bytes: int, tell: Tell = silent
 ) -> None:
     """Write a streamed answer's body.
 
     Args:
         limit_bytes: largest body accepted.
-        advance: called with the number of bytes that have just come, and of all that will (0 if unknown).
+        tell: hears how many bytes have come.
 
     Raises:
         BrokenTransferError: the body stops early or takes longer than `patience.body_s`.
@@ -109,7 +118,7 @@ def save_body(
     """
     plain = "Content-Encoding" not in response.headers
     declared = response.headers.get("Content-Length", "") if plain else ""
-    n_expected = int(declared) if declared.isdigit() else 0
+    n_expected = int(declared) if declared.isdigit() else None
     n_bytes, start = 0, time.monotonic()
     try:
         with file.open("wb") as stream:
@@ -121,11 +130,11 @@ def save_body(
                 if time.monotonic() - start > patience.body_s:
                     raise BrokenTransferError(f"the file did not come within {patience.body_s:g} s; nothing was kept")
                 stream.write(chunk)
-                advance(len(chunk), n_expected)
+                tell(Progress(f"downloading {file.name}", n_bytes, n_expected, in_bytes=True))
     except urllib3.exceptions.HTTPError:
         whole = f" of {n_expected}" if n_expected else ""
         raise BrokenTransferError(f"the transfer broke off after {n_bytes}{whole} bytes; nothing was kept") from None
-    if n_expected and n_bytes != n_expected:
+    if n_expected is not None and n_bytes != n_expected:
         raise BrokenTransferError(f"{n_bytes} of {n_expected} bytes came; nothing was kept")
 
 
@@ -136,29 +145,30 @@ def fetch_file(
     patience: Patience,
     *,
     limit_bytes: int,
-    advance: Callable[[int, int], None],
+    checksums: Mapping[str, str],
+    tell: Tell = silent,
 ) -> None:
     """Fetch one file from a mirror.
 
     Args:
         limit_bytes: largest body accepted.
-        advance: see `network.save_body`.
+        checksums: {algorithm: what it must give}; nothing else vouches for a file over plain http.
+        tell: hears how many bytes have come.
 
     Raises:
-        DownloadError: there is no answer, no such file, or not the whole of it.
+        DownloadError: there is no answer, no such file, not the whole of it, or another one.
     """
     try:
         with session.get(url, stream=True) as response:
             if response.status_code != 200:
                 raise DownloadError(f"the mirror answered {response.status_code} for {url}; try again later")
-            save_body(response, file, patience, limit_bytes=limit_bytes, advance=advance)
+            save_body(response, file, patience, limit_bytes=limit_bytes, tell=tell)
     except BrokenTransferError as error:
         raise DownloadError(f"{url}: {error}; try again") from None
     except requests.RequestException:
         raise DownloadError(f"no answer from the mirror, {url}; check the network and try again") from None
-
-
-def _retry_after_s(response: requests.Response) -> float:
-    """Retry-After in seconds; 0 where it is missing or a date."""
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else 0.0
+    for algorithm, known in checksums.items():
+        if (got := checksum(file, algorithm)) != known:
+            raise DownloadError(
+                f"{url}: {algorithm.upper()} {got}, not the known {known}; somebody changed it; nothing was kept"
+            )

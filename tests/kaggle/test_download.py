@@ -22,6 +22,8 @@ from kaggle_server import (
     zip_of,
 )
 
+from houseprices.kaggle.archive import unpack
+
 RAW = Path("data/raw")
 ALL_FILES = ["data_description.txt", "sample_submission.csv", "test.csv", "train.csv"]
 
@@ -335,50 +337,16 @@ def with_flipped_byte(archive: bytes) -> bytes:
     return archive[:middle] + bytes([archive[middle] ^ 0xFF]) + archive[middle + 1 :]
 
 
-def link_archive() -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        link = zipfile.ZipInfo("train.csv")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/etc/passwd")
-    return stream.getvalue()
-
-
-def twice_archive() -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("train.csv", b"one")
-        with pytest.warns(UserWarning, match="Duplicate name"):
-            archive.writestr("train.csv", b"two")
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize(
     ("archive", "line"),
     [
-        (zip_of({"../train.csv": b"x"}), "the archive has the name '../train.csv', which leads out of its folder"),
-        (zip_of({"/etc/train.csv": b"x"}), "the archive has the name '/etc/train.csv', which leads out"),
-        (zip_of({"a\\..\\..\\b": b"x"}), "the archive has the name"),
-        (link_archive(), "the archive has a link, 'train.csv'; refused"),
         (zip_of({"train.csv": bytes(200_000_000)}), "the archive unpacks to 200 MB, more than 50; refused"),
-        (twice_archive(), "the archive has 'train.csv' twice; refused"),
-        (with_flipped_byte(zip_of({"extra.csv": os.urandom(1000)})), "the archive is damaged"),
+        (with_flipped_byte(zip_of({"train.csv": os.urandom(1000)})), "the archive is damaged"),
         (zip_of({"train.csv": b"Id\n"}), "the archive has no test.csv; nothing was kept"),
         (zip_of({}), "the archive has no train.csv and no test.csv; nothing was kept"),
         (b"PK\x03\x04 nothing else", "the archive is damaged or no zip; nothing was kept; try again"),
     ],
-    ids=[
-        "dots",
-        "absolute",
-        "backslashes",
-        "link",
-        "bomb",
-        "twice",
-        "damaged extra file",
-        "one file",
-        "no file",
-        "no zip",
-    ],
+    ids=["bomb", "damaged", "one file", "no file", "no zip"],
 )
 def test_a_bad_archive_is_refused_whole(
     server: KaggleServer, houseprices: Command, archive: bytes, line: str, tmp_path: Path
@@ -391,6 +359,42 @@ def test_a_bad_archive_is_refused_whole(
     assert done.err.startswith(f"houseprices: {line}")
     assert not Path("data").exists()
     assert sorted(tmp_path.rglob("*.csv")) == before
+
+
+def hostile_archive(files: dict[str, bytes]) -> bytes:
+    """Names that lead elsewhere, a link, a bomb and a damaged file beside the wanted ones."""
+    stream = io.BytesIO(zip_of({**files, "damaged.csv": bytes(range(256))}))
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("../up.csv", "/etc/absolute.csv", "a\\..\\..\\back.csv", "folder/train.csv", "C:\\drive.csv"):
+            archive.writestr(name, b"x")
+        link = zipfile.ZipInfo("link.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("bomb.csv", bytes(200_000_000))
+        damaged = archive.getinfo("damaged.csv").header_offset + 40
+    content = bytearray(stream.getvalue())
+    content[damaged + 5] ^= 0xFF
+    return bytes(content)
+
+
+def test_a_name_that_is_not_wanted_never_becomes_a_file(
+    server: KaggleServer, houseprices: Command, tmp_path: Path
+) -> None:
+    server.archive = hostile_archive(server.files)
+    before = set(tmp_path.rglob("*"))
+    assert houseprices("download").exit_code == 0
+    assert {name: (RAW / name).read_bytes() for name in on_disk()} == server.files
+    assert set(tmp_path.rglob("*")) - before == {RAW.parent.resolve(), RAW.resolve(), *map(Path.resolve, RAW.iterdir())}
+
+
+def test_a_link_under_a_wanted_name_is_no_link_on_disk(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        link = zipfile.ZipInfo("train.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    assert unpack(tmp_path / "archive.zip", tmp_path, ["train.csv"]) == ["train.csv"]
+    assert not (tmp_path / "train.csv").is_symlink()
+    assert (tmp_path / "train.csv").read_text() == "/etc/passwd"
 
 
 def test_an_endless_archive_is_cut_short(
@@ -440,7 +444,7 @@ def test_a_changed_file_on_the_mirror_is_refused(server: KaggleServer, housepric
     done = houseprices("download", "--source", "mirror")
     assert done.exit_code == 1
     assert len(done.err.splitlines()) == 1
-    assert "SHA-1" in done.err
+    assert "SHA1" in done.err
     assert "somebody changed it; nothing was kept" in done.err
     assert not Path("data").exists()
 
@@ -450,7 +454,7 @@ def test_sha256_decides_too(server: KaggleServer, houseprices: Command, monkeypa
     monkeypatch.setattr("houseprices.kaggle.download.KAGGLE_SHA256", known)
     done = houseprices("download", "--source", "mirror")
     assert done.exit_code == 1
-    assert "SHA-256" in done.err
+    assert "SHA256" in done.err
     assert "2" * 64 in done.err
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from kaggle_fixtures import Command, ledger, write_run
 from kaggle_server import KaggleServer, drop_after_acting, page, status
 
@@ -41,7 +42,7 @@ def test_entries_come_back_in_order_one_line_each(tmp_path: Path) -> None:
         add_entry(one, path)
     assert read_ledger(path) == written
     assert [json.loads(line) for line in path.read_text().splitlines()] == [asdict(one) for one in written]
-    assert [file.name for file in path.parent.iterdir()] == ["ledger.jsonl"]
+    assert {file.name for file in path.parent.iterdir()} == {"ledger.jsonl", ".ledger.jsonl.lock"}
 
 
 def test_a_later_answer_replaces_its_own_line_only(tmp_path: Path) -> None:
@@ -63,10 +64,25 @@ def test_a_write_that_fails_leaves_the_ledger_as_it_was(tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(LedgerError, match="No space left on device; the ledger is as it was"):
+    with pytest.raises(LedgerError, match="No space left on device; nothing was written"):
         add_entry(entry(2), path)
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["ledger.jsonl"]
+    assert {file.name for file in tmp_path.iterdir()} == {"ledger.jsonl", ".ledger.jsonl.lock"}
+
+
+def test_a_ledger_that_another_process_holds_is_named_and_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    monkeypatch.setattr("houseprices.kaggle.ledger.LOCK_S", 0.05)
+    with (
+        FileLock(tmp_path / ".ledger.jsonl.lock"),
+        pytest.raises(LedgerError, match=r"ledger\.jsonl: another process has held \S+\.lock for 0\.05 s"),
+    ):
+        add_entry(entry(1), path)
+    assert not path.exists()
+    add_entry(entry(1), path)
+    assert read_ledger(path) == [entry(1)]
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"ref": 1}', '{"surprise": 1}', ""])

@@ -1,13 +1,12 @@
 """Where the data comes from: a folder of Kaggle's files, or the synthetic sample."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from houseprices.data.sample.write import NOISE_FLOOR, write_sample
+from houseprices.data.sample.write import NOTE, write_sample
 from houseprices.errors import DataError
-from houseprices.files import sha256_of
+from houseprices.files import read_json, sha256_of
 
 RAW_FOLDER = Path("data/raw")
 SAMPLE_FOLDER = Path("data/sample")
@@ -18,9 +17,6 @@ KAGGLE_SHA256 = {
     TEST_FILE: "8fdd3d829d4d986b58f845c9553b225e67dd8383624d90fb6ca1d4bed5798c1e",
 }
 
-_NOTE = "sample.json"
-"""Stands beside a sample's CSV files and holds their checksums, so that a run knows what it was trained on."""
-
 DataKind = Literal["kaggle", "sample", "other"]
 
 
@@ -30,7 +26,7 @@ class Source:
 
     Attributes:
         folder: where they are.
-        kind: kaggle, if both files are Kaggle's own by their checksums; sample, if `make_sample` wrote them; other.
+        kind: kaggle, if both files are Kaggle's own by their checksums; sample, if `write_sample` wrote them; other.
         sha256: of each file.
     """
 
@@ -47,8 +43,8 @@ def find_source(folder: Path | None = None) -> Source:
     """
     if folder is None:
         folder = RAW_FOLDER if (RAW_FOLDER / TRAIN_FILE).is_file() else SAMPLE_FOLDER
-        if folder == SAMPLE_FOLDER and not (SAMPLE_FOLDER / _NOTE).is_file():
-            make_sample(SAMPLE_FOLDER)
+        if folder == SAMPLE_FOLDER and not (SAMPLE_FOLDER / NOTE).is_file():
+            write_sample(SAMPLE_FOLDER)
     if not folder.is_dir():
         raise DataError([f"{folder}: no such folder; accepted: a folder with {TRAIN_FILE} and {TEST_FILE}"])
     missing = [name for name in (TRAIN_FILE, TEST_FILE) if not (folder / name).is_file()]
@@ -63,25 +59,9 @@ def find_source(folder: Path | None = None) -> Source:
     return Source(folder, kind, found)
 
 
-def make_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> None:
-    """Write the synthetic sample and its note.
-
-    Raises:
-        DataError: the folder cannot be written.
-    """
-    try:
-        write_sample(folder, n_rows, n_test_rows, seed)
-        checksums = {name: sha256_of(folder / name) for name in (TRAIN_FILE, TEST_FILE)}
-        note = {"synthetic": True, "noise": NOISE_FLOOR, "seed": seed, "sha256": checksums}
-        (folder / _NOTE).write_text(json.dumps(note, indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise DataError([f"{folder}: {error.strerror}; accepted: a folder that can be written"]) from None
-
-
 def _noted_checksums(folder: Path) -> object:
     """The checksums in the folder's note; None without a note, or with one that somebody spoilt."""
     try:
-        note = json.loads((folder / _NOTE).read_text("utf-8"))
-    except (OSError, ValueError):
+        return read_json(folder / NOTE, DataError, "as `houseprices sample` writes it").get("sha256")
+    except DataError:
         return None
-    return note.get("sha256") if isinstance(note, dict) else None

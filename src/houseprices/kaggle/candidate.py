@@ -1,15 +1,15 @@
 """Which CSV to submit, and what the run that wrote it says about it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from houseprices.errors import RunError, SettingsError, SubmissionError
-from houseprices.files import sha256_of
+from houseprices.files import read_json, sha256_of
 from houseprices.runs.write import LATEST, RUNS_FOLDER
 
 _SUBMISSION = "submission.csv"
+_ACCEPTED = "a folder that `houseprices cv` has written"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def find_candidate(run: Path | None, file: Path | None) -> Candidate:
         # A run knows its own CSV again by the checksum, wherever a copy of it lies.
         for manifest_file in (file.parent / "manifest.json", *sorted(RUNS_FOLDER.glob("*/manifest.json"))):
             if manifest_file.is_file():
-                manifest = _read_json(manifest_file)
+                manifest = read_json(manifest_file, RunError, _ACCEPTED)
                 if manifest.get("outputs_sha256", {}).get(_SUBMISSION) == sha256:
                     return _from_run(_short(manifest_file.parent), file, sha256, manifest)
         return Candidate(file, sha256)
@@ -57,12 +57,12 @@ def find_candidate(run: Path | None, file: Path | None) -> Candidate:
         if not run.exists():
             raise RunError(f"{run}: there is no run yet; `make cv` makes one, or name a CSV with --file (FILE=)")
     if not run.is_dir():
-        raise RunError(f"{run}: no such run; accepted: a folder that `houseprices cv` has written")
+        raise RunError(f"{run}: no such run; accepted: {_ACCEPTED}")
     run = _short(run)
     file = run / _SUBMISSION
-    manifest = _read_json(run / "manifest.json")
+    manifest = read_json(run / "manifest.json", RunError, _ACCEPTED)
     if not file.is_file():
-        raise RunError(f"{file}: no such file; accepted: a folder that `houseprices cv` has written")
+        raise RunError(f"{file}: no such file; accepted: {_ACCEPTED}")
     sha256 = sha256_of(file)
     if manifest.get("outputs_sha256", {}).get(_SUBMISSION) != sha256:
         raise RunError(
@@ -78,7 +78,7 @@ def _from_run(run: Path, file: Path, sha256: str, manifest: dict[str, Any]) -> C
             "`make download` brings Kaggle's files, `make cv` trains on them"
         )
     try:
-        cv_log_rmse = float(_read_json(run / "metrics.json")["log_rmse"]["pooled"])
+        cv_log_rmse = float(read_json(run / "metrics.json", RunError, _ACCEPTED)["log_rmse"]["pooled"])
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{run / 'metrics.json'}: no log_rmse.pooled; accepted: as `houseprices cv` writes it") from None
     return Candidate(_short(file), sha256, _short(run), cv_log_rmse, str(manifest.get("code_version", "")))
@@ -88,14 +88,3 @@ def _short(path: Path) -> Path:
     """Relative to the working directory where it lies in there: the ledger is shared, absolute paths are not."""
     absolute = path.resolve()
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no JSON"
-        raise RunError(f"{file}: {reason}; accepted: a folder that `houseprices cv` has written") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{file}: no JSON object; accepted: as `houseprices cv` writes it")
-    return content

@@ -9,6 +9,7 @@ import functools
 import io
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from houseprices.errors import KaggleError
 from houseprices.http import Patience, PatientAdapter, patient_session, save_body
 from houseprices.kaggle.credentials import Credential, config_folder
 from houseprices.kaggle.refusals import LostError, RefusedError
+from houseprices.progress import Tell, silent
 
 LARGEST_ARCHIVE_BYTES = 50_000_000
 """Kaggle's archive has 0.2 MB."""
@@ -52,7 +54,7 @@ def _client_class() -> Any:
             self.used: Credential | None = None
             self.on_uploaded: Callable[[], None] = lambda: None
             self.archive = Path()
-            self.on_bytes: Callable[[int, int], None] = _ignore
+            self.tell: Tell = silent
             # The class holds these as they were at its import.
             self.args = ["--local"] if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST" else []
             self.config_values: dict[str, str] = {}
@@ -90,7 +92,7 @@ def _client_class() -> Any:
             http = client.http_client()
             http._init_session()
             for scheme in ("https://", "http://"):
-                http._session.mount(scheme, PatientAdapter(self.patience, once=_is_create_submission))
+                http._session.mount(scheme, _KaggleAdapter(self.patience))
             if self.used and self.used.kind == "key":
                 http._session.auth = (self.used.username, self.used.secret)
             return client
@@ -118,24 +120,22 @@ def _client_class() -> Any:
             The client's own choice of a name follows the address, and a page from elsewhere gets a wrong one.
             """
             with response:
-                save_body(
-                    response,
-                    self.archive,
-                    self.patience,
-                    limit_bytes=LARGEST_ARCHIVE_BYTES,
-                    advance=self.on_bytes,
-                )
+                save_body(response, self.archive, self.patience, limit_bytes=LARGEST_ARCHIVE_BYTES, tell=self.tell)
 
     return PatientKaggleApi
 
 
-def _ignore(n_bytes: int, total: int) -> None:
-    """Show no progress."""
+class _KaggleAdapter(PatientAdapter):
+    """Sends CreateSubmission once only: a lost answer may have used up one of the day's submissions."""
 
+    def __init__(self, patience: Patience) -> None:
+        super().__init__(patience)
+        self._without_retries = PatientAdapter(replace(patience, n_retries=0))
 
-def _is_create_submission(url: str) -> bool:
-    """A lost answer to this call may have used up one of the day's submissions, so it is sent once only."""
-    return url.endswith("/CreateSubmission")
+    def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
+        if request.url.endswith("/CreateSubmission"):
+            return self._without_retries.send(request, *arguments, **options)
+        return super().send(request, *arguments, **options)
 
 
 @contextlib.contextmanager

@@ -1,26 +1,23 @@
 """The competition's files -> data/raw: fetched aside, checked, then moved into place whole."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from houseprices import http
-from houseprices.console import transfer_progress
 from houseprices.data.source import KAGGLE_SHA256, RAW_FOLDER, TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError, DownloadError, KaggleError
-from houseprices.files import sha256_of, staging_folder
+from houseprices.files import replacing, sha256_of
 from houseprices.http import Patience, fetch_file, patient_session
 from houseprices.kaggle.archive import unpack
 from houseprices.kaggle.competition import Kaggle
 from houseprices.kaggle.credentials import NO_CREDENTIALS, WITHOUT_KAGGLE
+from houseprices.progress import Notice, Tell, silent
 
 Origin = Literal["kaggle", "mirror"]
 
-# train.csv goes into place last: as long as it is missing, data/raw counts as empty.
+# They go into place in this order: as long as train.csv is missing, data/raw counts as empty.
 _FILES = ("data_description.txt", "sample_submission.csv", TEST_FILE, TRAIN_FILE)
 _TABLES = (TRAIN_FILE, TEST_FILE)
 
@@ -34,29 +31,17 @@ MIRROR_SHA1 = {
 _LARGEST_TABLE_BYTES = 10_000_000
 
 
-@dataclass(frozen=True)
-class Download:
-    """What a download did.
-
-    Attributes:
-        folder: where the files are.
-        files: their names; empty if nothing was fetched, since all was there.
-        notices: what the user should know, a line each.
-    """
-
-    folder: Path
-    files: tuple[str, ...]
-    notices: tuple[str, ...]
-
-
 def download(
-    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, *, show: bool = False
-) -> Download:
+    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, tell: Tell = silent
+) -> tuple[str, ...]:
     """Bring train.csv, test.csv and, from Kaggle, what else the competition has; do nothing where they are.
 
     Args:
         patience: None for `http.PATIENCE`.
-        show: draw a progress bar on stderr.
+        tell: hears how much has come, and of files that are not the known ones.
+
+    Returns:
+        The names of the files that came; empty if train.csv and test.csv were there.
 
     Raises:
         KaggleError: no credentials, or Kaggle or the way to it failed.
@@ -64,20 +49,16 @@ def download(
     """
     patience = patience or http.PATIENCE
     if all((to / name).is_file() for name in _TABLES):
-        return Download(to, (), tuple(_other_checksums(to, "is there, and was left as it is")))
+        _tell_of_other_checksums(to, "is there, and was left as it is", tell)
+        return ()
     kaggle = _sign_in(patience) if origin == "kaggle" else None
-    with staging_folder(to) as staging:
-        with transfer_progress(show=show) as advance:
-            if kaggle:
-                found = _fetch_from_kaggle(kaggle, staging, advance)
-            else:
-                found = _fetch_from_mirror(staging, patience, advance)
+    with replacing(*(to / name for name in _FILES), error=DownloadError) as files:
+        staging = files[0].parent
+        found = _fetch_from_kaggle(kaggle, staging, tell) if kaggle else _fetch_from_mirror(staging, patience, tell)
         _check_tables(staging, found, origin)
-        notices = tuple(_other_checksums(staging, "came; Kaggle may have published it anew"))
         _check_nothing_in_the_way(staging, to, found)
-        for name in found:
-            os.replace(staging / name, to / name)
-    return Download(to, found, notices)
+    _tell_of_other_checksums(to, "came; Kaggle may have published it anew", tell)
+    return found
 
 
 def _sign_in(patience: Patience) -> Kaggle:
@@ -90,34 +71,21 @@ def _sign_in(patience: Patience) -> Kaggle:
         raise
 
 
-def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, advance: Callable[[int, int], None]) -> tuple[str, ...]:
+def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, tell: Tell) -> tuple[str, ...]:
     archive = staging / "archive.zip"
-    kaggle.download(archive, advance)
-    found = unpack(archive, staging, _FILES)
-    return tuple(name for name in _FILES if name in found)
+    kaggle.download(archive, tell)
+    return tuple(unpack(archive, staging, _FILES))
 
 
-def _fetch_from_mirror(staging: Path, patience: Patience, advance: Callable[[int, int], None]) -> tuple[str, ...]:
+def _fetch_from_mirror(staging: Path, patience: Patience, tell: Tell) -> tuple[str, ...]:
     found = (TEST_FILE, TRAIN_FILE)
     with patient_session(patience) as session:
         for name in found:
             url = f"{MIRROR}/{MIRROR_NAMES[name]}"
-            fetch_file(session, url, staging / name, patience, limit_bytes=_LARGEST_TABLE_BYTES, advance=advance)
-            _check_mirrored(staging / name, url)
+            known = {"sha1": MIRROR_SHA1[name], "sha256": KAGGLE_SHA256[name]}
+            file, limit = staging / name, _LARGEST_TABLE_BYTES
+            fetch_file(session, url, file, patience, limit_bytes=limit, checksums=known, tell=tell)
     return found
-
-
-def _check_mirrored(file: Path, url: str) -> None:
-    name = file.name
-    sha1 = hashlib.sha1(file.read_bytes(), usedforsecurity=False).hexdigest()
-    for algorithm, got, known in (
-        ("SHA-1", sha1, MIRROR_SHA1[name]),
-        ("SHA-256", sha256_of(file), KAGGLE_SHA256[name]),
-    ):
-        if got != known:
-            raise DownloadError(
-                f"{url}: {algorithm} {got}, not {name}'s {known}; somebody changed it; nothing was kept"
-            )
 
 
 def _check_tables(staging: Path, found: tuple[str, ...], origin: Origin) -> None:
@@ -135,11 +103,11 @@ def _check_tables(staging: Path, found: tuple[str, ...], origin: Origin) -> None
             ) from None
 
 
-def _other_checksums(folder: Path, what: str) -> Iterator[str]:
+def _tell_of_other_checksums(folder: Path, what: str, tell: Tell) -> None:
     for name in _TABLES:
         got = sha256_of(folder / name)
         if got != KAGGLE_SHA256[name]:
-            yield f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"
+            tell(Notice(f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"))
 
 
 def _check_nothing_in_the_way(staging: Path, to: Path, found: tuple[str, ...]) -> None:

@@ -1,8 +1,6 @@
 """submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -10,9 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock, Timeout
+
 from houseprices.errors import LedgerError
+from houseprices.files import replacing
 
 LEDGER = Path("submissions/ledger.jsonl")
+
+LOCK_S = 30.0
+"""How long to wait for another process that writes."""
 
 Status = Literal["unconfirmed", "pending", "complete", "error"]
 
@@ -107,25 +111,15 @@ def _changing(path: Path) -> Iterator[list[Entry]]:
     """Yield the entries to change; they replace the file in one step, one process at a time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_S, poll_interval=0.01):
+            entries = read_ledger(path)
+            yield entries
+            with replacing(path, error=LedgerError, durable=True) as (fresh,):
+                fresh.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in entries), "utf-8")
+    except Timeout as error:
+        raise LedgerError(f"{path}: another process has held {error.lock_file} for {LOCK_S:g} s; try again") from None
     except OSError as error:
         raise LedgerError(f"{path}: {error.strerror}; accepted: a folder that can be written") from None
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        entries = read_ledger(path)
-        yield entries
-        with fresh.open("w", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
-        os.fsync(folder)
-    except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}; the ledger is as it was") from None
-    finally:
-        fresh.unlink(missing_ok=True)
-        os.close(folder)
 
 
 def _parse(line: str) -> Entry:

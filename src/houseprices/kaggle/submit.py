@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from houseprices import http
-from houseprices.console import waiting
 from houseprices.data.source import RAW_FOLDER, TEST_FILE
 from houseprices.errors import HousePricesError, KaggleError, SubmissionError
 from houseprices.http import Patience
@@ -15,9 +14,10 @@ from houseprices.kaggle.competition import Kaggle, Verdict, unique_message
 from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
 from houseprices.kaggle.refusals import LostError, RefusedError
 from houseprices.kaggle.submission_check import check_submission, read_test_ids
+from houseprices.progress import Progress, Tell, silent
 from houseprices.runs.write import code_version
 
-_N_LOOKS = 3
+_N_ATTEMPTS = 3
 """How often a submission whose answer was lost is looked for; Kaggle may list it a moment later."""
 
 
@@ -32,8 +32,8 @@ def submit(
     test_file: Path = RAW_FOLDER / TEST_FILE,
     ledger: Path = LEDGER,
     patience: Patience | None = None,
-    show: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None],
+    tell: Tell = silent,
 ) -> Entry | None:
     """Check, upload, submit and wait for the score.
 
@@ -45,8 +45,8 @@ def submit(
         wait: for the score.
         again: even if the same file was submitted before.
         patience: None for `http.PATIENCE`.
-        show: draw a spinner on stderr.
-        say: gets each line for the user.
+        say: gets each line of the result.
+        tell: hears that the score is waited for.
 
     Returns:
         What stands in the ledger; None after a dry run.
@@ -75,7 +75,8 @@ def submit(
     if not wait:
         say("not waiting; `houseprices ledger --refresh` brings the score")
         return entry
-    entry = _await_score(kaggle, entry, ledger, show=show)
+    tell(Progress("waiting for the score"))
+    entry = _await_score(kaggle, entry, ledger)
     say(_result(entry, kaggle))
     return entry
 
@@ -93,7 +94,7 @@ def refresh(ledger: Path = LEDGER, patience: Patience | None = None) -> list[Ent
         for entry in waiting_entries:
             verdict = kaggle.find(entry.message) if entry.ref is None else kaggle.look_up(entry.ref)
             if verdict:
-                update_entry(_after(entry, verdict), ledger)
+                update_entry(_with_verdict(entry, verdict), ledger)
     return read_ledger(ledger)
 
 
@@ -160,15 +161,15 @@ def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entr
             f"Kaggle's answer to the submission was lost{lost} and its list does not show it; it may count all the "
             "same, so it was not sent twice: `houseprices ledger --refresh` looks again"
         )
-    entry = _after(entry, verdict)
+    entry = _with_verdict(entry, verdict)
     update_entry(entry, ledger)
     return entry
 
 
 def _reconcile(kaggle: Kaggle, entry: Entry) -> Verdict | None:
     """Look for a submission whose answer was lost in Kaggle's list; never submit it again."""
-    for look in range(_N_LOOKS):
-        if look:
+    for attempt in range(_N_ATTEMPTS):
+        if attempt:
             time.sleep(kaggle.patience.poll_s)
         try:
             verdict = kaggle.find(entry.message)
@@ -179,11 +180,10 @@ def _reconcile(kaggle: Kaggle, entry: Entry) -> Verdict | None:
     return None
 
 
-def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path, *, show: bool) -> Entry:
+def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path) -> Entry:
     assert entry.ref is not None
     try:
-        with waiting("waiting for the score", show=show):
-            verdict = kaggle.wait_for_score(entry.ref)
+        verdict = kaggle.wait_for_score(entry.ref)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"interrupted; submission {entry.ref} is made and noted: `houseprices ledger --refresh` brings its score"
@@ -193,7 +193,7 @@ def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path, *, show: bool) -> E
             f"submission {entry.ref} is made and noted, but its score could not be asked for: {error}; "
             "`houseprices ledger --refresh` brings it"
         ) from error
-    entry = _after(entry, verdict)
+    entry = _with_verdict(entry, verdict)
     update_entry(entry, ledger)
     if entry.status == "pending":
         raise SubmissionError(
@@ -205,7 +205,7 @@ def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path, *, show: bool) -> E
     return entry
 
 
-def _after(entry: Entry, verdict: Verdict) -> Entry:
+def _with_verdict(entry: Entry, verdict: Verdict) -> Entry:
     return replace(
         entry, ref=verdict.ref, status=verdict.status, public_score=verdict.public_score, reason=verdict.reason
     )

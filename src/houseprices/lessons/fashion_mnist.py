@@ -1,14 +1,12 @@
 """Fashion-MNIST (Xiao et al. 2017) -> data/fashion-mnist: four gzipped IDX files, known by their MD5."""
 
-import hashlib
-import os
 from pathlib import Path
 
 from houseprices import http
-from houseprices.console import transfer_progress
 from houseprices.errors import DownloadError
-from houseprices.files import staging_folder
+from houseprices.files import checksum, replacing
 from houseprices.http import Patience, fetch_file, patient_session
+from houseprices.progress import Tell, silent
 
 FASHION_MNIST_FOLDER = Path("data/fashion-mnist")
 
@@ -24,13 +22,13 @@ _LARGEST_BYTES = 40_000_000
 
 
 def download_fashion_mnist(
-    to: Path = FASHION_MNIST_FOLDER, patience: Patience | None = None, *, show: bool = False
+    to: Path = FASHION_MNIST_FOLDER, patience: Patience | None = None, tell: Tell = silent
 ) -> tuple[str, ...]:
     """Bring the files that are not there yet.
 
     Args:
         patience: None for `http.PATIENCE`.
-        show: draw a progress bar on stderr.
+        tell: hears how much has come.
 
     Returns:
         The names of the files that came; empty if all were there.
@@ -41,28 +39,16 @@ def download_fashion_mnist(
     """
     patience = patience or http.PATIENCE
     for name in MD5:
-        if (to / name).exists() and not _is_known(to / name):
+        if (to / name).exists() and not ((to / name).is_file() and checksum(to / name, "md5") == MD5[name]):
             raise DownloadError(f"{to / name} is there with other content; move it away and try again")
     missing = tuple(name for name in MD5 if not (to / name).exists())
     if not missing:
         return ()
-    with staging_folder(to) as staging:
-        with transfer_progress(show=show) as advance, patient_session(patience) as session:
-            for name in missing:
-                url = f"{ADDRESS}/{name}"
-                fetch_file(session, url, staging / name, patience, limit_bytes=_LARGEST_BYTES, advance=advance)
-                if not _is_known(staging / name):
-                    got = _md5(staging / name)
-                    raise DownloadError(f"{url}: MD5 {got}, not the known {MD5[name]}; nothing was kept; try again")
-        for name in missing:
-            os.replace(staging / name, to / name)
+    with (
+        replacing(*(to / name for name in missing), error=DownloadError) as files,
+        patient_session(patience) as session,
+    ):
+        for file in files:
+            url, known = f"{ADDRESS}/{file.name}", {"md5": MD5[file.name]}
+            fetch_file(session, url, file, patience, limit_bytes=_LARGEST_BYTES, checksums=known, tell=tell)
     return missing
-
-
-def _is_known(file: Path) -> bool:
-    return file.is_file() and _md5(file) == MD5[file.name]
-
-
-def _md5(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

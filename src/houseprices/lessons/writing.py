@@ -1,14 +1,11 @@
 """Lessons -> a folder with a page, and a folder a lesson with its figures and numbers; whole or not at all."""
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from houseprices.errors import HousePricesError
+from houseprices.files import read_json, replacing, write_json
 from houseprices.lessons.charts import as_png, as_svg
 from houseprices.lessons.content import Chart, Lesson, Table
 from houseprices.lessons.page import render_page
@@ -27,36 +24,13 @@ def new_lesson_folder(folder: Path) -> Iterator[Path]:
     Raises:
         HousePricesError: the folder holds what no lesson wrote, or cannot be written: at once, before any work.
     """
-    if not folder.name:
-        raise HousePricesError(f"{folder}: has no name of its own; accepted: a new folder, or one of an earlier lesson")
     _check_replaceable(folder)
-    made = [parent for parent in folder.parents if not parent.exists()]
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise HousePricesError(f"{folder}: {error.strerror}; accepted: a folder that can be written") from None
-    try:
+    with replacing(folder, error=HousePricesError) as (staging,):
+        staging.mkdir()
         yield staging
-        staging.chmod(0o777 & ~_umask())
         files = sorted(str(path.relative_to(staging)) for path in staging.rglob("*") if path.is_file())
-        (staging / _NOTE).write_text(json.dumps({"files": files}, indent=2) + "\n", "utf-8")
+        write_json(staging / _NOTE, {"files": files})
         _check_replaceable(folder)
-        if folder.exists():
-            older = staging.with_name(f"{staging.name}.older")
-            folder.rename(older)
-            staging.rename(folder)
-            shutil.rmtree(older)
-        else:
-            staging.rename(folder)
-    except OSError as error:
-        raise HousePricesError(f"{folder}: {error.strerror}; the lesson is not in place") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not folder.exists():
-            with suppress(OSError):  # somebody else put something there
-                for parent in made:
-                    parent.rmdir()
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -66,21 +40,14 @@ def _check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     try:
-        ours = {_NOTE, *json.loads((folder / _NOTE).read_text("utf-8"))["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
+        ours = {_NOTE, *read_json(folder / _NOTE, HousePricesError, "as a lesson writes it")["files"]}
+    except (HousePricesError, TypeError, KeyError):
         ours = set()
     others = [
         name for path in folder.rglob("*") if path.is_file() and (name := str(path.relative_to(folder))) not in ours
     ]
     if others:
         raise HousePricesError(f"{folder / min(others)}: no lesson wrote this; {accepted}")
-
-
-def _umask() -> int:
-    """Only by setting it can it be read."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_lessons(staging: Path, title: str, lessons: list[Lesson]) -> None:

@@ -16,6 +16,7 @@ from houseprices.preprocessing.house_array import code_houses
 from houseprices.data.csv_rows import open_csv
 from houseprices.console import waiting
 from houseprices.errors import DataError
+from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
 from houseprices.runs.read import SavedRun, mean_over_folds, read_run
 from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
@@ -99,25 +100,21 @@ def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]
 @contextmanager
 def _whole_or_not(output: Path) -> Iterator[BinaryIO]:
     """Yield a stream; what is written to it appears in the output if the block ends well."""
-    if output.is_dir():
-        raise DataError([f"{output}: Is a directory; accepted: a file that can be written"])
+    if output.is_dir() or not output.parent.is_dir():
+        reason = "Is a directory" if output.is_dir() else "No such file or directory"
+        raise DataError(f"{output}: {reason}; accepted: a file that can be written")
+    if output != STANDARD_STREAM and (output.is_file() or not output.exists()):
+        with replacing(output, error=DataError) as (fresh,), fresh.open("wb") as stream:
+            yield stream
+        return
+    # Pipes and devices cannot be replaced: they get everything at the end.
     try:
-        if output == STANDARD_STREAM or (output.exists() and not output.is_file()):
-            # Pipes and devices cannot be replaced: they get everything at the end.
-            with tempfile.TemporaryFile() as spool:
-                yield spool
-                spool.seek(0)
-                _copy(spool, output)
-            return
-        partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as stream:
-                yield stream
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        with tempfile.TemporaryFile() as spool:
+            yield spool
+            spool.seek(0)
+            _copy(spool, output)
     except OSError as error:
-        raise DataError([f"{output}: {error.strerror}; accepted: a file that can be written"]) from error
+        raise DataError(f"{output}: {error.strerror}; accepted: a file that can be written") from error
 
 
 def _copy(spool: BinaryIO, output: Path) -> None:

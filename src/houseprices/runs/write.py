@@ -20,7 +20,7 @@ from houseprices.errors import RunError
 from houseprices.data.schema import ID
 from houseprices.settings import Settings, dump_settings
 from houseprices.data.source import Source
-from houseprices.files import sha256_of
+from houseprices.files import replacing, sha256_of, write_json
 from houseprices.runs.submission import submission_table
 
 if TYPE_CHECKING:
@@ -45,25 +45,17 @@ def new_run_folder(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: the folder has something in it already, or cannot be written: at once, before any work.
     """
-    if not folder.name:
-        raise RunError(f"{folder}: has no name of its own; accepted: a new or empty folder")
+    _check_new(folder)
+    with replacing(folder) as (staging,):
+        staging.mkdir()
+        yield staging
+        _check_new(folder)
+    _point_latest_to(folder)
+
+
+def _check_new(folder: Path) -> None:
     if folder.is_symlink() or folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise RunError(f"{folder}: exists already; accepted: a new or empty folder")
-    staging = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    try:
-        staging.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"{folder}: {error.strerror}; accepted: a folder that can be written") from None
-    try:
-        yield staging
-        if folder.is_dir():
-            folder.rmdir()
-        staging.rename(folder)
-    except OSError as error:
-        raise RunError(f"{folder}: {error.strerror}; nothing was written") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    _point_latest_to(folder)
 
 
 def write_run(
@@ -81,12 +73,12 @@ def write_run(
         if sha256_of(staging / name) != sha256:
             raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
     (staging / "config.toml").write_text(dump_settings(settings), "utf-8")
-    _write_json(staging / "metrics.json", metrics)
+    write_json(staging / "metrics.json", metrics)
     _curves(result).to_csv(staging / "curves.csv", index=False)
     _out_of_fold(result).to_csv(staging / "oof.csv", index=False)
     submission_table(result.test_ids, result.test).to_csv(staging / "submission.csv", index=False)
     _write_members(staging / "members.safetensors", result)
-    _write_json(
+    write_json(
         staging / "preprocessing.json",
         {
             "format_version": FORMAT_VERSION,
@@ -105,7 +97,7 @@ def write_run(
         },
         indent=None,
     )
-    _write_json(staging / "manifest.json", _manifest(staging, source, metrics, device))
+    write_json(staging / "manifest.json", _manifest(staging, source, metrics, device))
 
 
 def _out_of_fold(result: "CrossValidation") -> pd.DataFrame:
@@ -189,17 +181,9 @@ def code_version() -> str:
     return f"{version}+{described}"
 
 
-def _write_json(file: Path, content: Any, indent: int | None = 2) -> None:
-    file.write_text(json.dumps(content, indent=indent) + "\n", "utf-8")
-
-
 def _point_latest_to(folder: Path) -> None:
     """Let runs/latest point to the run, wherever it is, in one step."""
-    link = RUNS_FOLDER / f".{LATEST}.{os.getpid()}"
-    try:
-        RUNS_FOLDER.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
+    with replacing(RUNS_FOLDER / LATEST, error=lambda text: RunError(f"{text}; the run itself is in {folder}")) as (
+        link,
+    ):
         link.symlink_to(os.path.relpath(folder, RUNS_FOLDER))
-        link.replace(RUNS_FOLDER / LATEST)
-    except OSError as error:
-        raise RunError(f"{RUNS_FOLDER / LATEST}: {error.strerror}; the run itself is in {folder}") from None

@@ -5,7 +5,6 @@ on its inputs, so that the two regularisers are seen alone and the grid takes a 
 networks: compare them with each other, not with the ensemble's.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +24,7 @@ from houseprices.engine.device import choose_device
 from houseprices.engine.members import Member
 from houseprices.engine.pool import PendingMembers, TrainingPool
 from houseprices.errors import RunError
-from houseprices.files import replacing, sha256_of
+from houseprices.files import read_json, replacing, sha256_of, write_json
 from houseprices.preprocessing.house_array import code_houses
 from houseprices.runs.write import FORMAT_VERSION, code_version
 from houseprices.settings import GroupSettings, Settings
@@ -84,7 +83,7 @@ def run_ablation(source: Source, settings: Settings, folder: Path, *, show: bool
             "seconds": time.perf_counter() - start,
             "outputs_sha256": {TABLE: sha256_of(staging / TABLE)},
         }
-        (staging / NOTE).write_text(json.dumps(note, indent=2) + "\n", "utf-8")
+        write_json(staging / NOTE, note)
     return Ablation(table, note)
 
 
@@ -160,18 +159,16 @@ def read_ablation(folder: Path) -> Ablation:
         RunError: a file is missing, altered or of another version.
     """
     file = folder / NOTE
-    accepted = "accepted: a folder as `houseprices ablate` writes it"
+    accepted = "a folder as `houseprices ablate` writes it"
+    note = read_json(file, RunError, accepted)
     try:
-        note = json.loads(file.read_text("utf-8"))
         version, sha256 = note["format_version"], note["outputs_sha256"][TABLE]
-    except OSError as error:
-        raise RunError(f"{file}: {error.strerror}; {accepted}") from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{file}: no note of an ablation; {accepted}") from None
+    except (KeyError, TypeError):
+        raise RunError(f"{file}: no note of an ablation; accepted: {accepted}") from None
     if version != FORMAT_VERSION:
         raise RunError(f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION}")
     if not (folder / TABLE).is_file() or sha256_of(folder / TABLE) != sha256:
-        raise RunError(f"{folder / TABLE}: missing or altered since it was written; {accepted}")
+        raise RunError(f"{folder / TABLE}: missing or altered since it was written; accepted: {accepted}")
     return Ablation(pd.read_csv(folder / TABLE), note)
 
 

@@ -12,7 +12,7 @@ from houseprices.data.sample.price import log_price
 from houseprices.data.sample.town import draw_houses
 from houseprices.data.sample.write import _GAPS, _TEST_GAPS, NOISE_FLOOR, Sample, draw_sample, write_sample
 from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE, Feature
-from houseprices.errors import SettingsError
+from houseprices.errors import DataError, SettingsError
 
 NAMES = [feature.name for feature in FEATURES]
 FILES = ("train.csv", "test.csv", "sample_submission.csv")
@@ -243,7 +243,7 @@ def test_any_number_of_rows(n_rows: int) -> None:
 def test_files_are_whole_and_in_kaggles_layout(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "sample"
     written = write_sample(folder, n_rows=300, n_test_rows=200, seed=8)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted((*FILES, "sample.json"))
     train, test, submission = (pd.read_csv(folder / name, dtype=str, keep_default_na=False) for name in FILES)
     assert list(train) == [ID, *NAMES, PRICE]
     assert list(test) == [ID, *NAMES]
@@ -266,7 +266,7 @@ def test_a_failed_write_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest
         raise OSError("disk full")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", fail_half_way)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match="disk full; nothing was written"):
         write_sample(tmp_path, n_rows=5, n_test_rows=5, seed=10)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -1,10 +1,9 @@
 """A synthetic Ames: Kaggle's columns, levels and gaps, a price function that is known, a noise that is known.
 
 No row comes from the real data. A model's log-RMSE on the sample can be held against `NOISE_FLOOR`, the best that any
-model can expect: `sample_houses.py` draws the houses, `sample_price.py` prices them, this module adds noise and gaps.
+model can expect: `town.py` draws the houses, `price.py` prices them, this module adds noise and gaps.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,11 @@ import pandas as pd
 from houseprices.data.sample.price import log_price
 from houseprices.data.sample.town import draw_houses
 from houseprices.data.schema import ID, PRICE
-from houseprices.errors import SettingsError
+from houseprices.errors import DataError, SettingsError
+from houseprices.files import replacing, sha256_of, write_json
 
-__all__ = ["NOISE_FLOOR", "Sample", "draw_sample", "log_price", "write_sample"]
+NOTE = "sample.json"
+"""Stands beside a sample's CSV files and holds their checksums, so that a run knows what it was trained on."""
 
 NOISE_FLOOR: float = 0.10
 """Standard deviation of the noise in the log price: the best log-RMSE that any model can expect."""
@@ -69,24 +70,22 @@ def draw_sample(n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> S
 
 
 def write_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> Sample:
-    """Write train.csv, test.csv and sample_submission.csv in Kaggle's layout; each appears whole or not at all.
+    """Write train.csv, test.csv and sample_submission.csv in Kaggle's layout, and a note; all or none.
 
     The sample submission prices each test house at the median of the training prices.
 
     Raises:
         SettingsError: as `draw_sample`.
+        DataError: the folder cannot be written.
     """
     sample = draw_sample(n_rows, n_test_rows, seed)
     submission = pd.DataFrame({ID: sample.test[ID], PRICE: float(sample.train[PRICE].median())})
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in (("train", sample.train), ("test", sample.test), ("sample_submission", submission)):
-        path = folder / f"{name}.csv"
-        part = folder / f".{name}.{os.getpid()}.part"
-        try:
-            table.to_csv(part, index=False, na_rep="NA", lineterminator="\n")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+    tables = {"train.csv": sample.train, "test.csv": sample.test, "sample_submission.csv": submission}
+    with replacing(*(folder / name for name in (*tables, NOTE)), error=DataError) as (*files, note):
+        for table, file in zip(tables.values(), files, strict=True):
+            table.to_csv(file, index=False, na_rep="NA", lineterminator="\n")
+        sha256 = {file.name: sha256_of(file) for file in files[:2]}
+        write_json(note, {"synthetic": True, "noise": NOISE_FLOOR, "seed": seed, "sha256": sha256})
     return sample
 
 
