@@ -6,6 +6,8 @@ from houseprices.preprocessing.house_array import code_houses
 
 
 def test_every_cell_can_be_read_back(houses):
+    for feature in FEATURES:
+        houses[feature.name] = houses[feature.name].mask(np.arange(len(houses)) == 2)
     coded = code_houses(houses)
     assert len(coded) == len(houses)
     for feature in FEATURES:
