@@ -1,7 +1,7 @@
 """A synthetic Ames: Kaggle's columns, levels and gaps, a price function that is known, a noise that is known.
 
 No row comes from the real data. A model's log-RMSE on the sample can be held against `NOISE_FLOOR`, the best that any
-model can expect: `sample_houses.py` draws the houses, `sample_price.py` prices them, this module adds noise and gaps.
+model can expect: `town.py` draws the houses, `price.py` prices them, this module adds noise and gaps.
 """
 
 import os
