@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
-from houseprices.preprocessing.blocks import ALL_COLUMNS, BLOCKS, COLUMNS, LINEAR_BLOCKS, block_indices, raw_shares
+from houseprices.preprocessing.blocks import (
+    ALL_COLUMNS,
+    BLOCKS,
+    COLUMNS,
+    LINEAR_BLOCKS,
+    STATISTICS,
+    block_indices,
+    raw_shares,
+)
 from houseprices.preprocessing.columns import Levels
 from houseprices.preprocessing.engineered import NUMBERS
 from houseprices.preprocessing.house_array import CodedHouses
@@ -85,6 +93,10 @@ def test_every_column_is_shared_out_wholly():
     assert counted == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
 
 
+def test_no_two_statistics_share_a_name():
+    assert len({statistic.name for statistic in STATISTICS}) == len(STATISTICS)
+
+
 def test_blocks_part_the_columns(fitted):
     assert list(COLUMNS) == list(BLOCKS)
     names = fitted.get_feature_names_out()
@@ -110,6 +122,6 @@ def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_where_there
 
 def test_a_level_of_few_training_rows_has_no_column_of_its_own():
     levels = Levels(("a", "b"), np.array([0, 1, 1]), np.array([False, True]))
-    assert levels.are("a").tolist() == [True, False, False]
+    assert levels.is_level("a").tolist() == [True, False, False]
     assert levels.one_hot("a").tolist() == [False, False, False]
     assert levels.one_hot("b").tolist() == replace(levels, is_common=np.ones(2, bool)).one_hot("b").tolist()

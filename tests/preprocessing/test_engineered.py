@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprices.data.schema import FEATURES
-from houseprices.preprocessing.engineered import ENGINEERED, NUMBERS, numbers_of_houses
+from houseprices.preprocessing.engineered import ENGINEERED, NUMBERS, compute_numbers
 from houseprices.preprocessing.house_array import POSITION, CodedHouses
 
 HOUSE = {
@@ -45,7 +45,7 @@ def numbers(**changes: float) -> dict[str, float]:
     for name, value in {**HOUSE, **changes}.items():
         values[0, POSITION[name]] = value
     filled = np.where(np.isnan(values), 70.0, values)
-    found = numbers_of_houses(CodedHouses(values), CodedHouses(filled))[0]
+    found = compute_numbers(CodedHouses(values), CodedHouses(filled))[0]
     return dict(zip((number.name for number in NUMBERS), found, strict=True))
 
 

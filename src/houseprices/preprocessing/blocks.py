@@ -85,7 +85,7 @@ def _median_of_each_level(values: Floats, levels: Levels) -> Floats:
     return medians
 
 
-def _usual(number: str, by: str) -> Column:
+def _median_column(number: str, by: str) -> Column:
     median = _median(number, by)
     return Column(median.name, (by,), lambda levels, medians: medians[levels.codes], (median,))
 
@@ -99,15 +99,21 @@ def _deviation(number: str, by: str) -> Column:
     )
 
 
-def _of_unfinished(number: str, feature: str, level: str) -> Column:
-    return Column(f"{number} if {feature}={level}", (number, feature), lambda values, sales: values * sales.are(level))
+def _medians(by: str) -> list[Column]:
+    return [column(number, by) for column in (_median_column, _deviation) for number in _MEDIAN_NUMBERS]
 
 
-def _deviation_of_unfinished(number: str, feature: str, level: str) -> Column:
+def _unfinished(number: str, feature: str, level: str) -> Column:
+    return Column(
+        f"{number} if {feature}={level}", (number, feature), lambda values, sales: values * sales.is_level(level)
+    )
+
+
+def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
     return Column(
         f"{number} - median of Neighborhood if {feature}={level}",
         (number, "Neighborhood", feature),
-        lambda values, places, sales, medians: (values - medians[places.codes]) * sales.are(level),
+        lambda values, places, sales, medians: (values - medians[places.codes]) * sales.is_level(level),
         (_median(number, "Neighborhood"),),
     )
 
@@ -122,13 +128,11 @@ COLUMNS: dict[Block, list[Column]] = {
     "neighborhood_slopes": [
         _slope(number, place) for number in _SLOPE_NUMBERS for place in BY_NAME["Neighborhood"].levels
     ],
-    "neighborhood_medians": [
-        column(number, "Neighborhood") for column in (_usual, _deviation) for number in _MEDIAN_NUMBERS
-    ],
-    "subclass_medians": [column(number, "MSSubClass") for column in (_usual, _deviation) for number in _MEDIAN_NUMBERS],
+    "neighborhood_medians": _medians("Neighborhood"),
+    "subclass_medians": _medians("MSSubClass"),
     "unfinished_sale": [
         column(number, *sale)
-        for column, numbers in ((_of_unfinished, _UNFINISHED_NUMBERS), (_deviation_of_unfinished, _MEDIAN_NUMBERS))
+        for column, numbers in ((_unfinished, _UNFINISHED_NUMBERS), (_unfinished_deviation, _MEDIAN_NUMBERS))
         for sale in _UNFINISHED_SALES
         for number in numbers
     ],
@@ -138,7 +142,7 @@ COLUMNS: dict[Block, list[Column]] = {
 
 ALL_COLUMNS = tuple(column for block in BLOCKS for column in COLUMNS[block])
 
-STATISTICS = tuple({statistic.name: statistic for column in ALL_COLUMNS for statistic in column.statistics}.values())
+STATISTICS = tuple(dict.fromkeys(statistic for column in ALL_COLUMNS for statistic in column.statistics))
 """What is learnt of a fold's training rows, once for all the columns that need it."""
 
 

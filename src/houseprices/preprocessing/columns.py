@@ -27,13 +27,13 @@ class Levels:
     codes: NDArray[np.intp]
     is_common: NDArray[np.bool_]
 
-    def are(self, level: str) -> NDArray[np.bool_]:
+    def is_level(self, level: str) -> NDArray[np.bool_]:
         """Return (n_rows,): which houses have the level."""
         return np.asarray(self.codes == self.names.index(level))
 
     def one_hot(self, level: str) -> NDArray[np.bool_]:
         """Return the same, or zeros for a level that is rare: a weight learnt from a handful of houses is noise."""
-        return self.are(level) if self.is_common[self.names.index(level)] else np.zeros(len(self.codes), dtype=bool)
+        return np.asarray(self.is_level(level) & self.is_common[self.names.index(level)])
 
 
 @dataclass(frozen=True)

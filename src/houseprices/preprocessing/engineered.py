@@ -91,7 +91,7 @@ ENGINEERED = (
 NUMBERS = (*RAW, *RANKS, *ENGINEERED)
 
 
-def numbers_of_houses(houses: CodedHouses, complete: CodedHouses) -> Floats:
+def compute_numbers(houses: CodedHouses, complete: CodedHouses) -> Floats:
     """Return the (n_rows, n_numbers) values of `NUMBERS`, unscaled.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from houseprices.data.schema import BY_NAME, NOMINALS
 from houseprices.preprocessing.blocks import ALL_COLUMNS, STATISTICS
 from houseprices.preprocessing.columns import Column, Levels, Statistic
-from houseprices.preprocessing.engineered import NUMBERS, numbers_of_houses
+from houseprices.preprocessing.engineered import NUMBERS, compute_numbers
 from houseprices.preprocessing.house_array import CodedHouses, Floats, code_houses
 from houseprices.preprocessing.imputation import NeighborhoodImputer
 
@@ -45,7 +45,7 @@ class HouseFeatures:
         houses = code_houses(houses)
         self.imputer_ = NeighborhoodImputer().fit(houses)
         complete = self.imputer_.transform(houses)
-        numbers = numbers_of_houses(houses, complete)
+        numbers = compute_numbers(houses, complete)
         self.centre_ = np.median(numbers, axis=0)
         spread = np.subtract(*np.quantile(numbers, (0.75, 0.25), axis=0))
         spread = np.where(spread == 0, numbers.std(axis=0), spread)
@@ -54,7 +54,7 @@ class HouseFeatures:
             name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
         }
         parents = self._parents(numbers, complete)
-        self.statistics_ = {statistic.name: statistic.fit(*_parents_of(statistic, parents)) for statistic in STATISTICS}
+        self.statistics_ = {statistic.name: statistic.fit(*_arguments(statistic, parents)) for statistic in STATISTICS}
         return self
 
     def transform(self, houses: pd.DataFrame | CodedHouses) -> FloatMatrix:
@@ -71,11 +71,11 @@ class HouseFeatures:
     def matrix(self, houses: CodedHouses) -> FloatMatrix:
         """Return the same without a warning: in one of many folds some rare level is always unseen."""
         complete = self.imputer_.transform(houses)
-        parents = self._parents(numbers_of_houses(houses, complete), complete)
+        parents = self._parents(compute_numbers(houses, complete), complete)
         columns = np.empty((len(ALL_COLUMNS), len(houses)), dtype=np.float32)
         for values, column in zip(columns, ALL_COLUMNS, strict=True):
             learnt = (self.statistics_[statistic.name] for statistic in column.statistics)
-            values[:] = column.formula(*_parents_of(column, parents), *learnt)
+            values[:] = column.formula(*_arguments(column, parents), *learnt)
         return np.ascontiguousarray(columns.T)
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
@@ -146,5 +146,5 @@ class HouseFeatures:
                 )
 
 
-def _parents_of(made: Column | Statistic, parents: dict[str, Floats | Levels]) -> list[Floats | Levels]:
+def _arguments(made: Column | Statistic, parents: dict[str, Floats | Levels]) -> list[Floats | Levels]:
     return [parents[name] for name in made.parents]
