@@ -13,7 +13,8 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
     """Two signs, and residuals whose logarithm of size grows with the first one."""
     generator = np.random.default_rng(0)
     signs = generator.normal(size=(N_ROWS, 2))
-    return signs, np.exp(signs[:, 0]) * generator.choice([-1.0, 1.0], N_ROWS) * generator.uniform(0.9, 1.1, N_ROWS)
+    side = generator.choice([-1.0, 1.0], N_ROWS)
+    return signs, np.exp(signs[:, 0]) * side * generator.uniform(0.9, 1.1, N_ROWS)
 
 
 def test_it_finds_what_makes_residuals_large():
@@ -29,7 +30,7 @@ def test_an_odd_house_is_expected_no_further_off_than_the_rows_that_were_seen():
     assert scale(np.array([[-50.0, 0.0]])) == scale(signs).min()
 
 
-def test_an_unknown_sign_counts_as_the_average():
+def test_an_unknown_feature_counts_as_the_average():
     signs, residuals = planted()
     signs[::7, 1] = np.nan
     scale = fit_error_scale(signs, residuals)

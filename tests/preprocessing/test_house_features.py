@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from houseprices.preprocessing.blocks import BLOCKS, block_indices
+from houseprices.preprocessing.blocks import block_indices
 from houseprices.preprocessing.house_features import HouseFeatures, UnseenLevelWarning
 
 
@@ -22,14 +22,13 @@ def column(features: HouseFeatures, houses: pd.DataFrame, name: str) -> np.ndarr
 
 
 def test_the_matrix_is_finite_float32_with_a_name_for_every_column(houses):
-    features = HouseFeatures()
-    matrix = features.fit_transform(houses)
+    features = HouseFeatures().fit(houses)
+    matrix = features.transform(houses)
     names = features.get_feature_names_out()
     assert matrix.dtype == np.float32
     assert matrix.shape == (len(houses), len(names))
     assert np.isfinite(matrix).all()
     assert len(set(names)) == len(names)
-    assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
 
 
 def test_columns_are_the_same_whatever_rows_are_fitted(houses):
@@ -46,6 +45,8 @@ def test_numbers_have_median_zero_and_stay_within_the_clip(houses):
     features = HouseFeatures(clip=2.0).fit(houses)
     numbers = features.transform(houses)[:, block_indices(("numbers",))]
     np.testing.assert_allclose(np.median(numbers, axis=0), 0, atol=1e-6)
+    unclipped = column(HouseFeatures(clip=1e9).fit(houses), houses, "LotArea")
+    assert np.subtract(*np.quantile(unclipped, (0.75, 0.25))) == pytest.approx(1, rel=1e-5)
     huge = houses.assign(LotArea=1e9)
     assert 1.9 < column(features, huge, "LotArea").max() <= 2.0
 
@@ -84,11 +85,30 @@ def test_an_unseen_level_is_a_row_of_zeros_and_one_warning_names_it(houses):
         matrix = features.transform(houses)
     told = [str(warning.message) for warning in caught if "Neighborhood" in str(warning.message)]
     assert told == ["Neighborhood: 'NAmes' never stands in the training rows; read as none"]
+    assert {warning.filename for warning in caught} == {__file__}
     names = features.get_feature_names_out()
     of_level = [name.startswith("Neighborhood=") or " in Neighborhood=" in name for name in names]
     strangers = (houses["Neighborhood"] == "NAmes").to_numpy()
     assert strangers.any()
     assert (matrix[strangers][:, of_level] == 0).all()
+
+
+def test_a_gap_is_no_unseen_level(houses):
+    places = houses["Neighborhood"].mask(houses["Neighborhood"] == houses["Neighborhood"].cat.categories[-1], "NAmes")
+    features = HouseFeatures().fit(houses.assign(Neighborhood=places))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        features.transform(houses.assign(Neighborhood=places.mask(np.arange(len(houses)) == 0)))
+    assert [str(warning.message) for warning in caught if "Neighborhood" in str(warning.message)] == []
+
+
+def test_a_rare_kind_of_sale_has_no_column_and_yet_its_sizes(houses):
+    features = HouseFeatures(min_level_rows=len(houses) + 1).fit(houses)
+    partial = (houses["SaleCondition"] == "Partial").to_numpy()
+    assert partial.any()
+    assert (column(features, houses, "SaleCondition=Partial") == 0).all()
+    expected = column(features, houses, "YearBuilt") * partial
+    np.testing.assert_array_equal(column(features, houses, "YearBuilt if SaleCondition=Partial"), expected)
 
 
 def test_the_cross_blocks_are_products_of_their_parts(houses):
@@ -121,9 +141,19 @@ def test_fitted_state_survives_json_to_the_bit(houses):
     np.testing.assert_array_equal(again.transform(houses), features.transform(houses))
 
 
+def test_saved_state_of_another_shape_is_refused(houses):
+    for part, name in (("rows_of_level", "Neighborhood"), ("statistics", "LotArea, median of Neighborhood")):
+        saved = HouseFeatures().fit(houses).to_dict()
+        saved[part][name].pop()
+        with pytest.raises(ValueError, match="cannot reshape"):
+            HouseFeatures.from_dict(saved)
+
+
 def test_transforming_before_fitting_is_refused(houses):
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
         HouseFeatures().transform(houses)
+    with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
+        HouseFeatures().to_dict()
 
 
 def test_a_number_that_most_houses_share_is_divided_by_its_standard_deviation(houses):
@@ -133,7 +163,7 @@ def test_a_number_that_most_houses_share_is_divided_by_its_standard_deviation(ho
     features = HouseFeatures(clip=1e6).fit(rare)
     expected = np.log1p(porch) / np.log1p(porch).std()
     np.testing.assert_allclose(column(features, rare, "3SsnPorch"), expected, rtol=1e-5)
-    assert (column(features, rare, "LowQualFinSF") == 0).all()
+    assert (column(features, houses.assign(LowQualFinSF=50.0), "LowQualFinSF") == 0).all()
 
 
 def test_a_product_is_the_product_of_its_numbers(houses):

@@ -42,6 +42,14 @@ def test_a_gap_takes_the_lower_median_of_its_neighbourhood_and_else_of_all(house
     assert filled(houses, unplaced)["LotFrontage"][0] == 100
 
 
+def test_a_gap_of_a_nominal_feature_takes_the_most_frequent_level(houses):
+    levels = BY_NAME["MSZoning"].levels
+    zones = ["RL"] * 3 + ["RM"] * (len(houses) - 4)
+    houses["MSZoning"] = pd.Categorical([None, *zones], categories=levels)
+    houses["Neighborhood"] = pd.Categorical(["NAmes"] * len(houses), categories=BY_NAME["Neighborhood"].levels)
+    assert level(filled(houses), "MSZoning", 0) == "RM"
+
+
 def test_having_none_never_fills_a_gap(houses):
     houses["PoolQC"] = houses["PoolQC"].mask(np.arange(len(houses)) >= 0, "NA")
     houses.iloc[0, houses.columns.get_loc("PoolQC")] = "Gd"

@@ -1,4 +1,4 @@
-"""Attributions are complete, and each column counts for the features that it is made of."""
+"""Attributions are complete."""
 
 import shutil
 from dataclasses import replace
@@ -11,10 +11,8 @@ import torch
 from conftest import FinishedRun
 
 from houseprices.cli import main
-from houseprices.data.schema import BY_NAME, FEATURES
-from houseprices.preprocessing.blocks import COLUMNS, raw_shares
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.data.schema import BY_NAME
+from houseprices.preprocessing.blocks import raw_shares
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, mean_over_folds, read_run
@@ -78,47 +76,6 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
         with torch.no_grad():
             for weights, old in zip(hidden, before, strict=True):
                 weights.copy_(old)
-
-
-def test_every_column_is_shared_out_wholly(houses: pd.DataFrame) -> None:
-    features = HouseFeatures().fit(houses)
-    shares = raw_shares()
-    assert shares.shape == (len(features.get_feature_names_out()), 79)
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
-    assert (shares >= 0).all()
-    column = list(features.get_feature_names_out()).index("LogTotalArea in Neighborhood=OldTown")
-    counted = {FEATURES[i].name: shares[column, i] for i in np.flatnonzero(shares[column])}
-    assert counted == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
-
-
-def test_a_column_changes_only_with_the_features_that_it_counts_for(houses: pd.DataFrame) -> None:
-    features = HouseFeatures(min_level_rows=1).fit(houses)
-    shares = raw_shares()
-    names = features.get_feature_names_out()
-    # Without gaps: what fills a gap depends on the neighbourhood, which the shares leave aside.
-    complete = features.imputer_.transform(code_houses(houses.drop(columns="SalePrice")))
-    before = features.transform(complete)
-    moved = np.zeros(shares.shape, dtype=bool)
-    for index, feature in enumerate(FEATURES):
-        for step in (1, -1, 7):
-            values = complete.values.copy()
-            if feature.kind == "number":
-                values[:, index] = np.clip(values[:, index] + step, feature.low, feature.high)
-            else:
-                values[:, index] = np.roll(values[:, index], step)
-            moved[:, index] |= (features.transform(CodedHouses(values)) != before).any(axis=0)
-    wrong = [(str(names[i]), FEATURES[j].name) for i, j in np.argwhere(moved & (shares == 0))]
-    assert wrong == []
-    # And the numbers, which have no rare levels, change with each of theirs.
-    n_numbers = len(COLUMNS["numbers"])
-    varied = np.isfinite(features.scale_)
-    idle = [
-        (str(names[i]), FEATURES[j].name)
-        for i, j in np.argwhere(~moved[:n_numbers] & (shares[:n_numbers] > 0))
-        if varied[i] and len(np.unique(complete.values[:, j])) > 1
-    ]
-    # A flag such as HasPool turns only where the step reaches zero.
-    assert [pair for pair in idle if not pair[0].startswith(("Has", "Is")) and pair[0] != "LotFrontageUnknown"] == []
 
 
 def explain(*arguments: str) -> int | str | None:

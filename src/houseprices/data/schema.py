@@ -133,7 +133,7 @@ FEATURES: tuple[Feature, ...] = (
     _number("Fireplaces", "count", high=20),
     _ordinal("FireplaceQu", _QUALITY, na_means="no fireplace"),
     _nominal("GarageType", "2Types, Attchd, Basment, BuiltIn, CarPort, Detchd", na_means="no garage"),
-    # Room above _LATEST_YEAR for slips of the pen such as 2207, which consistency.py turns into gaps.
+    # Room above _LATEST_YEAR for slips of the pen such as 2207, which contradictions.py turns into gaps.
     _number("GarageYrBlt", "year", low=_EARLIEST_YEAR, high=2999, na_means="no garage"),
     _ordinal("GarageFinish", "Unf RFn Fin", na_means="no garage"),
     _number("GarageCars", "count", high=20),

@@ -119,7 +119,7 @@ def _check_cells(raw: pd.DataFrame, source: str, priced: bool, place: str, earli
     columns = {
         ID: pandera.Column(
             checks=[
-                check(_are_ids, "a whole number"),
+                check(_is_id, "a whole number"),
                 check(lambda cells: ~_repeated(cells, earlier_ids), "each Id once"),
             ]
         )
@@ -138,12 +138,12 @@ def _check_cells(raw: pd.DataFrame, source: str, priced: bool, place: str, earli
         raise DataError([_fault(case, raw, source, place) for case in cases.itertuples()]) from None
 
 
-def _are_ids(cells: pd.Series) -> Any:
+def _is_id(cells: pd.Series) -> Any:
     return cells.str.fullmatch("[0-9]{1,18}")
 
 
 def _repeated(cells: pd.Series, earlier_ids: Set[int]) -> Any:
-    ids = cells.where(_are_ids(cells), "-1").astype("int64")
+    ids = cells.where(_is_id(cells), "-1").astype("int64")
     return (ids.duplicated() | ids.map(earlier_ids.__contains__)) & (ids >= 0)
 
 

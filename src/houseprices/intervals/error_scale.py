@@ -31,7 +31,7 @@ _USUAL_LOG_PRICE = 12.0
 
 @dataclass(frozen=True)
 class ErrorScale:
-    """exp(intercept + (signs - centre) * coefficients), where an unknown sign is the centre's.
+    """exp(intercept + (signs - centre) * coefficients), where an unknown one counts as the centre's.
 
     The logarithm is held between low and high, the least and the most that the fitted rows have: an odd house gets the
     widest interval that was seen, not an extrapolated one.

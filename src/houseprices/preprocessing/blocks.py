@@ -1,6 +1,4 @@
-"""The columns of the features' matrix: their names, and what each is made of.
-
-The columns come in blocks, and a group of members names the blocks that it is given:
+"""The columns of the matrix, block by block; a group of members names the blocks that it is given.
 
 | block | columns |
 |---|---|
@@ -11,18 +9,21 @@ The columns come in blocks, and a group of members names the blocks that it is g
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
+
+A new block is a name in `Block` and an entry in `COLUMNS`.
 """
 
 import itertools
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS, NUMBERS, ORDINALS
-from houseprices.preprocessing.engineered import ENGINEERED_FROM
+from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
+from houseprices.preprocessing.columns import Column, Levels, Statistic
+from houseprices.preprocessing.engineered import NUMBERS
+from houseprices.preprocessing.house_array import POSITION, Floats
 
 Block = Literal[
     "numbers",
@@ -34,89 +35,124 @@ Block = Literal[
     "products",
 ]
 BLOCKS: tuple[Block, ...] = get_args(Block)
-LINEAR_BLOCKS = BLOCKS[:-1]
+LINEAR_BLOCKS = tuple(block for block in BLOCKS if block != "products")
 """What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
-LOT_FRONTAGE_UNKNOWN = "LotFrontageUnknown"
-SCALED_NUMBERS = (*NUMBERS, *ORDINALS, *ENGINEERED_FROM, LOT_FRONTAGE_UNKNOWN)
-SLOPE_NUMBERS = ("LogTotalArea", "OverallQual")
-MEDIAN_NUMBERS = ("LogTotalArea", "GrLivArea", "LotArea", "YearBuilt", "OverallQual", "OverallCond", "GarageArea")
-UNFINISHED_NUMBERS = ("LogTotalArea", "GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "YearBuilt")
-UNFINISHED_SALES = (("SaleCondition", "Partial"), ("SaleType", "New"))
-PRODUCTS = tuple(
-    itertools.combinations_with_replacement(
-        (
-            "LogTotalArea",
-            "OverallQual",
-            "YearBuilt",
-            "OverallCond",
-            "LotArea",
-            "GarageArea",
-            "BsmtFinSF1",
-            "KitchenQual",
-            "TotalBaths",
-            "Fireplaces",
-        ),
-        2,
-    )
+_SLOPE_NUMBERS = ("LogTotalArea", "OverallQual")
+_MEDIAN_NUMBERS = ("LogTotalArea", "GrLivArea", "LotArea", "YearBuilt", "OverallQual", "OverallCond", "GarageArea")
+_UNFINISHED_NUMBERS = ("LogTotalArea", "GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "YearBuilt")
+_UNFINISHED_SALES = (("SaleCondition", "Partial"), ("SaleType", "New"))
+_LEADING_NUMBERS = (
+    "LogTotalArea",
+    "OverallQual",
+    "YearBuilt",
+    "OverallCond",
+    "LotArea",
+    "GarageArea",
+    "BsmtFinSF1",
+    "KitchenQual",
+    "TotalBaths",
+    "Fireplaces",
 )
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of the matrix.
+def _number(name: str) -> Column:
+    return Column(name, (name,), lambda values: values)
 
-    Attributes:
-        name: what it is called.
-        parents: the numbers, raw or engineered, and the nominal features that it is made of.
-    """
 
-    name: str
-    parents: tuple[str, ...]
+def _level(feature: str, level: str) -> Column:
+    return Column(f"{feature}={level}", (feature,), lambda levels: levels.one_hot(level))
+
+
+def _slope(number: str, place: str) -> Column:
+    name = f"{number} in Neighborhood={place}"
+    return Column(name, (number, "Neighborhood"), lambda values, places: values * places.one_hot(place))
+
+
+def _median(number: str, by: str) -> Statistic:
+    shape = (len(BY_NAME[by].levels),)
+    return Statistic(f"{number}, median of {by}", (number, by), _median_of_each_level, shape)
+
+
+def _median_of_each_level(values: Floats, levels: Levels) -> Floats:
+    """(n_levels,): zero, the scaled median of all training rows, for a level that none of them has."""
+    n_rows = np.bincount(levels.codes, minlength=len(levels.names))
+    ordered = values[np.lexsort((values, levels.codes))]
+    known, first = n_rows > 0, np.cumsum(n_rows) - n_rows
+    lower, upper = first + (n_rows - 1) // 2, first + n_rows // 2
+    medians = np.zeros(len(n_rows))
+    medians[known] = (ordered[lower[known]] + ordered[upper[known]]) / 2
+    return medians
+
+
+def _median_column(number: str, by: str) -> Column:
+    median = _median(number, by)
+    return Column(median.name, (by,), lambda levels, medians: medians[levels.codes], (median,))
+
+
+def _deviation(number: str, by: str) -> Column:
+    return Column(
+        f"{number} - median of {by}",
+        (number, by),
+        lambda values, levels, medians: values - medians[levels.codes],
+        (_median(number, by),),
+    )
 
 
 def _medians(by: str) -> list[Column]:
-    return [
-        *(Column(f"{number}, median of {by}", (by,)) for number in MEDIAN_NUMBERS),
-        *(Column(f"{number} - median of {by}", (number, by)) for number in MEDIAN_NUMBERS),
-    ]
+    return [column(number, by) for column in (_median_column, _deviation) for number in _MEDIAN_NUMBERS]
 
 
-_NEIGHBORHOODS = BY_NAME["Neighborhood"].levels
+def _unfinished(number: str, feature: str, level: str) -> Column:
+    return Column(
+        f"{number} if {feature}={level}", (number, feature), lambda values, sales: values * sales.is_level(level)
+    )
+
+
+def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
+    return Column(
+        f"{number} - median of Neighborhood if {feature}={level}",
+        (number, "Neighborhood", feature),
+        lambda values, places, sales, medians: (values - medians[places.codes]) * sales.is_level(level),
+        (_median(number, "Neighborhood"),),
+    )
+
+
+def _product(one: str, other: str) -> Column:
+    return Column(f"{one} * {other}", (one, other), lambda values, others: values * others)
+
 
 COLUMNS: dict[Block, list[Column]] = {
-    "numbers": [Column(number, (number,)) for number in SCALED_NUMBERS],
-    "levels": [Column(f"{name}={level}", (name,)) for name in NOMINALS for level in BY_NAME[name].levels],
+    "numbers": [_number(number.name) for number in NUMBERS],
+    "levels": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
     "neighborhood_slopes": [
-        Column(f"{number} in Neighborhood={place}", (number, "Neighborhood"))
-        for number in SLOPE_NUMBERS
-        for place in _NEIGHBORHOODS
+        _slope(number, place) for number in _SLOPE_NUMBERS for place in BY_NAME["Neighborhood"].levels
     ],
     "neighborhood_medians": _medians("Neighborhood"),
     "subclass_medians": _medians("MSSubClass"),
     "unfinished_sale": [
-        Column(f"{number} if {name}={level}", (number, name))
-        for name, level in UNFINISHED_SALES
-        for number in UNFINISHED_NUMBERS
-    ]
-    + [
-        Column(f"{number} - median of Neighborhood if {name}={level}", (number, "Neighborhood", name))
-        for name, level in UNFINISHED_SALES
-        for number in MEDIAN_NUMBERS
+        column(number, *sale)
+        for column, numbers in ((_unfinished, _UNFINISHED_NUMBERS), (_unfinished_deviation, _MEDIAN_NUMBERS))
+        for sale in _UNFINISHED_SALES
+        for number in numbers
     ],
-    "products": [Column(f"{one} * {other}", (one, other)) for one, other in PRODUCTS],
+    "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
 }
 """The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in."""
+
+ALL_COLUMNS = tuple(column for block in BLOCKS for column in COLUMNS[block])
+
+STATISTICS = tuple(dict.fromkeys(statistic for column in ALL_COLUMNS for statistic in column.statistics))
+"""What is learnt of a fold's training rows, once for all the columns that need it."""
 
 
 def block_indices(blocks: tuple[Block, ...]) -> NDArray[np.intp]:
     """Return the positions of the columns of these blocks."""
-    block_of_column = np.concatenate([[block] * len(columns) for block, columns in COLUMNS.items()])
-    return np.flatnonzero(np.isin(block_of_column, blocks))
+    return np.flatnonzero([block in blocks for block in BLOCKS for _ in COLUMNS[block]])
 
 
 @cache
-def raw_shares() -> NDArray[np.float64]:
+def raw_shares() -> Floats:
     """Return (d_in, 79): the share of each column that counts for each feature of the data description.
 
     A column of several parents (a cross, a deviation from a median) counts for each in equal parts, and an
@@ -124,14 +160,12 @@ def raw_shares() -> NDArray[np.float64]:
     `LogTotalArea in Neighborhood=OldTown` is 1/2 Neighborhood, 1/4 GrLivArea and 1/4 TotalBsmtSF. Each row sums
     to 1: what is summed through it stays whole. That gaps are filled from the neighbourhood is left aside.
     """
-    position = {feature.name: index for index, feature in enumerate(FEATURES)}
-    made_from = {**ENGINEERED_FROM, LOT_FRONTAGE_UNKNOWN: ("LotFrontage",)}
-    columns = [column for block in COLUMNS.values() for column in block]
-    shares = np.zeros((len(columns), len(position)))
-    for index, column in enumerate(columns):
+    features_of_number = {number.name: number.parents for number in NUMBERS}
+    shares = np.zeros((len(ALL_COLUMNS), len(FEATURES)))
+    for index, column in enumerate(ALL_COLUMNS):
         for parent in column.parents:
-            raw = made_from.get(parent, (parent,))
-            for name in raw:
-                shares[index, position[name]] += 1 / (len(column.parents) * len(raw))
+            features = features_of_number.get(parent, (parent,))
+            for feature in features:
+                shares[index, POSITION[feature]] += 1 / (len(column.parents) * len(features))
     shares.setflags(write=False)
     return shares

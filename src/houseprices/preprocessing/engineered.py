@@ -1,73 +1,105 @@
-"""Features computed from one house's own fields: what a buyer adds up in the head. Nothing here is fitted."""
+"""The numbers of a house, one entry each: its name, the features that it is made of, its formula. Nothing is fitted.
+
+The last of them are what a buyer adds up in the head; a new one is one more entry of `ENGINEERED`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from houseprices.data.schema import FEATURES, NUMBERS, ORDINALS
+from houseprices.data.schema import FEATURES, ORDINALS
 from houseprices.preprocessing.house_array import CodedHouses, Floats
 
-ENGINEERED_FROM: dict[str, tuple[str, ...]] = {
-    "LogTotalArea": ("GrLivArea", "TotalBsmtSF"),
-    "LogFinishedArea": ("GrLivArea", "BsmtFinSF1", "BsmtFinSF2"),
-    "LogOutdoorArea": ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch", "WoodDeckSF"),
-    "LogPorchArea": ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch"),
-    "TotalBaths": ("FullBath", "BsmtFullBath", "HalfBath", "BsmtHalfBath"),
-    "AgeAtSale": ("YrSold", "YearBuilt"),
-    "YearsSinceRemodel": ("YrSold", "YearRemodAdd"),
-    "GarageAge": ("YrSold", "GarageYrBlt"),
-    "SaleTime": ("YrSold", "MoSold"),
-    "IsNew": ("YrSold", "YearBuilt"),
-    "IsRemodelled": ("YearRemodAdd", "YearBuilt"),
-    "HasBasement": ("TotalBsmtSF",),
-    "HasGarage": ("GarageArea",),
-    "HasSecondFloor": ("2ndFlrSF",),
-    "HasPool": ("PoolArea",),
-    "QualityTimesLogArea": ("OverallQual", "GrLivArea", "TotalBsmtSF"),
-    "QualityTimesCondition": ("OverallQual", "OverallCond"),
-    "QualitySum": ("ExterQual", "KitchenQual", "BsmtQual", "HeatingQC"),
-}
-"""The features of the data description that each engineered feature is made of."""
-
-_SIZES = frozenset(f.name for f in FEATURES if f.unit in ("sqft", "feet", "usd"))
+Values = Floats | NDArray[np.bool_]
 
 
-def numbers_of(houses: CodedHouses) -> dict[str, Floats]:
-    """All numeric columns of gapless houses: raw numbers, ordinal levels as ranks, engineered features.
+@dataclass(frozen=True)
+class Number:
+    """One number of a house.
 
-    Sizes and values are log(1 + x): a price in logs is nearly additive in the logs of sizes, and huge lots lose
-    their leverage. A house without a basement ranks below the lowest basement quality.
-
-    Returns:
-        {name: (n_rows,)} of 35 + 22 + 18 columns.
+    Attributes:
+        name: what it is called.
+        parents: the features of the data description that it is made of.
+        formula: their (n_rows,) columns, in this order -> (n_rows,).
+        sees_gaps: whether the formula gets the columns as they were before gaps were filled.
     """
-    raw = {name: np.log1p(houses[name]) if name in _SIZES else houses[name] for name in NUMBERS}
-    ranks = {name: houses[name] for name in ORDINALS}
-    return {**raw, **ranks, **_engineered(houses)}
+
+    name: str
+    parents: tuple[str, ...]
+    formula: Callable[..., Values]
+    sees_gaps: bool = False
 
 
-def _engineered(houses: CodedHouses) -> dict[str, Floats]:
-    living, basement = houses["GrLivArea"], houses["TotalBsmtSF"]
-    total_area = living + basement
-    finished_area = living + houses["BsmtFinSF1"] + houses["BsmtFinSF2"]
-    porch = houses["OpenPorchSF"] + houses["EnclosedPorch"] + houses["3SsnPorch"] + houses["ScreenPorch"]
-    baths = houses["FullBath"] + houses["BsmtFullBath"] + 0.5 * (houses["HalfBath"] + houses["BsmtHalfBath"])
-    log_total_area = np.log1p(total_area)
-    return {
-        "LogTotalArea": log_total_area,
-        "LogFinishedArea": np.log1p(finished_area),
-        "LogOutdoorArea": np.log1p(porch + houses["WoodDeckSF"]),
-        "LogPorchArea": np.log1p(porch),
-        "TotalBaths": baths,
-        "AgeAtSale": houses["YrSold"] - houses["YearBuilt"],
-        "YearsSinceRemodel": houses["YrSold"] - houses["YearRemodAdd"],
-        "GarageAge": houses["YrSold"] - houses["GarageYrBlt"],
-        "SaleTime": houses["YrSold"] + (houses["MoSold"] - 1) / 12,
-        "IsNew": (houses["YrSold"] - houses["YearBuilt"] <= 0).astype(np.float64),
-        "IsRemodelled": (houses["YearRemodAdd"] > houses["YearBuilt"]).astype(np.float64),
-        "HasBasement": (basement > 0).astype(np.float64),
-        "HasGarage": (houses["GarageArea"] > 0).astype(np.float64),
-        "HasSecondFloor": (houses["2ndFlrSF"] > 0).astype(np.float64),
-        "HasPool": (houses["PoolArea"] > 0).astype(np.float64),
-        "QualityTimesLogArea": houses["OverallQual"] * log_total_area,
-        "QualityTimesCondition": houses["OverallQual"] * houses["OverallCond"],
-        "QualitySum": houses["ExterQual"] + houses["KitchenQual"] + houses["BsmtQual"] + houses["HeatingQC"],
-    }
+def _as_it_is(values: Floats) -> Floats:
+    return values
+
+
+# A price in logs is nearly additive in the logs of sizes, and huge lots lose their leverage.
+RAW = tuple(
+    Number(feature.name, (feature.name,), np.log1p if feature.unit in ("sqft", "feet", "usd") else _as_it_is)
+    for feature in FEATURES
+    if feature.kind == "number"
+)
+# A house without a basement ranks below the lowest basement quality.
+RANKS = tuple(Number(name, (name,), _as_it_is) for name in ORDINALS)
+
+ENGINEERED = (
+    Number("LogTotalArea", ("GrLivArea", "TotalBsmtSF"), lambda living, basement: np.log1p(living + basement)),
+    Number(
+        "LogFinishedArea",
+        ("GrLivArea", "BsmtFinSF1", "BsmtFinSF2"),
+        lambda living, first, second: np.log1p(living + first + second),
+    ),
+    Number(
+        "LogOutdoorArea",
+        ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch", "WoodDeckSF"),
+        lambda *areas: np.log1p(sum(areas)),
+    ),
+    Number(
+        "LogPorchArea",
+        ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch"),
+        lambda *areas: np.log1p(sum(areas)),
+    ),
+    Number(
+        "TotalBaths",
+        ("FullBath", "BsmtFullBath", "HalfBath", "BsmtHalfBath"),
+        lambda full, basement_full, half, basement_half: full + basement_full + 0.5 * (half + basement_half),
+    ),
+    Number("AgeAtSale", ("YrSold", "YearBuilt"), lambda sold, built: sold - built),
+    Number("YearsSinceRemodel", ("YrSold", "YearRemodAdd"), lambda sold, remodelled: sold - remodelled),
+    Number("GarageAge", ("YrSold", "GarageYrBlt"), lambda sold, built: sold - built),
+    Number("SaleTime", ("YrSold", "MoSold"), lambda year, month: year + (month - 1) / 12),
+    Number("IsNew", ("YrSold", "YearBuilt"), lambda sold, built: sold <= built),
+    Number("IsRemodelled", ("YearRemodAdd", "YearBuilt"), lambda remodelled, built: remodelled > built),
+    Number("HasBasement", ("TotalBsmtSF",), lambda area: area > 0),
+    Number("HasGarage", ("GarageArea",), lambda area: area > 0),
+    Number("HasSecondFloor", ("2ndFlrSF",), lambda area: area > 0),
+    Number("HasPool", ("PoolArea",), lambda area: area > 0),
+    Number(
+        "QualityTimesLogArea",
+        ("OverallQual", "GrLivArea", "TotalBsmtSF"),
+        lambda quality, living, basement: quality * np.log1p(living + basement),
+    ),
+    Number("QualityTimesCondition", ("OverallQual", "OverallCond"), lambda quality, condition: quality * condition),
+    Number("QualitySum", ("ExterQual", "KitchenQual", "BsmtQual", "HeatingQC"), lambda *ranks: sum(ranks)),
+    # Of all the gaps only this one is common, and it tells of irregular lots.
+    Number("LotFrontageUnknown", ("LotFrontage",), np.isnan, sees_gaps=True),
+)
+
+NUMBERS = (*RAW, *RANKS, *ENGINEERED)
+
+
+def compute_numbers(houses: CodedHouses, complete: CodedHouses) -> Floats:
+    """Return the (n_rows, n_numbers) values of `NUMBERS`, unscaled.
+
+    Args:
+        houses: as they were read, gaps and all.
+        complete: the same with the gaps filled.
+    """
+    values = np.empty((len(houses), len(NUMBERS)))
+    for column, number in enumerate(NUMBERS):
+        source = houses if number.sees_gaps else complete
+        values[:, column] = number.formula(*(source[parent] for parent in number.parents))
+    return values

@@ -11,7 +11,7 @@ from houseprices.data.schema import BY_NAME, FEATURES
 Floats = NDArray[np.float64]
 
 POSITION = {feature.name: index for index, feature in enumerate(FEATURES)}
-"""Of each feature's column."""
+"""Each feature's column in `values`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CodedHouses:
 
 
 def code_houses(houses: "pd.DataFrame | CodedHouses") -> CodedHouses:
-    """Code a table typed as by `table.read_houses`; a coded one passes as it is."""
+    """The numbers of a table typed as by `table.read_houses`; an array passes as it is."""
     if isinstance(houses, CodedHouses):
         return houses
     values = np.empty((len(houses), len(FEATURES)), order="F")

@@ -1,85 +1,69 @@
-"""Typed table -> float32 matrix: a scikit-learn transformer that sees the training rows of its fold only.
-
-`feature_columns` says which columns there are.
-"""
+"""Typed table -> float32 matrix, fitted on the training rows of a fold; `blocks` says which columns there are."""
 
 import warnings
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from houseprices.data.schema import BY_NAME, NOMINALS
-from houseprices.preprocessing.blocks import (
-    COLUMNS,
-    LOT_FRONTAGE_UNKNOWN,
-    MEDIAN_NUMBERS,
-    PRODUCTS,
-    SCALED_NUMBERS,
-    SLOPE_NUMBERS,
-    UNFINISHED_NUMBERS,
-    UNFINISHED_SALES,
-    Block,
-)
-from houseprices.preprocessing.engineered import numbers_of
+from houseprices.preprocessing.blocks import ALL_COLUMNS, STATISTICS
+from houseprices.preprocessing.columns import Column, Levels, Statistic
+from houseprices.preprocessing.engineered import NUMBERS, compute_numbers
 from houseprices.preprocessing.house_array import CodedHouses, Floats, code_houses
 from houseprices.preprocessing.imputation import NeighborhoodImputer
 
 FloatMatrix = NDArray[np.float32]
-
-_POSITION = {number: index for index, number in enumerate(SCALED_NUMBERS)}
-_MEDIANS_BY = ("Neighborhood", "MSSubClass")
 
 
 class UnseenLevelWarning(UserWarning):
     """A level has no price to learn from."""
 
 
-class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class HouseFeatures:
     """Imputes, scales, encodes and crosses the 79 features of a typed table.
 
     Numbers are centred on the median, divided by the interquartile range (by the standard deviation where that range
     is zero) and squeezed by x / sqrt(1 + (x / clip)^2), so that a lot of 200,000 square feet stays within +-clip.
-    A level with fewer than `min_level_rows` training rows has a column of zeros: a weight learnt from a handful of
-    houses is noise.
+    A level with fewer than `min_level_rows` training rows has a column of zeros.
 
     Attributes:
         imputer_: the fitted NeighborhoodImputer.
-        centre_: (n_numbers,) median of each scaled number in the training rows.
+        centre_: (n_numbers,) median of each number in the training rows.
         scale_: (n_numbers,) spread of each in the training rows; infinite where it is constant, which gives zeros.
-        medians_: {nominal feature: (n_levels, 7)} behind the blocks of medians, in scaled units; zero, the median of
-            all training rows, for a level that none of them has.
         rows_of_level_: {nominal feature: (n_levels,)} training rows of each level.
+        statistics_: {name: array}, what the columns' `Statistic`s found in the training rows.
     """
 
     def __init__(self, clip: float = 3.0, min_level_rows: int = 5) -> None:
         self.clip = clip
         self.min_level_rows = min_level_rows
 
-    def fit(self, houses: pd.DataFrame | CodedHouses, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
-        """Learn fillers, scales, medians and level counts from typed training rows; prices are not used."""
+    def fit(self, houses: pd.DataFrame | CodedHouses) -> Self:
+        """Learn from typed training rows; prices are not used."""
         houses = code_houses(houses)
         self.imputer_ = NeighborhoodImputer().fit(houses)
         complete = self.imputer_.transform(houses)
-        numbers = _unscaled(houses, complete)
+        numbers = compute_numbers(houses, complete)
         self.centre_ = np.median(numbers, axis=0)
         spread = np.subtract(*np.quantile(numbers, (0.75, 0.25), axis=0))
         spread = np.where(spread == 0, numbers.std(axis=0), spread)
         self.scale_ = np.where(spread == 0, np.inf, spread)
-        scaled = self._scaled(numbers)
-        self.medians_ = {by: _medians_of_levels(complete.codes(by), by, scaled) for by in _MEDIANS_BY}
         self.rows_of_level_ = {
             name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
         }
+        parents = self._parents(numbers, complete)
+        self.statistics_ = {statistic.name: statistic.fit(*_arguments(statistic, parents)) for statistic in STATISTICS}
         return self
 
     def transform(self, houses: pd.DataFrame | CodedHouses) -> FloatMatrix:
-        """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it."""
-        check_is_fitted(self)
+        """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it.
+
+        Raises:
+            NotFittedError: scikit-learn's; `fit` was not called.
+        """
+        self._check_fitted()
         houses = code_houses(houses)
         self._warn_of_unseen_levels(houses)
         return self.matrix(houses)
@@ -87,24 +71,29 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
     def matrix(self, houses: CodedHouses) -> FloatMatrix:
         """Return the same without a warning: in one of many folds some rare level is always unseen."""
         complete = self.imputer_.transform(houses)
-        blocks = self._blocks(complete, self._scaled(_unscaled(houses, complete)))
-        return np.concatenate([blocks[block] for block in COLUMNS], axis=1, dtype=np.float32, casting="same_kind")
+        parents = self._parents(compute_numbers(houses, complete), complete)
+        columns = np.empty((len(ALL_COLUMNS), len(houses)), dtype=np.float32)
+        for values, column in zip(columns, ALL_COLUMNS, strict=True):
+            learnt = (self.statistics_[statistic.name] for statistic in column.statistics)
+            values[:] = column.formula(*_arguments(column, parents), *learnt)
+        return np.ascontiguousarray(columns.T)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002  # the same
+    def get_feature_names_out(self) -> NDArray[np.object_]:
         """Return the (d_in,) names of the columns, in order."""
-        return np.array([column.name for columns in COLUMNS.values() for column in columns], dtype=object)
+        return np.array([column.name for column in ALL_COLUMNS], dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
         """All that was fitted, as JSON can hold it."""
-        check_is_fitted(self)
+        self._check_fitted()
         scale = [None if np.isinf(scale) else scale for scale in self.scale_.tolist()]
+        names = [number.name for number in NUMBERS]
         return {
-            "parameters": self.get_params(),
+            "parameters": {"clip": self.clip, "min_level_rows": self.min_level_rows},
             "fillers": self.imputer_.to_dict(),
-            "centre": dict(zip(SCALED_NUMBERS, self.centre_.tolist(), strict=True)),
-            "scale": dict(zip(SCALED_NUMBERS, scale, strict=True)),
-            "medians": {by: medians.tolist() for by, medians in self.medians_.items()},
+            "centre": dict(zip(names, self.centre_.tolist(), strict=True)),
+            "scale": dict(zip(names, scale, strict=True)),
             "rows_of_level": {name: rows.tolist() for name, rows in self.rows_of_level_.items()},
+            "statistics": {name: values.tolist() for name, values in self.statistics_.items()},
         }
 
     @classmethod
@@ -116,44 +105,34 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         features = cls(**fitted["parameters"])
         features.imputer_ = NeighborhoodImputer.from_dict(fitted["fillers"])
-        scale = [np.inf if scale is None else scale for scale in _of(fitted["scale"], SCALED_NUMBERS)]
-        features.centre_ = _array(_of(fitted["centre"], SCALED_NUMBERS), len(SCALED_NUMBERS))
-        features.scale_ = _array(scale, len(SCALED_NUMBERS))
-        features.medians_ = {
-            by: _array(fitted["medians"][by], len(BY_NAME[by].levels), len(MEDIAN_NUMBERS)) for by in _MEDIANS_BY
-        }
+        scale = [fitted["scale"][number.name] for number in NUMBERS]
+        features.scale_ = np.array([np.inf if spread is None else spread for spread in scale], dtype=np.float64)
+        features.centre_ = np.array([fitted["centre"][number.name] for number in NUMBERS], dtype=np.float64)
         features.rows_of_level_ = {
-            name: _array(fitted["rows_of_level"][name], len(BY_NAME[name].levels)).astype(np.intp) for name in NOMINALS
+            name: np.array(fitted["rows_of_level"][name], dtype=np.intp).reshape(len(BY_NAME[name].levels))
+            for name in NOMINALS
+        }
+        features.statistics_ = {
+            statistic.name: np.array(fitted["statistics"][statistic.name], dtype=np.float64).reshape(statistic.shape)
+            for statistic in STATISTICS
         }
         return features
 
-    def _blocks(self, houses: CodedHouses, numbers: Floats) -> dict[Block, Floats | NDArray[np.bool_]]:
-        """Each block's (n_rows, n_columns), from gapless houses and their scaled numbers."""
-        one_hot = {name: self._one_hot(name, houses) for name in NOMINALS}
-        medians = {by: self.medians_[by][houses.codes(by)] for by in _MEDIANS_BY}
-        deviation = {by: numbers[:, _positions(MEDIAN_NUMBERS)] - medians[by] for by in _MEDIANS_BY}
-        unfinished = [_are(houses, *sale)[:, None] for sale in UNFINISHED_SALES]
-        sizes = numbers[:, _positions(UNFINISHED_NUMBERS)]
-        slopes = numbers[:, _positions(SLOPE_NUMBERS)]
-        return {
-            "numbers": numbers,
-            "levels": np.hstack(list(one_hot.values())),
-            "neighborhood_slopes": np.hstack([slope[:, None] * one_hot["Neighborhood"] for slope in slopes.T]),
-            "neighborhood_medians": np.hstack([medians["Neighborhood"], deviation["Neighborhood"]]),
-            "subclass_medians": np.hstack([medians["MSSubClass"], deviation["MSSubClass"]]),
-            "unfinished_sale": np.hstack(
-                [sale * of_house for of_house in (sizes, deviation["Neighborhood"]) for sale in unfinished]
-            ),
-            "products": numbers[:, _positions(one for one, _ in PRODUCTS)]
-            * numbers[:, _positions(other for _, other in PRODUCTS)],
-        }
-
-    def _scaled(self, numbers: Floats) -> Floats:
+    def _parents(self, numbers: Floats, complete: CodedHouses) -> dict[str, Floats | Levels]:
+        """What formulas are given, by name: the scaled numbers and the nominal features of gapless houses."""
         centred = (numbers - self.centre_) / self.scale_
-        return np.asarray(centred / np.sqrt((centred / self.clip) ** 2 + 1))
+        scaled = np.ascontiguousarray((centred / np.sqrt((centred / self.clip) ** 2 + 1)).T)
+        levels = {
+            name: Levels(BY_NAME[name].levels, complete.codes(name), rows >= self.min_level_rows)
+            for name, rows in self.rows_of_level_.items()
+        }
+        return {**{number.name: values for number, values in zip(NUMBERS, scaled, strict=True)}, **levels}
 
-    def _one_hot(self, name: str, houses: CodedHouses) -> NDArray[np.bool_]:
-        return _is_code(houses.codes(name), self.rows_of_level_[name] >= self.min_level_rows)
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "statistics_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("HouseFeatures: fit it before it transforms or is saved")
 
     def _warn_of_unseen_levels(self, houses: CodedHouses) -> None:
         for name, rows in self.rows_of_level_.items():
@@ -163,40 +142,9 @@ class HouseFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
                 warnings.warn(
                     f"{name}: {', '.join(map(repr, unseen))} never stands in the training rows; read as none",
                     UnseenLevelWarning,
-                    stacklevel=4,
+                    stacklevel=3,
                 )
 
 
-def _positions(numbers: Iterable[str]) -> list[int]:
-    return [_POSITION[number] for number in numbers]
-
-
-def _unscaled(houses: CodedHouses, complete: CodedHouses) -> Floats:
-    # Of all the gaps only this one is common, and it tells of irregular lots.
-    unknown = {LOT_FRONTAGE_UNKNOWN: np.isnan(houses["LotFrontage"]).astype(np.float64)}
-    columns = {**numbers_of(complete), **unknown}
-    return np.stack([columns[number] for number in SCALED_NUMBERS], axis=1)
-
-
-def _medians_of_levels(codes: NDArray[np.intp], by: str, scaled: Floats) -> Floats:
-    medians = np.zeros((len(BY_NAME[by].levels), len(MEDIAN_NUMBERS)))
-    for code in np.unique(codes):
-        medians[code] = np.median(scaled[codes == code][:, _positions(MEDIAN_NUMBERS)], axis=0)
-    return medians
-
-
-def _are(houses: CodedHouses, name: str, level: str) -> NDArray[np.bool_]:
-    return np.asarray(houses[name] == BY_NAME[name].levels.index(level))
-
-
-def _is_code(codes: NDArray[np.intp], live: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """One-hot columns of the codes: (n_rows, n_codes), zeros where a code is not live."""
-    return np.asarray((codes[:, None] == np.arange(len(live))) & live)
-
-
-def _of(named: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
-    return [named[name] for name in names]
-
-
-def _array(values: Any, *shape: int) -> Floats:
-    return np.array(values, dtype=np.float64).reshape(shape)
+def _arguments(made: Column | Statistic, parents: dict[str, Floats | Levels]) -> list[Floats | Levels]:
+    return [parents[name] for name in made.parents]

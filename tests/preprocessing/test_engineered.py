@@ -1,0 +1,69 @@
+"""Each number of a house, worked out by hand, and made of nothing that it does not declare."""
+
+import numpy as np
+import pytest
+
+from houseprices.data.schema import FEATURES
+from houseprices.preprocessing.engineered import ENGINEERED, NUMBERS, compute_numbers
+from houseprices.preprocessing.house_array import POSITION, CodedHouses
+
+HOUSE = {
+    "GrLivArea": 1500, "TotalBsmtSF": 900, "BsmtFinSF1": 400, "BsmtFinSF2": 50, "OpenPorchSF": 30, "EnclosedPorch": 20,
+    "3SsnPorch": 10, "ScreenPorch": 5, "WoodDeckSF": 100, "FullBath": 2, "BsmtFullBath": 1, "HalfBath": 1,
+    "BsmtHalfBath": 2, "YrSold": 2009, "MoSold": 7, "YearBuilt": 1990, "YearRemodAdd": 2001, "GarageYrBlt": 1995,
+    "GarageArea": 480, "2ndFlrSF": 0, "PoolArea": 0, "OverallQual": 7, "OverallCond": 5, "ExterQual": 3,
+    "KitchenQual": 2, "BsmtQual": 4, "HeatingQC": 1, "LotFrontage": 60,
+}  # fmt: skip
+EXPECTED = {
+    "GrLivArea": np.log(1501),
+    "FullBath": 2,
+    "KitchenQual": 2,
+    "LogTotalArea": np.log(2401),
+    "LogFinishedArea": np.log(1951),
+    "LogOutdoorArea": np.log(166),
+    "LogPorchArea": np.log(66),
+    "TotalBaths": 4.5,
+    "AgeAtSale": 19,
+    "YearsSinceRemodel": 8,
+    "GarageAge": 14,
+    "SaleTime": 2009.5,
+    "IsNew": 0,
+    "IsRemodelled": 1,
+    "HasBasement": 1,
+    "HasGarage": 1,
+    "HasSecondFloor": 0,
+    "HasPool": 0,
+    "QualityTimesLogArea": 7 * np.log(2401),
+    "QualityTimesCondition": 35,
+    "QualitySum": 10,
+    "LotFrontageUnknown": 0,
+}
+
+
+def numbers(**changes: float) -> dict[str, float]:
+    values = np.zeros((1, len(FEATURES)))
+    for name, value in {**HOUSE, **changes}.items():
+        values[0, POSITION[name]] = value
+    filled = np.where(np.isnan(values), 70.0, values)
+    found = compute_numbers(CodedHouses(values), CodedHouses(filled))[0]
+    return dict(zip((number.name for number in NUMBERS), found, strict=True))
+
+
+def test_a_house_worked_out_by_hand():
+    assert {number.name for number in ENGINEERED} <= EXPECTED.keys()
+    found = numbers()
+    assert {name: found[name] for name in EXPECTED} == pytest.approx(EXPECTED, abs=1e-12)
+
+
+def test_flags_turn_where_there_is_something_and_where_there_is_nothing():
+    changed = numbers(TotalBsmtSF=0, GarageArea=0, **{"2ndFlrSF": 1}, PoolArea=1, YearBuilt=2009, YearRemodAdd=2009)
+    flags = ("HasBasement", "HasGarage", "HasSecondFloor", "HasPool", "IsNew", "IsRemodelled")
+    assert [changed[flag] for flag in flags] == [0, 0, 1, 1, 1, 0]
+    assert numbers(YearBuilt=2010)["IsNew"] == 1  # finished after the sale
+    assert numbers(YearBuilt=2008)["IsNew"] == 0
+
+
+def test_an_unknown_frontage_is_flagged_and_filled():
+    unknown = numbers(LotFrontage=np.nan)
+    assert unknown["LotFrontageUnknown"] == 1
+    assert unknown["LotFrontage"] == pytest.approx(np.log(71))
