@@ -56,10 +56,18 @@ def test_members_of_different_regularisation_are_those_that_train_alone(data):
     assert not torch.equal(network.parameters[0], network.parameters[1])
 
 
-def test_no_two_networks_of_a_fold_are_alike(data):
-    settings = Settings(groups={"one": replace(TINY, n_members=2), "other": replace(TINY, n_members=2)})
+def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(data):
+    """At such a learning rate they end where they start."""
+    group = replace(TINY, n_members=2, blocks=("numbers",), learning_rate=1e-30, weight_decay=0.0)
+    places = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    starts = []
     with TrainingPool(2, torch.device("cpu")) as pool:
-        model, curves = start_training(pool, data, settings).wait(lambda _n_members: None)
-    members = torch.cat([model.networks[name].parameters for name in ("one", "other")])
-    assert len(torch.unique(members, dim=0)) == 4
-    assert curves["one"].training.shape == (2, TINY.epochs)
+        for seed in (0, 1):
+            settings = Settings(seed=seed, groups={"one": group, "other": group})
+            for repeat, fold in places:
+                training = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
+                model, curves = training.wait(lambda _n_members: None)
+                assert (model.repeat, model.fold) == (repeat, fold)
+                assert curves["one"].training.shape == (2, TINY.epochs)
+                starts += [model.networks[name].parameters for name in ("one", "other")]
+    assert len(torch.unique(torch.cat(starts), dim=0)) == 2 * 4 * 2 * 2

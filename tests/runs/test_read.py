@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import N_FOLDS, N_ROWS, FinishedRun
+from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 from safetensors.torch import load_file, safe_open, save_file
 
 from houseprices.cross_validation.fold_model import mean_over_folds
@@ -88,6 +88,15 @@ def test_training_houses_get_their_out_of_fold_predictions_bit_for_bit(
     out_of_fold = of_folds[0, saved.fold_of_row[0], np.arange(N_ROWS)]
     np.testing.assert_array_equal(out_of_fold, saved.out_of_fold["prediction"])
     np.testing.assert_array_equal(saved.residuals, np.log(houses["SalePrice"].to_numpy()) - out_of_fold)
+
+
+def test_curves_end_at_the_root_mean_square_of_the_members_errors(saved: SavedRun, finished_run: FinishedRun) -> None:
+    houses = read_houses(finished_run.data / "train.csv", priced=True)
+    for fold in saved.folds:
+        held_out = houses[saved.fold_of_row[0] == fold.fold]
+        errors = fold.predict("tiny", fold.features.transform(held_out)) - np.log(held_out["SalePrice"].to_numpy())
+        (last,) = saved.curves.query(f"fold == {fold.fold} and epoch == {N_EPOCHS}")["validation_log_rmse"]
+        assert last == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-5)
 
 
 def test_all_else_is_as_the_run_wrote_it(saved: SavedRun, finished_run: FinishedRun) -> None:
