@@ -65,8 +65,8 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
         for seed in (0, 1):
             settings = Settings(seed=seed, groups={"one": group, "other": group})
             for repeat, fold in places:
-                training = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
-                model, curves = training.wait(lambda _n_members: None)
+                wait = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
+                model, curves = wait(lambda _n_members: None)
                 assert (model.repeat, model.fold) == (repeat, fold)
                 assert curves["one"].training.shape == (2, TINY.epochs)
                 starts += [model.networks[name].parameters for name in ("one", "other")]

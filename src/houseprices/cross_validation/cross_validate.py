@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.baselines import Baseline, baseline_predictions
 from houseprices.cross_validation.fold_model import FoldModel, combine, mean_over_folds
-from houseprices.cross_validation.fold_training import FoldData, FoldTraining, prepare_fold, start_training
+from houseprices.cross_validation.fold_training import FinishFold, FoldData, prepare_fold, start_training
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation, mean_prediction, spread_of_repeats
@@ -126,21 +126,21 @@ def _train_and_predict(
         n_trained += n_more
         tell(Progress("training networks", n_trained, n_members))
 
-    def finish(training: FoldTraining, baselines: dict[Baseline, Floats]) -> _TrainedFold:
+    def finish(data: FoldData, wait: FinishFold, baselines: dict[Baseline, Floats]) -> _TrainedFold:
         with stopwatch("training"):
-            model, curves = training.wait(count)
+            model, curves = wait(count)
         with stopwatch("prediction"):
-            return _predict(training.data, model, curves, log_price, baselines)
+            return _predict(data, model, curves, log_price, baselines)
 
     count(0)
     with TrainingPool(settings.workers, device) as pool:
-        in_training: deque[tuple[FoldTraining, dict[Baseline, Floats]]] = deque()
+        in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             with stopwatch("features"):
                 data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features)
-            training = start_training(pool, data, settings)
+            wait = start_training(pool, data, settings)
             with stopwatch("baselines"):
-                in_training.append((training, _baselines(data, log_price) if repeat == 0 else {}))
+                in_training.append((data, wait, _baselines(data, log_price) if repeat == 0 else {}))
             if len(in_training) > 1:
                 yield finish(*in_training.popleft())
         while in_training:

@@ -24,6 +24,9 @@ OnTrained = Callable[[int], object]
 Finish = Callable[[OnTrained], tuple[BatchedMLP, LearningCurves]]
 """Waits for members: all of them as one network, and their learning curves in units of the log price."""
 
+FinishFold = Callable[[OnTrained], tuple[FoldModel, dict[str, LearningCurves]]]
+"""Waits for the members of all groups: the finished fold, and the groups' learning curves."""
+
 
 @dataclass(frozen=True)
 class FoldData:
@@ -113,38 +116,22 @@ def start_members(
     return lambda on_trained: pending.wait(data.log_price_std, on_trained)
 
 
-@dataclass(frozen=True)
-class FoldTraining:
-    """The members of all groups of one fold, in training."""
-
-    data: FoldData
-    columns: dict[str, NDArray[np.intp]]
-    pending: dict[str, Finish]
-
-    def wait(self, on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
-        """The finished fold, and the learning curves of its groups."""
-        trained = {name: finish(on_trained) for name, finish in self.pending.items()}
-        data = self.data
-        model = FoldModel(
-            data.repeat,
-            data.fold,
-            data.features,
-            data.log_price_mean,
-            data.log_price_std,
-            self.columns,
-            {name: network for name, (network, _) in trained.items()},
-        )
-        return model, {name: curves for name, (_, curves) in trained.items()}
-
-
-def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FoldTraining:
+def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FinishFold:
     """Start the members of all groups on the fold's training rows."""
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
     pending = {}
     for index, (name, group) in enumerate(settings.groups.items()):
         seeds = [_seed(settings.seed, data.repeat, data.fold, index, member) for member in range(group.n_members)]
         pending[name] = start_members(pool, data, columns[name], [(group, seed) for seed in seeds])
-    return FoldTraining(data, columns, pending)
+
+    def finish(on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
+        trained = {name: wait(on_trained) for name, wait in pending.items()}
+        networks = {name: network for name, (network, _) in trained.items()}
+        scale = (data.log_price_mean, data.log_price_std)
+        model = FoldModel(data.repeat, data.fold, data.features, *scale, columns, networks)
+        return model, {name: curves for name, (_, curves) in trained.items()}
+
+    return finish
 
 
 def _seed(*place: int) -> int:
