@@ -23,6 +23,7 @@ app = App(
 
 # `-` is a file's name here, no option.
 _File = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+_STANDARD_STREAM = Path("-")
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -77,15 +78,16 @@ def cv(
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
     options = load_settings(config, overrides)
 
+    from houseprices.console import listening, print_summary
+    from houseprices.runs.format import as_json as json_of
     from houseprices.runs.job import run_main_job
 
-    folder, metrics = run_main_job(data, options, run, show=sys.stderr.isatty())
+    with listening() as tell:
+        folder, metrics = run_main_job(data, options, run, tell)
     if as_json:
-        print(json.dumps(metrics))
-        return
-    from houseprices.console import print_summary
-
-    print_summary(folder, metrics)
+        print(json.dumps(json_of(metrics)))
+    else:
+        print_summary(folder, metrics)
 
 
 @app.command
@@ -116,10 +118,11 @@ def compare(
     first = load_settings(config)
     second = load_settings(against or config, parse_overrides(settings))
 
-    from houseprices.console import print_comparison
+    from houseprices.console import listening, print_comparison
     from houseprices.studies.comparison import compare
 
-    found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, show=sys.stderr.isatty())
+    with listening() as tell:
+        found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, tell=tell)
     if as_json:
         print(json.dumps(asdict(found)))
     else:
@@ -164,12 +167,26 @@ def predict_prices(
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
     """
-    from houseprices.runs.predict import STANDARD_STREAM, predict
+    from houseprices.runs.format import check_run
 
-    to_terminal = output == STANDARD_STREAM and sys.stdout.isatty()
-    n_houses = predict(run, input, output, coverage, show=sys.stderr.isatty() and not to_terminal)
-    if output != STANDARD_STREAM:
+    # A wrong folder is told before the seconds that torch's import takes.
+    check_run(run)
+    from houseprices.console import listening
+    from houseprices.runs.predict import predict
+
+    source = sys.stdin.buffer if input == _STANDARD_STREAM else input
+    if output != _STANDARD_STREAM:
+        with listening() as tell:
+            n_houses = predict(run, source, output, coverage, tell)
         print(f"{output}: {n_houses} houses priced")
+        return
+    try:
+        # A bar would mix with the prices on a terminal.
+        with listening(draw=False if sys.stdout.isatty() else None) as tell:
+            predict(run, source, sys.stdout.buffer, coverage, tell)
+    except BrokenPipeError:
+        # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command(name="download")
@@ -295,9 +312,15 @@ def ablate(
 
     if run and (data or config):
         raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
+    if run:
+        from houseprices.runs.format import check_run
+
+        check_run(run)
+    from houseprices.console import listening
     from houseprices.report.ablation_job import make_ablation
 
-    folder, grid = make_ablation(data, run, config, show=sys.stderr.isatty())
+    with listening() as tell:
+        folder, grid = make_ablation(data, run, config, tell)
     if as_json:
         print(grid.to_json(orient="records"))
         return
@@ -316,6 +339,9 @@ def report(*, run: Path = Path("runs/latest")) -> None:
     Args:
         run: Run folder; without it the newest one.
     """
+    from houseprices.runs.format import check_run
+
+    check_run(run)
     from houseprices.report.job import write_report
 
     print(write_report(run))
@@ -335,6 +361,9 @@ def explain(
         run: Run folder; without it the newest one.
         as_json: Print all 79 effects as JSON on stdout.
     """
+    from houseprices.runs.format import check_run
+
+    check_run(run)
     from houseprices.report.explain import explain_house, print_explanation
 
     explanation = explain_house(run, id)

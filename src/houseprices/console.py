@@ -1,24 +1,21 @@
 """What the commands show in a terminal: progress bars, a spinner and tables."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
 from rich.table import Table
 
@@ -26,6 +23,7 @@ from houseprices.progress import Notice, Tell
 from houseprices.progress import Progress as Told
 
 if TYPE_CHECKING:
+    from houseprices.runs.format import Metrics
     from houseprices.studies.comparison import Comparison
 
 _COLUMNS = (
@@ -81,36 +79,22 @@ def _counted(told: Told) -> str:
     return f"{told.n_done}/{told.n_total}" if told.n_total else ""
 
 
-@contextmanager
-def training_progress(n_members: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function that moves the bar by a number of members; the bar goes when the block ends."""
-    columns = (
-        TextColumn("training networks"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
-        task = progress.add_task("training", total=n_members)
-        yield lambda trained: progress.advance(task, trained)
-
-
-def print_summary(run: Path, metrics: dict[str, Any]) -> None:
+def print_summary(run: Path, metrics: "Metrics") -> None:
     """Tables of the scores if stdout is a terminal, and always the line that sums up the run."""
-    scores, baselines = metrics["log_rmse"], metrics["baselines"]
+    from houseprices.runs.format import SUBMISSION
+
+    scores, baselines = metrics.log_rmse, metrics.baselines
     if sys.stdout.isatty():
         console = Console()
         console.print(_fold_table(metrics), _group_table(metrics))
     print(
-        f"log-RMSE {scores['pooled']:.4f} out of fold, {scores['train']:.4f} in training; "
+        f"log-RMSE {scores.pooled:.4f} out of fold, {scores.train:.4f} in training; "
         f"ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}; "
-        f"{metrics['n_members']} networks in {metrics['seconds']['total']:.1f} s"
+        f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s"
     )
-    if "noise_floor" in metrics:
-        print(f"synthetic data, best possible {metrics['noise_floor']:.4f}")
-    print(f"{run}/submission.csv")
+    if metrics.noise_floor is not None:
+        print(f"synthetic data, best possible {metrics.noise_floor:.4f}")
+    print(run / SUBMISSION)
 
 
 def print_comparison(comparison: "Comparison") -> None:
@@ -125,55 +109,28 @@ def print_comparison(comparison: "Comparison") -> None:
     print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
 
 
-def _fold_table(metrics: dict[str, Any]) -> Table:
+def _fold_table(metrics: "Metrics") -> Table:
     table = Table(title="log-RMSE by fold")
-    several = metrics["by_fold"][-1]["repeat"] > 0
+    several = metrics.by_fold[-1].repeat > 0
     for heading in (*(["repeat"] if several else []), "fold", "rows", "out of fold", "training"):
         table.add_column(heading, justify="right")
-    for fold in metrics["by_fold"]:
-        cells = [str(fold["fold"] + 1), str(fold["n_rows"]), f"{fold['log_rmse']:.4f}", f"{fold['train']:.4f}"]
-        table.add_row(*([str(fold["repeat"] + 1)] if several else []), *cells)
-    scores = metrics["log_rmse"]
+    for fold in metrics.by_fold:
+        cells = [str(fold.fold + 1), str(fold.n_rows), f"{fold.log_rmse:.4f}", f"{fold.train:.4f}"]
+        table.add_row(*([str(fold.repeat + 1)] if several else []), *cells)
+    scores = metrics.log_rmse
     blank = [""] if several else []
     table.add_section()
-    table.add_row(*blank, "mean", "", f"{scores['fold_mean']:.4f} ± {scores['fold_std']:.4f}", "")
-    table.add_row(
-        *blank, "pooled", str(metrics["n_rows"]), f"{scores['pooled']:.4f}", f"{scores['train']:.4f}", style="bold"
-    )
-    for name, score in metrics["baselines"].items():
+    table.add_row(*blank, "mean", "", f"{scores.fold_mean:.4f} ± {scores.fold_std:.4f}", "")
+    table.add_row(*blank, "pooled", str(metrics.n_rows), f"{scores.pooled:.4f}", f"{scores.train:.4f}", style="bold")
+    for name, score in metrics.baselines.items():
         table.add_row(*blank, name, "", f"{score:.4f}", "", style="dim")
     return table
 
 
-def _group_table(metrics: dict[str, Any]) -> Table:
+def _group_table(metrics: "Metrics") -> Table:
     table = Table(title="log-RMSE by group")
     for heading in ("group", "mean of members", "single member, over seeds"):
         table.add_column(heading, justify="left" if heading == "group" else "right")
-    for name, group in metrics["groups"].items():
-        table.add_row(name, f"{group['pooled']:.4f}", f"{group['member_mean']:.4f} ± {group['member_std']:.4f}")
+    for name, group in metrics.groups.items():
+        table.add_row(name, f"{group.pooled:.4f}", f"{group.member_mean:.4f} ± {group.member_std:.4f}")
     return table
-
-
-@contextmanager
-def transfer_progress(*, show: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that moves the bar by a number of bytes, of a total that is 0 where it is unknown."""
-    columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
-        task = progress.add_task("downloading", total=None)
-
-        def advance(n_bytes: int, total: int) -> None:
-            # A new body, as after a broken one, starts the bar afresh once it is full.
-            if progress.tasks[0].finished:
-                progress.reset(task)
-            progress.update(task, advance=n_bytes, total=total or None)
-
-        yield advance
-
-
-@contextmanager
-def waiting(what: str, *, show: bool) -> Iterator[None]:
-    """Draw a spinner with the seconds gone by while the block runs."""
-    columns = (SpinnerColumn(), TextColumn(what), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress:
-        progress.add_task(what, total=None)
-        yield

@@ -32,5 +32,18 @@ Tell = Callable[[Progress | Notice], None]
 """How a job is listened to: it calls this with each thing that it has to tell."""
 
 
+def counting(tell: Tell, stage: str, n_total: int) -> Callable[[int], None]:
+    """Tell that the stage begins, and return what to call with the number of units that have just been done."""
+    n_done = 0
+
+    def count(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        tell(Progress(stage, n_done, n_total))
+
+    count(0)
+    return count
+
+
 def silent(_told: Progress | Notice) -> None:
     """Listen to nothing."""

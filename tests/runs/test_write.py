@@ -10,8 +10,9 @@ import safetensors
 from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 
 from houseprices.errors import RunError
-from houseprices.runs.write import RUNS_FOLDER, default_run_folder, new_run_folder
 from houseprices.files import sha256_of
+from houseprices.runs.format import RUNS_FOLDER
+from houseprices.runs.write import default_run_folder, new_run_folder
 
 FILES = {
     "config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
@@ -84,7 +85,7 @@ def test_a_folder_that_somebody_else_filled_meanwhile_is_left_to_them(place: Pat
     with (
         pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"),
         new_run_folder(Path("run")),
-    ):
+    ):  # noqa: PT012
         (place / "run").mkdir()
         (place / "run" / "theirs.txt").write_text("theirs")
     assert everything_in(place) == {place / "run": None, place / "run" / "theirs.txt": b"theirs"}

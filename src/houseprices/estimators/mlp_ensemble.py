@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.activations import Activation
+from houseprices.engine.device import choose_device
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
@@ -209,8 +210,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
         """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
-        from houseprices.engine.device import choose_device
-
         hyperparameters = self._hyperparameters(len(training_sets[0]))
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
         pending: list[tuple[Floats, Floats, float, float, PendingMembers]] = []

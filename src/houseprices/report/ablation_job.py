@@ -6,19 +6,17 @@ import pandas as pd
 
 from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
+from houseprices.progress import Tell, silent
 from houseprices.report.figures import ablation_figures
+from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
 from houseprices.runs.houses import read_run_houses
-from houseprices.runs.job import notice_of
 from houseprices.runs.read import read_run
-from houseprices.runs.write import RUNS_FOLDER
 from houseprices.settings import load_settings
 from houseprices.studies.ablation import grid_of, run_ablation
 
-ABLATION = "ablation"
-
 
 def make_ablation(
-    data: Path | None, run: Path | None, config: Path | None, *, show: bool = False
+    data: Path | None, run: Path | None, config: Path | None, tell: Tell = silent
 ) -> tuple[Path, pd.DataFrame]:
     """Train the grid; return its folder and its cells.
 
@@ -33,14 +31,14 @@ def make_ablation(
         saved = read_run(run)
         read_run_houses(saved)
         settings, folder = saved.settings, run / ABLATION
-        source = Source(run, saved.manifest["data"]["kind"], saved.manifest["data"]["sha256"])
+        source = Source(run, saved.manifest.data.kind, saved.manifest.data.sha256)
     else:
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
         source = find_source(data)
-    notice_of(source)
-    ablation = run_ablation(source, settings, folder, show=show)
-    group = settings.groups[ablation.note["group"]]
-    figures = folder / "figures"
+    source.tell_if_synthetic(tell)
+    ablation = run_ablation(source, settings, folder, tell)
+    group = settings.groups[ablation.note.group]
+    figures = folder / FIGURES
     with replacing(figures) as (staging,):
         staging.mkdir()
         for drawing in ablation_figures(ablation, (group.weight_decay, group.dropout)):

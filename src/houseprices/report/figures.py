@@ -37,18 +37,18 @@ _DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 2.6, "
 def score_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Score by fold beside the baselines, and what to expect of the leaderboard."""
     metrics = evidence.run.metrics
-    folds = metrics["by_fold"]
-    scores = [fold["log_rmse"] for fold in folds]
-    train = [fold["train"] for fold in folds]
+    folds = metrics.by_fold
+    scores = [fold.log_rmse for fold in folds]
+    train = [fold.train for fold in folds]
 
     def by_fold(axes: "Axes") -> None:
         places = np.arange(len(folds))
         axes.vlines(places, train, scores, color=GRID, linewidth=3)
         axes.plot(places, scores, "o", color=BLUE, markersize=7, label="held out")
         axes.plot(places, train, "D", color=ORANGE, markersize=5.5, label="in training")
-        axes.axhline(metrics["log_rmse"]["pooled"], color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
-        several = folds[-1]["repeat"] > 0
-        names = [f"split {f['repeat'] + 1}" if several else str(f["fold"] + 1) for f in folds]
+        axes.axhline(metrics.log_rmse.pooled, color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
+        several = folds[-1].repeat > 0
+        names = [f"split {one.repeat + 1}" if several else str(one.fold + 1) for one in folds]
         step = evidence.run.settings.folds.n_folds if several else -(-len(folds) // 15)
         axes.set_xticks(places[::step], names[::step])
         axes.set(xlabel="" if several else "fold", ylabel="log-RMSE", ylim=(0, None))
@@ -65,7 +65,7 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
 
     low, middle, high = evidence.expected_score
     public = [entry.public_score for entry in evidence.entries if entry.public_score is not None]
-    values = {"ours": metrics["log_rmse"]["pooled"], **{k: v for k, v in metrics["baselines"].items() if k != "median"}}
+    values = {"ours": metrics.log_rmse.pooled, **{k: v for k, v in metrics.baselines.items() if k != "median"}}
 
     def expected(axes: "Axes") -> None:
         lines = [*values, "leaderboard, expected"]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from houseprices.report.waterfall import get_ready, waterfalls
+from houseprices.runs.format import FIGURES, INTERVALS, REPORT
 
-PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
 _N_PAINTERS = min(4, max(1, (os.cpu_count() or 1) - 1))
 """Processes beside this one, which has a core's work of its own: with two of them on two cores all waits for it."""
 
@@ -37,14 +37,14 @@ def write_report(folder: Path) -> Path:
         drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), painters.map)
         evidence = gather(run, houses, test_houses)
         page, drawings = render(evidence, drawn)
-    targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
+    targets = (folder / REPORT, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
         page_file.write_text(page, "utf-8")
         figures.mkdir()
         for drawing in drawings:
             drawing.write(figures)
         intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
-    return folder / PAGE
+    return folder / REPORT
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The page of a run: its figures, its tables, and the template that holds them."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import resources
@@ -12,7 +11,7 @@ import pandas as pd
 from houseprices.charts import Drawing, dollars, percent
 from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
-from houseprices.report.evidence import COVERAGES, RECIPE, Evidence
+from houseprices.report.evidence import COVERAGES, Evidence
 from houseprices.report.figures import (
     ablation_figures,
     curve_figures,
@@ -23,6 +22,7 @@ from houseprices.report.figures import (
     score_figures,
 )
 from houseprices.report.waterfall import value_text
+from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
 
 def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:
@@ -64,8 +64,9 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in COVERAGES},
         importance=_importance(evidence),
         groups={name: asdict(group) for name, group in run.settings.groups.items()},
-        config=(run.folder / "config.toml").read_text("utf-8"),
-        manifest_text=json.dumps(run.manifest, indent=2),
+        config=(run.folder / SETTINGS).read_text("utf-8"),
+        manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
+        submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
         recipe_file=RECIPE,
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
@@ -77,7 +78,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
 def _chosen(evidence: Evidence) -> tuple[float, float] | None:
     """Weight decay and dropout of the group that the grid was made for."""
     assert evidence.ablation is not None
-    group = evidence.run.settings.groups.get(evidence.ablation.note["group"])
+    group = evidence.run.settings.groups.get(evidence.ablation.note.group)
     return None if group is None else (group.weight_decay, group.dropout)
 
 
