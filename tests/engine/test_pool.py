@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member
@@ -47,11 +48,16 @@ def test_the_number_of_workers_changes_no_bit():
     assert torch.equal(trained(seeds, n_workers=1)[0], trained(seeds, n_workers=3)[0])
 
 
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
 def test_the_threads_of_a_product_are_as_before_when_the_pool_closes():
-    before = torch.get_num_threads()
-    with TrainingPool(1, torch.device("cpu")):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
+    with threadpool_limits(2, user_api="blas"):
+        before = torch.get_num_threads(), blas_threads()
+        with TrainingPool(1, torch.device("cpu")):
+            assert (torch.get_num_threads(), blas_threads()) == (1, {1})
+        assert (torch.get_num_threads(), blas_threads()) == before
 
 
 @pytest.mark.parametrize(("n_fitting", "expected"), [(100, MEMBERS_AT_ONCE), (4.5, 2), (1.5, 1)])

@@ -112,6 +112,15 @@ def test_the_curves_last_point_is_the_error_of_the_finished_network():
     assert curves.weight_norm[0, -1] == pytest.approx(float(network.weights.norm()), rel=1e-5)
 
 
+def test_curves_in_other_units_have_other_errors_and_the_same_norms():
+    inputs, targets = problem()
+    _, curves = train(inputs, targets, [member(0)])
+    scaled = curves.scaled(0.4)
+    np.testing.assert_allclose(scaled.training, 0.4 * curves.training)
+    np.testing.assert_allclose(scaled.validation, 0.4 * curves.validation)
+    assert np.array_equal(scaled.weight_norm, curves.weight_norm)
+
+
 def test_training_learns():
     inputs, targets = problem()
     calm = replace(BASE, dropout=0.0, input_dropout=0.0, weight_decay=0.01, epochs=100, batch_size=20)

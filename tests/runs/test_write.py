@@ -82,10 +82,10 @@ def test_a_folder_with_something_in_it_is_refused_before_work_and_left_as_it_was
 
 
 def test_a_folder_that_somebody_else_filled_meanwhile_is_left_to_them(place: Path) -> None:
-    with (
+    with (  # noqa: PT012
         pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"),
         new_run_folder(Path("run")),
-    ):  # noqa: PT012
+    ):
         (place / "run").mkdir()
         (place / "run" / "theirs.txt").write_text("theirs")
     assert everything_in(place) == {place / "run": None, place / "run" / "theirs.txt": b"theirs"}
