@@ -156,7 +156,7 @@ def _run(name: str, lessons: "Sequence[Callable[[], Lesson]]", to: Path | None, 
 
     import torch
 
-    from houseprices.lessons.charts import chart_style
+    from houseprices.charts import chart_style
     from houseprices.lessons.terminal import lesson_text
     from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
 

@@ -10,9 +10,9 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
+from houseprices.charts import INK, line_style, log_ticks, new_chart
 from houseprices.engine.optimizer import BatchedAdam
 from houseprices.engine.regularization import add_l2_gradient_, decay_weights_, l2_penalty
-from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.lp_norms import lp_norm
 
@@ -212,6 +212,7 @@ def _curves(trained: Trained, strength: float) -> list[Block]:
             axes.semilogy(epochs, loss, label=part, **line_style(index), marker=".")
             content[f"{part} loss, lambda {decay:g}"] = loss
         axes.set_ylim(max(low, 1e-16) / 2, high * 2)
+        log_ticks(axes.yaxis)
         axes.legend()
         name = "without" if member == 0 else "with"
         charts.append(Chart(f"{name}-decay", f"λ = {decay:g}.", figure, content if member else None))
@@ -274,7 +275,7 @@ def _sweep(problem: Problem) -> list[Block]:
     _plot_sweep(axes, _SWEEP, {"training": training, "test": test})
     norms, axes = new_chart("λ", "norm of the weights")
     _plot_sweep(axes, _SWEEP, {"learnt": content["norm"].to_numpy()})
-    axes.axhline(TRUE_WEIGHT * D_IN**0.5, color="#1f2328", linewidth=0.8, linestyle=":")
+    axes.axhline(TRUE_WEIGHT * D_IN**0.5, color=INK, linewidth=0.8, linestyle=":")
     axes.annotate("true", (1, TRUE_WEIGHT * D_IN**0.5), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     best = int(test.argmin())
     return [
@@ -297,6 +298,7 @@ def _plot_sweep(axes: Axes, strengths: tuple[float, ...], lines: dict[str, np.nd
     axes.set_xticks([0, *(10.0**power for power in powers)], ["0", *(f"{10.0**power:g}" for power in powers)])
     axes.set_xlim(left=-least / 2)
     axes.set_yscale("log")
+    log_ticks(axes.yaxis)
     axes.legend()
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
-from houseprices.report.figures import ablation_figures
+from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.job import notice_of
 from houseprices.runs.read import read_run

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.charts import dollars, percent
 from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.files import replacing
 from houseprices.report.attributions import explain_new, explain_out_of_fold
+from houseprices.report.money import dollars, percent
 from houseprices.report.waterfall import value_text, waterfall
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run

@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from houseprices.charts import Drawing, dollars, percent
+from houseprices.charts import Drawing, page_colours
 from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.evidence import COVERAGES, RECIPE, Evidence
-from houseprices.report.figures import (
-    ablation_figures,
-    curve_figures,
-    effect_figures,
-    error_figures,
-    importance_figures,
-    interval_figures,
-    score_figures,
-)
+from houseprices.report.figures.ablation import ablation_figures
+from houseprices.report.figures.attributions import effect_figures, importance_figure
+from houseprices.report.figures.curves import curve_figures
+from houseprices.report.figures.errors import error_figures
+from houseprices.report.figures.intervals import interval_figures
+from houseprices.report.figures.score import score_figures
+from houseprices.report.money import dollars, percent
 from houseprices.report.waterfall import value_text
 
 
@@ -37,7 +35,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         "ablation": list(ablation_figures(evidence.ablation, _chosen(evidence))) if evidence.ablation else [],
         "errors": list(error_figures(evidence)),
         "intervals": list(interval_figures(evidence, bands, neighborhoods)),
-        "importance": list(importance_figures(evidence)),
+        "importance": [importance_figure(evidence)],
         "effects": list(effect_figures(evidence)),
     }
     environment = jinja2.Environment(
@@ -67,6 +65,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         config=(run.folder / "config.toml").read_text("utf-8"),
         manifest_text=json.dumps(run.manifest, indent=2),
         recipe_file=RECIPE,
+        colours=page_colours(),
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
         banner=evidence.is_sample,
