@@ -23,7 +23,7 @@ def test_help_imports_no_heavy_library():
 
 
 def test_processes_that_draw_waterfalls_import_no_engine():
-    show = "import sys, houseprices.report.report_job; print(*{name.partition('.')[0] for name in sys.modules})"
+    show = "import sys, houseprices.report.job; print(*{name.partition('.')[0] for name in sys.modules})"
     shown = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout
     imported = set(shown.split())
     assert "pandas" in imported

@@ -6,6 +6,7 @@ import pandas as pd
 
 from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
+from houseprices.progress import Tell, silent
 from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.job import notice_of
@@ -18,7 +19,7 @@ ABLATION = "ablation"
 
 
 def make_ablation(
-    data: Path | None, run: Path | None, config: Path | None, *, show: bool = False
+    data: Path | None, run: Path | None, config: Path | None, tell: Tell = silent
 ) -> tuple[Path, pd.DataFrame]:
     """Train the grid; return its folder and its cells.
 
@@ -38,11 +39,10 @@ def make_ablation(
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
         source = find_source(data)
     notice_of(source)
-    ablation = run_ablation(source, settings, folder, show=show)
-    group = settings.groups[ablation.note["group"]]
+    ablation = run_ablation(source, settings, folder, show=tell is not silent)
     figures = folder / "figures"
     with replacing(figures) as (staging,):
         staging.mkdir()
-        for drawing in ablation_figures(ablation, (group.weight_decay, group.dropout)):
+        for drawing in ablation_figures(ablation, settings):
             drawing.write(staging)
     return folder, grid_of(ablation.table)

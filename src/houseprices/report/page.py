@@ -27,12 +27,13 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
     """The page's text, and its figures, with the waterfalls of the worst houses, which are awaited last."""
     import jinja2
 
+    run = evidence.run
     bands = coverage_by_price(evidence.rows)
     neighborhoods = coverage_by_neighborhood(evidence.rows, evidence.houses["Neighborhood"])
     sections: dict[str, list[Drawing]] = {
         "score": list(score_figures(evidence)),
         "curves": list(curve_figures(evidence)),
-        "ablation": list(ablation_figures(evidence.ablation, _chosen(evidence))) if evidence.ablation else [],
+        "ablation": list(ablation_figures(evidence.ablation, run.settings)) if evidence.ablation else [],
         "errors": list(error_figures(evidence)),
         "intervals": list(interval_figures(evidence, bands, neighborhoods)),
         "importance": [importance_figure(evidence)],
@@ -48,7 +49,6 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
     worst = list(_worst(evidence, waterfalls))
     environment.filters.update(dollars=dollars, percent=percent, share=lambda value: f"{100 * value:.1f}%")
     files = resources.files("houseprices.report") / "template"
-    run = evidence.run
     page = environment.get_template("page.html").render(
         run=run,
         metrics=run.metrics,
@@ -71,13 +71,6 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         banner=evidence.is_sample,
     )
     return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
-
-
-def _chosen(evidence: Evidence) -> tuple[float, float] | None:
-    """Weight decay and dropout of the group that the grid was made for."""
-    assert evidence.ablation is not None
-    group = evidence.run.settings.groups.get(evidence.ablation.note["group"])
-    return None if group is None else (group.weight_decay, group.dropout)
 
 
 def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from houseprices.charts import ORANGE, Drawing, draw
+from houseprices.settings import GroupSettings, Settings
 from houseprices.studies.ablation import Ablation, grid_of
 
 if TYPE_CHECKING:
@@ -19,16 +20,17 @@ _PANELS = (
 )
 
 
-def ablation_figures(ablation: Ablation, chosen: tuple[float, float] | None = None) -> Iterator[Drawing]:
-    """A map of each figure; `chosen` is the run's own (weight decay, dropout)."""
+def ablation_figures(ablation: Ablation, settings: Settings) -> Iterator[Drawing]:
+    """A map of each figure, with the best cell and the place of the settings' own group marked."""
     grid = grid_of(ablation.table)
     best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
+    group = settings.groups.get(ablation.note["group"])
     for column, title, form in _PANELS:
         table = grid.pivot(index="dropout", columns="weight_decay", values=column)
 
         def plot(axes: "Axes", table: pd.DataFrame = table, form: str = form) -> None:
             _heat_map(axes, table, form)
-            _mark(axes, table, best, chosen)
+            _mark(axes, table, best, group)
 
         low, high = table.to_numpy().min(), table.to_numpy().max()
         yield draw(
@@ -57,13 +59,13 @@ def _heat_map(axes: "Axes", table: pd.DataFrame, form: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _mark(axes: "Axes", table: pd.DataFrame, best: Any, chosen: tuple[float, float] | None) -> None:
-    """A frame around the best cell, and an arrow where the run is."""
+def _mark(axes: "Axes", table: pd.DataFrame, best: Any, group: GroupSettings | None) -> None:
+    """A frame around the best cell, and an arrow where the group is."""
     from matplotlib.patches import Rectangle
 
     row, column = list(table.index).index(best["dropout"]), list(table.columns).index(best["weight_decay"])
     axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3, clip_on=False))
-    if chosen is not None:
-        x = np.interp(chosen[0], table.columns, np.arange(table.shape[1]) + 0.5)
-        y = np.interp(chosen[1], table.index, np.arange(len(table)) + 0.5)
+    if group is not None:
+        x = np.interp(group.weight_decay, table.columns, np.arange(table.shape[1]) + 0.5)
+        y = np.interp(group.dropout, table.index, np.arange(len(table)) + 0.5)
         axes.plot(x, y + 0.34, marker="v", color=ORANGE, markersize=7, markeredgecolor="#ffffff", clip_on=False)
