@@ -1,6 +1,7 @@
 """The rooms of the package: who may import whom, who may print, and how much lies flat. Each rule is broken once."""
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,6 +47,12 @@ STILL_BREAKING: set[str] = {
 Sources = Mapping[str, str]
 
 
+@functools.cache
+def nodes_of(text: str) -> tuple[ast.AST, ...]:
+    """Every node of a module."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
 def sources_of(folder: Path) -> Sources:
     """{dotted name within the package, a package's by its folder: the module's text}."""
     named = {".".join(file.relative_to(folder).with_suffix("").parts): file for file in folder.rglob("*.py")}
@@ -72,7 +79,7 @@ def imports_of(sources: Sources) -> dict[str, set[str]]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
     return {
-        name: {module for node in ast.walk(ast.parse(text)) for one in imported(node) if (module := within(one))}
+        name: {module for node in nodes_of(text) for one in imported(node) if (module := within(one))}
         for name, text in sources.items()
     }
 
@@ -132,7 +139,7 @@ def voices(sources: Sources) -> list[str]:
         f"{name} speaks"
         for name, text in sources.items()
         if not any(name == speaker or name.startswith(f"{speaker}.") for speaker in SPEAKERS)
-        and any(speaks(node) for node in ast.walk(ast.parse(text)))
+        and any(speaks(node) for node in nodes_of(text))
     ]
 
 
