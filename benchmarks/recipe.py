@@ -7,24 +7,18 @@ Every part is taken out of all groups at once, one split a seed. A `recipe.csv` 
 
 import argparse
 import csv
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from houses import find_houses
 
-from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.engine.device import choose_device
 from houseprices.preprocessing.blocks import BLOCKS
-from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
 from houseprices.settings import Settings, load_settings
 from houseprices.studies.comparison import out_of_fold_of_seeds, paired_difference
-
-UNUSUAL = (524, 1299)
 
 
 def main() -> None:
@@ -35,17 +29,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--to", type=Path, default=Path("benchmarks/recipe.csv"))
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", UnseenLevelWarning)
 
     settings = load_settings(arguments.config)
     settings = replace(settings, folds=replace(settings.folds, n_repeats=1))
-    folder = find_source(arguments.data).folder
-    houses, test_houses = read_houses(folder / TRAIN_FILE, priced=True), read_houses(folder / TEST_FILE, priced=False)
-    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    usual = ~houses.index.isin(UNUSUAL)
+    houses = find_houses(arguments.data)
+    log_price, usual = houses.log_price, houses.usual
 
     def predictions(of: Settings) -> np.ndarray:
-        return out_of_fold_of_seeds(houses, test_houses, of, range(arguments.seeds), choose_device(of.device))
+        return out_of_fold_of_seeds(houses.train, houses.test, of, range(arguments.seeds), choose_device(of.device))
 
     whole = predictions(settings)
     rows: list[dict[str, str]] = []

@@ -1,4 +1,4 @@
-"""The score over fold seeds 0 .. N-1: pooled, by group, without each group, and what a choice of groups would bring.
+"""The score over fold seeds 0 .. N-1: pooled, by group and without each group.
 
     python benchmarks/score.py --data data/raw [--config configs/default.toml] [--seeds 5]
 
@@ -8,23 +8,16 @@ unfinished, whose errors hang on whether a fold holds both of them. It is a seco
 
 import argparse
 import json
-import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from houses import UNUSUAL, find_houses
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
-from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
+from houseprices.engine.device import choose_device
 from houseprices.settings import load_settings
 from houseprices.studies.comparison import paired_difference
-from houseprices.studies.selection import select_groups
-
-UNUSUAL = (524, 1299)
 
 
 def main() -> None:
@@ -35,22 +28,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--to", type=Path, default=Path("benchmarks/score.json"))
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", UnseenLevelWarning)
 
     settings = load_settings(arguments.config)
-    folder = find_source(arguments.data).folder
-    houses, test_houses = read_houses(folder / TRAIN_FILE, priced=True), read_houses(folder / TEST_FILE, priced=False)
-    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    usual = ~houses.index.isin(UNUSUAL)
+    houses = find_houses(arguments.data)
+    log_price, usual = houses.log_price, houses.usual
 
     groups: dict[str, list[np.ndarray]] = {name: [] for name in settings.groups}
-    ridge, folds, training = [], [], []
+    ridge, training = [], []
     for seed in range(arguments.seeds):
-        result = cross_validate(houses, test_houses, replace(settings, seed=seed), choose_device(settings.device))
+        result = cross_validate(houses.train, houses.test, replace(settings, seed=seed), choose_device(settings.device))
         for name, of_members in result.out_of_fold.items():
             groups[name].append(of_members.mean(axis=1))  # (n_repeats, n_rows)
         ridge.append(result.baselines["ridge"])
-        folds.append(result.fold_of_row[0])
         training.append(np.sqrt(np.mean(result.training_log_rmse**2)))
     by_repeat = {name: np.stack(guesses) for name, guesses in groups.items()}  # (n_seeds, n_repeats, n_rows)
     by_group = {name: guesses.mean(axis=1) for name, guesses in by_repeat.items()}  # (n_seeds, n_rows)
@@ -64,7 +53,7 @@ def main() -> None:
         found = paired_difference(whole, mean_of(parts), log_price)
         return f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
-    print(f"{folder}, {arguments.seeds} fold seeds; in brackets without Ids {UNUSUAL}")
+    print(f"{houses.folder}, {arguments.seeds} fold seeds; in brackets without Ids {UNUSUAL}")
     for seed in range(arguments.seeds):
         print(f"seed {seed}: {pair(whole[[seed]])}, training {training[seed]:.4f}, ridge {pair(ridge[seed][None])}")
     print(f"mean: {pair(whole)}, training {np.mean(training):.4f}, ridge {pair(np.stack(ridge))}")
@@ -75,13 +64,7 @@ def main() -> None:
     if settings.folds.n_repeats > 1:
         once = {name: guesses[:, 0] for name, guesses in by_repeat.items()}
         print(f"one split instead of {settings.folds.n_repeats}: {pair(mean_of(once))}, {against(once)}")
-    choices = [
-        select_groups({name: guesses[seed] for name, guesses in by_group.items()}, log_price, folds[seed])
-        for seed in range(arguments.seeds)
-    ]
-    for kind in ("all_groups", "naive", "nested"):
-        print(f"choice of groups, {kind}: {np.mean([getattr(choice, kind) for choice in choices]):.4f}")
-    arguments.to.write_text(json.dumps({"choices": [asdict(choice) for choice in choices], "mean": pair(whole)}))
+    arguments.to.write_text(json.dumps({"mean": pair(whole)}))
     np.savez_compressed(arguments.to.with_suffix(".npz"), log_price=log_price, **by_repeat)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +11,11 @@ from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
 
 from houseprices import http
 from houseprices.cli import main
+from houseprices.cross_validation.metrics import LogRmse
 from houseprices.data import source
 from houseprices.data.sample.write import draw_sample
 from houseprices.kaggle.ledger import Entry, read_ledger
+from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
 
 HURRIED = http.Patience(
     connect_s=2, read_s=2, body_s=5, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=0.3
@@ -127,13 +128,22 @@ def write_run(folder: Path, kind: str = "kaggle", cv: float = 0.12, price: float
     lines = ["Id,SalePrice", *(f"{house},{price}" for house in range(61, 101))]
     submission = ("\n".join(lines) + "\n").encode()
     (folder / "submission.csv").write_bytes(submission)
-    (folder / "metrics.json").write_text(json.dumps({"log_rmse": {"pooled": cv}, "data": kind}))
-    manifest = {
-        "code_version": "0.1.0+abc1234",
-        "data": {"kind": kind},
-        "outputs_sha256": {"submission.csv": hashlib.sha256(submission).hexdigest()},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    scores = LogRmse(pooled=cv, fold_mean=cv, fold_std=0, train=cv)
+    write_record(folder / "metrics.json", Metrics(scores, [], {}, {}, 1, 60, data=kind, seconds={}))
+    manifest = Manifest(
+        # Submitting does not ask for this version's format: the scores of an earlier run are as good.
+        format_version=FORMAT_VERSION - 1,
+        code_version="0.1.0+abc1234",
+        data=DataNote(kind, {}),
+        outputs_sha256={"submission.csv": hashlib.sha256(submission).hexdigest()},
+        python="3.11.7",
+        libraries={},
+        device="cpu",
+        seconds={},
+        argv=[],
+        finished_utc="2026-01-01T00:00:00+00:00",
+    )
+    write_record(folder / "manifest.json", manifest)
     latest = Path("runs/latest")
     latest.unlink(missing_ok=True)
     latest.symlink_to(folder.name)

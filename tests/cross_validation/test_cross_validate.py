@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
-from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
+from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.metrics import log_rmse
+from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import write_sample
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
+from houseprices.intervals.error_scale import error_signs, fit_error_scale, scale_of_rows
+from houseprices.preprocessing.house_array import code_houses
 from houseprices.preprocessing.house_features import UnseenLevelWarning
+from houseprices.progress import Notice, Progress
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
 CPU = torch.device("cpu")
@@ -24,9 +28,7 @@ SETTINGS = Settings(
 
 
 def run(train: pd.DataFrame, test: pd.DataFrame, settings: Settings = SETTINGS) -> CrossValidation:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        return cross_validate(train, test, settings, CPU)
+    return cross_validate(train, test, settings, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -140,20 +142,51 @@ def test_fewer_rows_than_folds_are_refused(town_train, town_test):
         run(town_train.iloc[:2], town_test)
 
 
-def test_a_failing_callback_stops_the_workers(town_train, town_test):
-    def fail(_n_members: int) -> None:
-        raise KeyboardInterrupt
+def test_a_folds_error_scale_is_fitted_to_the_rows_outside_it(result, town_train):
+    signs = error_signs(result.prediction, result.spread, code_houses(town_train.drop(columns="SalePrice")))
+    residuals = result.log_price - result.prediction
+    for fitted, scale in zip(result.folds, result.error_scales, strict=True):
+        outside = result.fold_of_row[fitted.repeat] != fitted.fold
+        assert scale == fit_error_scale(signs[outside], residuals[outside])
+        assert scale != fit_error_scale(signs, residuals)
+    np.testing.assert_array_equal(result.scale_of_row, scale_of_rows(signs, result.fold_of_row, result.error_scales))
+
+
+def test_curves_are_in_units_of_the_log_price(result, town_train):
+    """At the last epoch the validation error is that of the held-out predictions."""
+    for fitted, curves in zip(result.folds, result.curves, strict=True):
+        rows = result.fold_of_row[fitted.repeat] == fitted.fold
+        for name, group in result.out_of_fold.items():
+            errors = [log_rmse(member, result.log_price[rows]) for member in group[fitted.repeat][:, rows]]
+            np.testing.assert_allclose(curves[name].validation[:, -1], errors, rtol=1e-4)
+
+
+def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
+    told = []
+    cross_validate(town_train, town_test, SETTINGS, CPU, told.append)
+    progress = [one for one in told if isinstance(one, Progress)]
+    counts = [one.n_done for one in progress]
+    assert (counts[0], counts[-1]) == (0, 3 * 2 * (5 + 1))
+    assert counts == sorted(counts)
+    assert {(one.stage, one.n_total) for one in progress} == {("training networks", counts[-1])}
+
+
+def test_a_failing_listener_stops_the_workers(town_train, town_test):
+    def fail(told: Progress | Notice) -> None:
+        if isinstance(told, Progress) and told.n_done:
+            raise KeyboardInterrupt
 
     quick, slow = replace(TINY, n_members=1), replace(TINY, epochs=1_000_000)
     settings = replace(SETTINGS, groups={"quick": quick, "slow": slow})
-    warnings.simplefilter("ignore", UnseenLevelWarning)
     with pytest.raises(KeyboardInterrupt):
-        cross_validate(town_train, town_test, settings, CPU, on_trained=fail)
+        cross_validate(town_train, town_test, settings, CPU, fail)
 
 
 @pytest.mark.real_data
 def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
     fast = Settings(folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)})
-    with pytest.warns(UnseenLevelWarning, match="MSSubClass: '150' stands in the test table only") as caught:
-        cross_validate(real_train, real_test, fast, CPU)
-    assert len(caught) == 1
+    told = []
+    cross_validate(real_train, real_test, fast, CPU, told.append)
+    assert [one for one in told if isinstance(one, Notice)] == [
+        Notice("MSSubClass: '150' stands in the test table only; read as none of the levels")
+    ]

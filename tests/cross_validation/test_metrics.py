@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from houseprices.cross_validation.cross_validate import CrossValidation
-from houseprices.cross_validation.metrics import log_rmse, metrics
+from houseprices.cross_validation.metrics import log_rmse, scores_of
+from houseprices.cross_validation.result import CrossValidation
 
 LOG_PRICE = np.array([12.0, 11.0, 13.0, 12.5, 11.5])
 FOLD_OF_ROW = np.array([0, 1, 0, 1, 0])
@@ -23,6 +23,7 @@ def _result(out_of_fold: dict[str, np.ndarray], fold_of_row: np.ndarray, trainin
         test=np.array([12.0]),
         baselines={"median": np.full(5, 12.0), "ridge": LOG_PRICE + 0.5},
         folds=[],
+        curves=[],
         error_scales=[],
         scale_of_row=np.ones(5),
         seconds={},
@@ -49,55 +50,55 @@ def test_log_rmse_of_a_perfect_prediction_is_zero_and_of_a_constant_error_is_tha
 
 def test_pooled_scores_the_mean_of_members_then_of_groups_over_every_row(result: CrossValidation) -> None:
     by_hand = math.sqrt((0.1**2 + 0 + 0.2**2 + 0.3**2 + 0) / 5)
-    assert metrics(result)["log_rmse"]["pooled"] == pytest.approx(by_hand)
+    assert scores_of(result).log_rmse.pooled == pytest.approx(by_hand)
 
 
 def test_fold_scores_equal_the_hand_calculation(result: CrossValidation) -> None:
-    scores = metrics(result)
+    scores = scores_of(result)
     fold_0, fold_1 = math.sqrt((0.1**2 + 0.2**2) / 3), math.sqrt(0.3**2 / 2)
-    assert [fold["log_rmse"] for fold in scores["by_fold"]] == pytest.approx([fold_0, fold_1])
-    assert [fold["n_rows"] for fold in scores["by_fold"]] == [3, 2]
-    assert scores["log_rmse"]["fold_mean"] == pytest.approx((fold_0 + fold_1) / 2)
-    assert scores["log_rmse"]["fold_std"] == pytest.approx(abs(fold_0 - fold_1) / 2)
+    assert [fold.log_rmse for fold in scores.by_fold] == pytest.approx([fold_0, fold_1])
+    assert [fold.n_rows for fold in scores.by_fold] == [3, 2]
+    assert scores.log_rmse.fold_mean == pytest.approx((fold_0 + fold_1) / 2)
+    assert scores.log_rmse.fold_std == pytest.approx(abs(fold_0 - fold_1) / 2)
 
 
 def test_pooled_is_the_root_of_the_fold_errors_weighted_by_rows(result: CrossValidation) -> None:
-    scores = metrics(result)
-    squares = sum(fold["n_rows"] * fold["log_rmse"] ** 2 for fold in scores["by_fold"])
-    assert scores["log_rmse"]["pooled"] ** 2 == pytest.approx(squares / scores["n_rows"])
+    scores = scores_of(result)
+    squares = sum(fold.n_rows * fold.log_rmse**2 for fold in scores.by_fold)
+    assert scores.log_rmse.pooled**2 == pytest.approx(squares / scores.n_rows)
 
 
 def test_group_scores_are_of_its_mean_and_of_its_single_members(result: CrossValidation) -> None:
-    groups = metrics(result)["groups"]
+    groups = scores_of(result).groups
     singles = [math.sqrt((0.09 + 0.16 + 0.04 + 0.04) / 5), math.sqrt((0.01 + 0.04 + 0.04 + 0.04) / 5)]
-    assert groups["first"]["pooled"] == pytest.approx(math.sqrt((0.04 + 0.01 + 0.04 + 0.04) / 5))
-    assert groups["first"]["member_mean"] == pytest.approx(sum(singles) / 2)
-    assert groups["first"]["member_std"] == pytest.approx((singles[0] - singles[1]) / 2)
-    assert groups["second"]["member_std"] == 0
-    assert groups["second"]["pooled"] == groups["second"]["member_mean"]
+    assert groups["first"].pooled == pytest.approx(math.sqrt((0.04 + 0.01 + 0.04 + 0.04) / 5))
+    assert groups["first"].member_mean == pytest.approx(sum(singles) / 2)
+    assert groups["first"].member_std == pytest.approx((singles[0] - singles[1]) / 2)
+    assert groups["second"].member_std == 0
+    assert groups["second"].pooled == groups["second"].member_mean
 
 
 def test_repeats_are_averaged_before_they_are_scored() -> None:
     errors = np.array([[[0.4, 0.0, 0.0, 0.0, 0.0]], [[-0.2, 0.0, 0.0, 0.0, 0.0]]])
     folds = np.stack([FOLD_OF_ROW, 1 - FOLD_OF_ROW])
-    scores = metrics(_result({"only": LOG_PRICE + errors}, folds, np.array([[0.1, 0.1], [0.1, 0.1]])))
-    assert scores["log_rmse"]["pooled"] == pytest.approx(0.1 / math.sqrt(5))
-    assert scores["groups"]["only"]["pooled"] == pytest.approx(0.1 / math.sqrt(5))
-    assert scores["groups"]["only"]["member_mean"] == pytest.approx(0.3 / math.sqrt(5))
-    assert [(fold["repeat"], fold["fold"]) for fold in scores["by_fold"]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    of_folds = [fold["log_rmse"] for fold in scores["by_fold"]]
+    scores = scores_of(_result({"only": LOG_PRICE + errors}, folds, np.array([[0.1, 0.1], [0.1, 0.1]])))
+    assert scores.log_rmse.pooled == pytest.approx(0.1 / math.sqrt(5))
+    assert scores.groups["only"].pooled == pytest.approx(0.1 / math.sqrt(5))
+    assert scores.groups["only"].member_mean == pytest.approx(0.3 / math.sqrt(5))
+    assert [(fold.repeat, fold.fold) for fold in scores.by_fold] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    of_folds = [fold.log_rmse for fold in scores.by_fold]
     assert of_folds == pytest.approx([0.4 / math.sqrt(3), 0, 0, 0.2 / math.sqrt(3)])
 
 
 def test_training_error_and_baselines_and_counts_stand_beside_them(result: CrossValidation) -> None:
-    scores = metrics(result)
-    assert scores["log_rmse"]["train"] == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2))
-    assert scores["baselines"]["median"] == pytest.approx(math.sqrt((0 + 1 + 1 + 0.25 + 0.25) / 5))
-    assert scores["baselines"]["ridge"] == pytest.approx(0.5)
-    assert scores["n_members"] == 3 * 2
-    assert scores["n_rows"] == 5
+    scores = scores_of(result)
+    assert scores.log_rmse.train == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2))
+    assert scores.baselines["median"] == pytest.approx(math.sqrt((0 + 1 + 1 + 0.25 + 0.25) / 5))
+    assert scores.baselines["ridge"] == pytest.approx(0.5)
+    assert scores.n_members == 3 * 2
+    assert scores.n_rows == 5
 
 
 def test_a_row_without_a_prediction_cannot_be_left_out(result: CrossValidation) -> None:
     result.out_of_fold["first"][0, 1, 3] = np.nan
-    assert math.isnan(metrics(result)["log_rmse"]["pooled"])
+    assert math.isnan(scores_of(result).log_rmse.pooled)

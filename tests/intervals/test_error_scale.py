@@ -1,7 +1,7 @@
 import numpy as np
 from conftest import FinishedRun
 
-from houseprices.intervals.error_scale import error_signs, fit_error_scale, scale_of_rows
+from houseprices.intervals.error_scale import error_signs, fit_error_scale, fit_error_scales, scale_of_rows
 from houseprices.preprocessing.house_array import code_houses
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
@@ -35,6 +35,19 @@ def test_an_unknown_sign_counts_as_the_average():
     scale = fit_error_scale(signs, residuals)
     known, unknown = scale(np.array([[0.3, np.nanmean(signs[:, 1])], [0.3, np.nan]]))
     assert known == unknown
+
+
+def test_a_folds_scale_ignores_the_residuals_of_its_own_rows_and_of_those_that_may_not_be_seen():
+    signs, residuals = planted()
+    fold_of_row = np.stack([np.arange(N_ROWS) % 3, np.arange(N_ROWS) // 3 % 3])
+    before = fit_error_scales(signs, residuals, fold_of_row)
+    for place, (repeat, fold) in enumerate(np.ndindex(2, 3)):
+        inside = fold_of_row[repeat] == fold
+        larger = np.where(inside, 100 * residuals, residuals)
+        after = fit_error_scales(signs, larger, fold_of_row)
+        assert [one == other for one, other in zip(before, after, strict=True)] == [at == place for at in range(6)]
+        blind = [fit_error_scales(signs, errors, fold_of_row, ~inside) for errors in (residuals, larger)]
+        assert blind[0] == blind[1]
 
 
 def test_a_rows_scale_is_that_of_the_folds_that_held_it_out():

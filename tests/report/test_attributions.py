@@ -11,13 +11,14 @@ import torch
 from conftest import FinishedRun
 
 from houseprices.cli import main
+from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import BY_NAME, FEATURES
 from houseprices.preprocessing.blocks import COLUMNS, raw_shares
 from houseprices.preprocessing.house_array import CodedHouses, code_houses
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.runs.houses import read_run_houses
-from houseprices.runs.read import SavedRun, mean_over_folds, read_run
+from houseprices.runs.read import SavedRun, read_run
 
 
 @pytest.fixture(scope="module")

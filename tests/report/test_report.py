@@ -137,7 +137,7 @@ def test_values_stay_text(evidence: Evidence) -> None:
 
 
 def test_every_section_of_the_samples_page_says_that_it_is_synthetic(evidence: Evidence) -> None:
-    sample = replace(evidence.run, metrics={**evidence.run.metrics, "data": "sample"})
+    sample = replace(evidence.run, metrics=replace(evidence.run.metrics, data="sample"))
     page, _ = rendered(replace(evidence, run=sample))
     parts = page.split("<section ")[1:]
     assert len(parts) == len(SECTIONS)
@@ -153,24 +153,10 @@ def test_the_expected_score_lies_around_the_cross_validated_one() -> None:
     assert (high - low) / 2 == pytest.approx(1.645 * np.sqrt(2) * 0.1 / np.sqrt(2000), rel=0.1)
 
 
-def test_the_grid_is_pooled_over_folds_and_averaged_over_seeds() -> None:
-    table = pd.DataFrame(
-        [(0.0, 0.1, seed, fold, n, 0.1, error, 2.0) for seed, fold, n, error in
-         [(0, 0, 10, 0.3), (0, 1, 30, 0.1), (1, 0, 10, 0.2), (1, 1, 30, 0.2)]],
-        columns=["weight_decay", "dropout", "seed", "fold", "n_rows", "training_log_rmse", "validation_log_rmse",
-                 "weight_norm"],
-    )  # fmt: skip
-    (cell,) = ablation.grid_of(table).to_dict("records")
-    of_seeds = [np.sqrt((10 * 0.09 + 30 * 0.01) / 40), 0.2]
-    assert cell["validation_log_rmse"] == pytest.approx(np.mean(of_seeds))
-    assert cell["validation_std"] == pytest.approx(np.std(of_seeds))
-    assert cell["gap"] == pytest.approx(np.mean(of_seeds) - 0.1)
-
-
 def test_the_grid_has_every_cell_seed_and_fold(reported: Path) -> None:
     made = ablation.read_ablation(reported / "ablation")
     keys = made.table[["weight_decay", "dropout", "seed", "fold"]].drop_duplicates()
-    assert len(made.table) == len(keys) == made.note["n_networks"] == 2 * 2 * 2 * 3
+    assert len(made.table) == len(keys) == made.note.n_networks == 2 * 2 * 2 * 3
     # Weight decay shrinks the weights, whatever the seed and fold.
     norms = made.table.pivot_table(index=["dropout", "seed", "fold"], columns="weight_decay", values="weight_norm")
     assert (norms[5.0] < norms[0.0]).all()
@@ -184,7 +170,7 @@ def test_the_grid_has_every_cell_seed_and_fold(reported: Path) -> None:
         ("train.csv", lambda text: text + "\n", "train.csv: was altered"),
         (
             "manifest.json",
-            lambda text: text.replace('"format_version": 2', '"format_version": 9'),
+            lambda text: re.sub('"format_version": [0-9]+', '"format_version": 9', text),
             "format_version is 9",
         ),
     ],

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from conftest import N_TEST_ROWS, FinishedRun, Writer
 
-from houseprices.runs import predict as predict_module
 from houseprices.cli import main
+from houseprices.runs import predict as predict_module
 
 pytestmark = pytest.mark.usefixtures("place")
 

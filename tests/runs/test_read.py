@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import N_FOLDS, N_ROWS, FinishedRun
+from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 from safetensors.torch import load_file, safe_open, save_file
 
-from houseprices.errors import RunError
-from houseprices.runs.write import FORMAT_VERSION
-from houseprices.runs.read import SavedRun, mean_over_folds, read_run
-from houseprices.settings import load_settings
-from houseprices.files import sha256_of
-from houseprices.runs.submission import submission_table
+from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.table import read_houses
+from houseprices.errors import RunError
+from houseprices.files import sha256_of
+from houseprices.runs.format import FORMAT_VERSION, as_json
+from houseprices.runs.read import SavedRun, read_run
+from houseprices.runs.submission import submission_table
+from houseprices.settings import load_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
 
@@ -89,16 +90,21 @@ def test_training_houses_get_their_out_of_fold_predictions_bit_for_bit(
     np.testing.assert_array_equal(saved.residuals, np.log(houses["SalePrice"].to_numpy()) - out_of_fold)
 
 
+def test_curves_end_at_the_root_mean_square_of_the_members_errors(saved: SavedRun, finished_run: FinishedRun) -> None:
+    houses = read_houses(finished_run.data / "train.csv", priced=True)
+    for fold in saved.folds:
+        held_out = houses[saved.fold_of_row[0] == fold.fold]
+        errors = fold.predict("tiny", fold.features.transform(held_out)) - np.log(held_out["SalePrice"].to_numpy())
+        (last,) = saved.curves.query(f"fold == {fold.fold} and epoch == {N_EPOCHS}")["validation_log_rmse"]
+        assert last == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-5)
+
+
 def test_all_else_is_as_the_run_wrote_it(saved: SavedRun, finished_run: FinishedRun) -> None:
     assert saved.settings == load_settings(finished_run.config)
-    assert saved.metrics == json.loads((finished_run.folder / "metrics.json").read_text("utf-8"))
-    assert saved.manifest["device"] == "cpu"
+    assert as_json(saved.metrics) == json.loads((finished_run.folder / "metrics.json").read_text("utf-8"))
+    assert as_json(saved.manifest) == json.loads((finished_run.folder / "manifest.json").read_text("utf-8"))
     assert saved.fold_of_row.shape == (1, N_ROWS)
     assert len(saved.curves) == N_FOLDS * 2
-    for fold in saved.folds:
-        training = saved.fold_of_row[0] != fold.fold
-        assert fold.targets[training].mean() == pytest.approx(0, abs=1e-5)
-        assert fold.targets[training].std() == pytest.approx(1, abs=1e-5)
 
 
 def test_files_that_a_user_adds_do_no_harm(copy: Path) -> None:

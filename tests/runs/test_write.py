@@ -10,8 +10,9 @@ import safetensors
 from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 
 from houseprices.errors import RunError
-from houseprices.runs.write import RUNS_FOLDER, default_run_folder, new_run_folder
 from houseprices.files import sha256_of
+from houseprices.runs.format import RUNS_FOLDER
+from houseprices.runs.write import default_run_folder, new_run_folder
 
 FILES = {
     "config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from houseprices.cli import main
-from houseprices.studies.comparison import out_of_fold_of_seeds, paired_difference
+from houseprices.studies.comparison import compare, out_of_fold_of_seeds, paired_difference
 
 TRUTH = np.random.default_rng(0).normal(size=400)
 
@@ -73,6 +73,16 @@ def test_seeds_change_the_folds_and_equal_seeds_do_not(houses, raw_test, fast_se
     assert not np.array_equal(found[0], found[1])
     other = out_of_fold_of_seeds(houses, unpriced, replace(fast_settings, seed=1), [0], torch.device("cpu"))
     np.testing.assert_array_equal(other[0], found[0])
+
+
+def test_all_cross_validations_are_told_of_as_one_stage(data_folder, fast_settings):
+    told = []
+    more = replace(fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], n_members=3)})
+    compare(data_folder, fast_settings, more, n_seeds=2, tell=told.append)
+    counts = [one.n_done for one in told]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, 2 * 3 * (2 + 3))
+    assert {(one.stage, one.n_total) for one in told} == {("training networks", counts[-1])}
 
 
 # ---- the command ----

@@ -1,10 +1,13 @@
 """Commands on a finished run: predict, report and explain."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from houseprices.cli.parameters import AsJson, FileOrStream
+
+_STANDARD_STREAM = Path("-")
 
 
 def predict_prices(
@@ -26,12 +29,22 @@ def predict_prices(
 
     # A wrong folder is told before the seconds that torch's import takes; so below.
     check_run(run)
-    from houseprices.runs.predict import STANDARD_STREAM, predict
+    from houseprices.console import listening
+    from houseprices.runs.predict import predict
 
-    to_terminal = output == STANDARD_STREAM and sys.stdout.isatty()
-    n_houses = predict(run, input, output, coverage, show=sys.stderr.isatty() and not to_terminal)
-    if output != STANDARD_STREAM:
+    source = sys.stdin.buffer if input == _STANDARD_STREAM else input
+    if output != _STANDARD_STREAM:
+        with listening() as tell:
+            n_houses = predict(run, source, output, coverage, tell)
         print(f"{output}: {n_houses} houses priced")
+        return
+    try:
+        # A bar would mix with the prices on a terminal.
+        with listening(draw=False if sys.stdout.isatty() else None) as tell:
+            predict(run, source, sys.stdout.buffer, coverage, tell)
+    except BrokenPipeError:
+        # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report(*, run: Path = Path("runs/latest")) -> None:

@@ -1,7 +1,6 @@
 """Commands that train: cv, compare and ablate; with the settings and the sample to train on."""
 
 import json
-import sys
 from pathlib import Path
 
 from houseprices.cli.parameters import AsJson, Override
@@ -35,12 +34,15 @@ def cv(
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
     options = load_settings(config, overrides)
 
+    from houseprices.console import listening
     from houseprices.console.scores import print_summary
+    from houseprices.runs.format import as_json as json_of
     from houseprices.runs.job import run_main_job
 
-    folder, metrics = run_main_job(data, options, run, show=sys.stderr.isatty())
+    with listening() as tell:
+        folder, metrics = run_main_job(data, options, run, tell)
     if as_json:
-        print(json.dumps(metrics))
+        print(json.dumps(json_of(metrics)))
     else:
         print_summary(folder, metrics)
 
@@ -72,10 +74,12 @@ def compare(
     first = load_settings(config)
     second = load_settings(against or config, parse_overrides(settings))
 
+    from houseprices.console import listening
     from houseprices.console.scores import print_comparison
     from houseprices.studies.comparison import compare
 
-    found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, show=sys.stderr.isatty())
+    with listening() as tell:
+        found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, tell=tell)
     if as_json:
         print(json.dumps(asdict(found)))
     else:

@@ -23,3 +23,13 @@ def assign_folds(n_rows: int, n_folds: int, n_repeats: int, seed: int) -> NDArra
     fold_of_rank = np.arange(n_rows) % n_folds
     generators = [np.random.default_rng([seed, repeat]) for repeat in range(n_repeats)]
     return np.stack([generator.permutation(fold_of_rank) for generator in generators])
+
+
+def split_rows(fold_of_row: NDArray[np.int64], fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The positions of the fold's training rows and of its held-out rows, from one repeat's (n_rows,).
+
+    >>> split_rows(np.array([0, 1, 0]), fold=1)
+    (array([0, 2]), array([1]))
+    """
+    held_out = fold_of_row == fold
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

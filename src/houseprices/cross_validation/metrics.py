@@ -1,12 +1,61 @@
-"""Out-of-fold predictions -> the figures of metrics.json."""
+"""Out-of-fold predictions -> scores."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from houseprices.cross_validation.cross_validate import CrossValidation
+if TYPE_CHECKING:  # what reads scores from a file does not wait for torch
+    from houseprices.cross_validation.result import CrossValidation
+
+
+@dataclass(frozen=True)
+class LogRmse:
+    """Of the ensemble; no row is left out of any of them.
+
+    Attributes:
+        pooled: over every training row, each priced once, by the mean of the members that never saw it.
+        fold_mean, fold_std: over the folds of all repeats.
+        train: of each fold's ensemble on the rows that it was trained on, over folds.
+    """
+
+    pooled: float
+    fold_mean: float
+    fold_std: float
+    train: float
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """Log-RMSE of one fold's ensemble: on its n_rows held-out rows, and on those that it was trained on."""
+
+    repeat: int
+    fold: int
+    n_rows: int
+    log_rmse: float
+    train: float
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """Log-RMSE of a group's mean, and mean and spread of single members: member i of every fold put together."""
+
+    pooled: float
+    member_mean: float
+    member_std: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a cross-validation: of the ensemble, its folds, its groups and the baselines."""
+
+    log_rmse: LogRmse
+    by_fold: list[FoldScore]
+    groups: dict[str, GroupScore]
+    baselines: dict[str, float]
+    n_members: int
+    n_rows: int
 
 
 def log_rmse(prediction: NDArray[np.float64], log_price: NDArray[np.float64]) -> float:
@@ -14,48 +63,33 @@ def log_rmse(prediction: NDArray[np.float64], log_price: NDArray[np.float64]) ->
     return float(np.sqrt(np.mean((prediction - log_price) ** 2)))
 
 
-def metrics(result: "CrossValidation") -> dict[str, Any]:
-    """The scores of a cross-validation; no row is left out of any of them.
-
-    `pooled` scores every training row once, by the mean of the members that never saw it. `fold_mean` and `fold_std`
-    are taken over folds (of all repeats). `members` are single networks: member i of every fold put together.
-    """
-    log_price, fold_of_row = result.log_price, result.fold_of_row
+def scores_of(result: "CrossValidation") -> Scores:
+    """The scores of a cross-validation."""
+    log_price = result.log_price
     by_fold = []
-    for repeat, fold in np.ndindex(result.training_log_rmse.shape):
-        rows = fold_of_row[repeat] == fold
+    for (repeat, fold), train in np.ndenumerate(result.training_log_rmse):
+        rows = result.fold_of_row[repeat] == fold
         guess = np.mean([group[repeat][:, rows].mean(axis=0) for group in result.out_of_fold.values()], axis=0)
-        by_fold.append(
-            {
-                "repeat": repeat,
-                "fold": fold,
-                "n_rows": int(rows.sum()),
-                "log_rmse": log_rmse(guess, log_price[rows]),
-                "train": float(result.training_log_rmse[repeat, fold]),
-            }
-        )
-    of_folds = [fold["log_rmse"] for fold in by_fold]
-    return {
-        "log_rmse": {
-            "pooled": log_rmse(result.prediction, log_price),
-            "fold_mean": float(np.mean(of_folds)),
-            "fold_std": float(np.std(of_folds)),
-            "train": float(np.sqrt(np.mean(result.training_log_rmse**2))),
-        },
-        "by_fold": by_fold,
-        "groups": {name: _group_metrics(group, log_price) for name, group in result.out_of_fold.items()},
-        "baselines": {name: log_rmse(guess, log_price) for name, guess in result.baselines.items()},
-        "n_members": sum(group.shape[0] * group.shape[1] for group in result.out_of_fold.values())
-        * result.training_log_rmse.shape[1],
-        "n_rows": len(log_price),
-    }
+        by_fold.append(FoldScore(repeat, fold, int(rows.sum()), log_rmse(guess, log_price[rows]), float(train)))
+    of_folds = [fold.log_rmse for fold in by_fold]
+    return Scores(
+        log_rmse=LogRmse(
+            pooled=log_rmse(result.prediction, log_price),
+            fold_mean=float(np.mean(of_folds)),
+            fold_std=float(np.std(of_folds)),
+            train=float(np.sqrt(np.mean(result.training_log_rmse**2))),
+        ),
+        by_fold=by_fold,
+        groups={name: _group_score(group, log_price) for name, group in result.out_of_fold.items()},
+        baselines={name: log_rmse(guess, log_price) for name, guess in result.baselines.items()},
+        n_members=result.training_log_rmse.shape[1]
+        * sum(group.shape[0] * group.shape[1] for group in result.out_of_fold.values()),
+        n_rows=len(log_price),
+    )
 
 
-def _group_metrics(predictions: NDArray[np.float64], log_price: NDArray[np.float64]) -> dict[str, float]:
-    """Scores of one group, (n_repeats, n_members, n_rows): of its mean, and of its members as single networks."""
+def _group_score(predictions: NDArray[np.float64], log_price: NDArray[np.float64]) -> GroupScore:
+    """Of one group's (n_repeats, n_members, n_rows)."""
     singles = [log_rmse(member, log_price) for repeat in predictions for member in repeat]
-    return {
-        "pooled": log_rmse(predictions.mean(axis=(0, 1)), log_price),
-        "member_mean": float(np.mean(singles)),
-        "member_std": float(np.std(singles)),
-    }
+    pooled = log_rmse(predictions.mean(axis=(0, 1)), log_price)
+    return GroupScore(pooled, float(np.mean(singles)), float(np.std(singles)))

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from houseprices.data.sample.write import NOTE, write_sample
+from houseprices.data.sample.write import NOISE_FLOOR, NOTE, write_sample
 from houseprices.errors import DataError
 from houseprices.files import read_json, sha256_of
+from houseprices.progress import Notice, Tell
 
 RAW_FOLDER = Path("data/raw")
 SAMPLE_FOLDER = Path("data/sample")
@@ -33,6 +34,12 @@ class Source:
     folder: Path
     kind: DataKind
     sha256: dict[str, str]
+
+    def tell_if_synthetic(self, tell: Tell) -> None:
+        """Tell what the scores of a synthetic sample are worth, if the houses are one."""
+        if self.kind == "sample":
+            text = f"{self.folder} is a synthetic sample: its scores say nothing about Kaggle"
+            tell(Notice(f"{text} (best possible log-RMSE {NOISE_FLOOR:.3f})."))
 
 
 def find_source(folder: Path | None = None) -> Source:

@@ -1,6 +1,5 @@
 """The whole recipe behind scikit-learn's face: raw Ames houses in, dollars out."""
 
-import warnings
 from pathlib import Path
 from typing import Self
 
@@ -11,13 +10,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
 from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
 from houseprices.data.table import typed_houses
+from houseprices.engine.device import choose_device
 from houseprices.errors import DataError
 from houseprices.preprocessing.house_array import CodedHouses, code_houses
-from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
-from houseprices.runs.read import mean_over_folds, predict_folds
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -67,10 +65,8 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 raise DataError([f"y has {len(prices)} prices for the {len(text)} houses of X; accepted: one a house"])
             text[PRICE] = prices
         houses = typed_houses(text, "X", priced=True, place="row")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnseenLevelWarning)
-            nothing = houses.drop(columns=PRICE).iloc[:0]
-            result = cross_validate(houses, nothing, settings, choose_device(settings.device))
+        nothing = houses.drop(columns=PRICE).iloc[:0]
+        result = cross_validate(houses, nothing, settings, choose_device(settings.device))
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self.fold_of_row_ = result.fold_of_row
@@ -89,7 +85,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         return np.exp(mean_over_folds(predict_folds(self._folds, houses)))
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
-        """Return lower and upper ends of CV+ intervals in dollars, see `house_intervals.py`: each (n_rows,).
+        """Return lower and upper ends of CV+ intervals in dollars, see `intervals.calibration`: each (n_rows,).
 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from houseprices.cross_validation.folds import assign_folds
+from houseprices.engine.device import choose_device
 from houseprices.engine.mlp import Activation, BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
 from houseprices.engine.pool import PendingGroup, TrainingPool
@@ -210,8 +211,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
         """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
-        from houseprices.runs.job import choose_device
-
         group = self._group(len(training_sets[0]))
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(group.n_members, np.uint32)]
         nowhere = np.empty(0, dtype=np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.intervals.cv_plus import cv_plus_intervals, out_of_fold_intervals
-from houseprices.intervals.error_scale import ErrorScale, error_signs, fit_error_scale, scale_of_rows
+from houseprices.intervals.error_scale import ErrorScale, error_signs, fit_error_scales, scale_of_rows
 from houseprices.preprocessing.house_array import CodedHouses
 
 Floats = NDArray[np.float64]
@@ -57,8 +57,7 @@ class Calibration:
         intervals = np.empty((len(coverages), 2, len(houses)))
         for outer in np.unique(self.fold_of_row[0]):
             inside = self.fold_of_row[0] != outer
-            seen = [inside & (folds != fold) for folds in self.fold_of_row for fold in range(folds.max() + 1)]
-            scales = [fit_error_scale(signs[rows], self.residuals[rows]) for rows in seen]
+            scales = fit_error_scales(signs, self.residuals, self.fold_of_row, inside)
             scale = scale_of_rows(signs, self.fold_of_row, scales)
             found = out_of_fold_intervals(
                 self.prediction, self.fold_of_row, self.residuals, coverages, scale_of_row=scale

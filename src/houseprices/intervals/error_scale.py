@@ -7,13 +7,15 @@ fold sees only rows outside it, as its networks do.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.data.schema import BY_NAME
-from houseprices.preprocessing.house_array import CodedHouses
+
+if TYPE_CHECKING:  # what reads error scales from a file does not wait for pandas
+    from houseprices.preprocessing.house_array import CodedHouses
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +54,7 @@ class ErrorScale:
         return np.asarray(np.exp(np.clip(self.intercept + effects, self.low, self.high)))
 
 
-def error_signs(prediction: ArrayLike, spread: ArrayLike, houses: CodedHouses) -> Floats:
+def error_signs(prediction: ArrayLike, spread: ArrayLike, houses: "CodedHouses") -> Floats:
     """What may tell how far off a prediction is: (n_rows, 10), NaN where it is unknown.
 
     Args:
@@ -83,6 +85,22 @@ def fit_error_scale(signs: Floats, residuals: Floats) -> ErrorScale:
     fitted = intercept + standardized @ effects
     low, high = float(fitted.min()), float(fitted.max())
     return ErrorScale(float(intercept), centre.tolist(), (effects / spread).tolist(), low, high)
+
+
+def fit_error_scales(
+    signs: Floats, residuals: Floats, fold_of_row: NDArray[np.int64], among: NDArray[np.bool_] | None = None
+) -> list[ErrorScale]:
+    """Fit one to the rows outside each fold of each repeat, which its networks saw: n_repeats x n_folds of them.
+
+    Shape:
+        signs: (n_rows, n_signs)
+        residuals: (n_rows,)
+        fold_of_row: (n_repeats, n_rows)
+        among: (n_rows,) the rows that may be looked at; None for all
+    """
+    seen = np.ones(len(residuals), dtype=np.bool_) if among is None else among
+    outside = (seen & (folds != fold) for folds in fold_of_row for fold in range(folds.max() + 1))
+    return [fit_error_scale(signs[rows], residuals[rows]) for rows in outside]
 
 
 def scale_of_rows(signs: Floats, fold_of_row: NDArray[np.int64], scales: list[ErrorScale]) -> Floats:

@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from houseprices.errors import RunError, SettingsError, SubmissionError
-from houseprices.files import read_json, sha256_of
-from houseprices.runs.write import LATEST, RUNS_FOLDER
-
-_SUBMISSION = "submission.csv"
-_ACCEPTED = "a folder that `houseprices cv` has written"
+from houseprices.files import sha256_of
+from houseprices.runs.format import LATEST, MANIFEST, METRICS, RUNS_FOLDER, SUBMISSION, Manifest, Metrics, read_record
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Candidate:
 
 
 def find_candidate(run: Path | None, file: Path | None) -> Candidate:
-    """The CSV to submit and what its run says about it.
+    """The CSV to submit and what its run says about it; a run of an earlier version will do.
 
     Raises:
         SettingsError: both are given.
@@ -46,42 +42,43 @@ def find_candidate(run: Path | None, file: Path | None) -> Candidate:
             raise SubmissionError(f"{file}: no such file; accepted: a CSV file with Id,SalePrice")
         sha256 = sha256_of(file)
         # A run knows its own CSV again by the checksum, wherever a copy of it lies.
-        for manifest_file in (file.parent / "manifest.json", *sorted(RUNS_FOLDER.glob("*/manifest.json"))):
-            if manifest_file.is_file():
-                manifest = read_json(manifest_file, RunError, _ACCEPTED)
-                if manifest.get("outputs_sha256", {}).get(_SUBMISSION) == sha256:
-                    return _from_run(_short(manifest_file.parent), file, sha256, manifest)
+        for folder in (file.parent, *(found.parent for found in sorted(RUNS_FOLDER.glob(f"*/{MANIFEST}")))):
+            if (folder / MANIFEST).is_file():
+                manifest = _manifest(folder)
+                if manifest.outputs_sha256.get(SUBMISSION) == sha256:
+                    return _from_run(_short(folder), file, sha256, manifest)
         return Candidate(file, sha256)
     if run is None:
-        run = RUNS_FOLDER / LATEST
+        run = LATEST
         if not run.exists():
             raise RunError(f"{run}: there is no run yet; `make cv` makes one, or name a CSV with --file (FILE=)")
     if not run.is_dir():
-        raise RunError(f"{run}: no such run; accepted: {_ACCEPTED}")
+        raise RunError(f"{run}: no such run; accepted: a folder that `houseprices cv` has written")
     run = _short(run)
-    file = run / _SUBMISSION
-    manifest = read_json(run / "manifest.json", RunError, _ACCEPTED)
+    manifest = _manifest(run)
+    file = run / SUBMISSION
     if not file.is_file():
-        raise RunError(f"{file}: no such file; accepted: {_ACCEPTED}")
+        raise RunError(f"{file}: no such file; accepted: a folder that `houseprices cv` has written")
     sha256 = sha256_of(file)
-    if manifest.get("outputs_sha256", {}).get(_SUBMISSION) != sha256:
+    if manifest.outputs_sha256.get(SUBMISSION) != sha256:
         raise RunError(
             f"{file}: changed since the run wrote it; to submit it without a CV score, copy it and use --file"
         )
     return _from_run(run, file, sha256, manifest)
 
 
-def _from_run(run: Path, file: Path, sha256: str, manifest: dict[str, Any]) -> Candidate:
-    if manifest.get("data", {}).get("kind") == "sample":
+def _manifest(folder: Path) -> Manifest:
+    return read_record(Manifest, folder / MANIFEST, any_version=True)
+
+
+def _from_run(run: Path, file: Path, sha256: str, manifest: Manifest) -> Candidate:
+    if manifest.data.kind == "sample":
         raise SubmissionError(
             f"{run}: trained on the synthetic sample, whose houses Kaggle does not know; "
             "`make download` brings Kaggle's files, `make cv` trains on them"
         )
-    try:
-        cv_log_rmse = float(read_json(run / "metrics.json", RunError, _ACCEPTED)["log_rmse"]["pooled"])
-    except (KeyError, TypeError, ValueError):
-        raise RunError(f"{run / 'metrics.json'}: no log_rmse.pooled; accepted: as `houseprices cv` writes it") from None
-    return Candidate(_short(file), sha256, _short(run), cv_log_rmse, str(manifest.get("code_version", "")))
+    cv_log_rmse = read_record(Metrics, run / METRICS).log_rmse.pooled
+    return Candidate(_short(file), sha256, _short(run), cv_log_rmse, manifest.code_version)
 
 
 def _short(path: Path) -> Path:

@@ -8,14 +8,11 @@ from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
 from houseprices.progress import Tell, silent
 from houseprices.report.figures.ablation import ablation_figures
+from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
 from houseprices.runs.houses import read_run_houses
-from houseprices.runs.job import notice_of
 from houseprices.runs.read import read_run
-from houseprices.runs.write import RUNS_FOLDER
 from houseprices.settings import load_settings
 from houseprices.studies.ablation import grid_of, run_ablation
-
-ABLATION = "ablation"
 
 
 def make_ablation(
@@ -34,13 +31,13 @@ def make_ablation(
         saved = read_run(run)
         read_run_houses(saved)
         settings, folder = saved.settings, run / ABLATION
-        source = Source(run, saved.manifest["data"]["kind"], saved.manifest["data"]["sha256"])
+        source = Source(run, saved.manifest.data.kind, saved.manifest.data.sha256)
     else:
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
         source = find_source(data)
-    notice_of(source)
-    ablation = run_ablation(source, settings, folder, show=tell is not silent)
-    figures = folder / "figures"
+    source.tell_if_synthetic(tell)
+    ablation = run_ablation(source, settings, folder, tell)
+    figures = folder / FIGURES
     with replacing(figures) as (staging,):
         staging.mkdir()
         for drawing in ablation_figures(ablation, settings):

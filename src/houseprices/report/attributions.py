@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.cross_validation.cross_validate import FittedFold, combine
+from houseprices.cross_validation.fold_model import FoldModel, combine
 from houseprices.preprocessing.blocks import raw_shares
 from houseprices.preprocessing.house_array import CodedHouses, code_houses
 from houseprices.runs.read import SavedRun
@@ -90,11 +90,11 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     return Explanation(attributions, baseline, prediction)
 
 
-def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
+def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
     return np.flatnonzero(run.fold_of_row[fold.repeat] != fold.fold)
 
 
-def _explain(fold: FittedFold, training: CodedHouses, houses: CodedHouses) -> Explanation:
+def _explain(fold: FoldModel, training: CodedHouses, houses: CodedHouses) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.matrix(training).mean(axis=0, keepdims=True)
     matrix = fold.features.matrix(houses)
@@ -110,7 +110,7 @@ def _explain(fold: FittedFold, training: CodedHouses, houses: CodedHouses) -> Ex
 
 
 def _integrated_gradients(
-    fold: FittedFold, group: str, inputs: NDArray[np.float32], average: NDArray[np.float32]
+    fold: FoldModel, group: str, inputs: NDArray[np.float32], average: NDArray[np.float32]
 ) -> Floats:
     """(n_rows, d_in) attributions of the mean of a group's members, in log price."""
     import torch

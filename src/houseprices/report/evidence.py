@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.cross_validate import combine
+from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.preprocessing.house_array import code_houses
 from houseprices.report.attributions import Explanation, explain_out_of_fold
+from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
 from houseprices.studies.ablation import Ablation, read_ablation
 
@@ -20,8 +21,6 @@ Floats = NDArray[np.float64]
 
 COVERAGES = (0.5, 0.8, 0.9)
 N_WORST = 30
-RECIPE = "recipe.csv"
-"""A table in the run folder that is shown as it stands, if it is there: the ablation of the ensemble's recipe."""
 
 _N_DRAWS = 4000
 
@@ -62,7 +61,7 @@ class Evidence:
     @property
     def is_sample(self) -> bool:
         """Whether the houses are synthetic."""
-        return bool(self.run.metrics["data"] == "sample")
+        return bool(self.run.metrics.data == "sample")
 
     @property
     def importance(self) -> pd.Series:
@@ -122,7 +121,7 @@ def expected_score(residuals: Floats, n_test_rows: int) -> tuple[float, float, f
 
 def intervals_table(run: SavedRun, intervals: Floats) -> pd.DataFrame:
     """Id, SalePrice and the ends of each interval in dollars, for the houses of the submission."""
-    submission = pd.read_csv(run.folder / "submission.csv")
+    submission = pd.read_csv(run.folder / SUBMISSION)
     return pd.concat([submission, _ends(intervals)], axis=1)
 
 
@@ -162,7 +161,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
         matrix = fold.features.matrix(coded.rows(rows))
-        by_group = {name: fold.predict(name, matrix) for name in names}
+        by_group = fold.predict_groups(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}
             totals[left_out][rows] += combine(others) / n_repeats
@@ -172,16 +171,16 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
 
 def _find_ablation(run: SavedRun) -> Ablation | None:
     """The run's own grid, or else the one beside it, if that was made with the same houses."""
-    for folder in (run.folder / "ablation", run.folder.resolve().parent / "ablation"):
+    for folder in (run.folder / ABLATION, run.folder.resolve().parent / ABLATION):
         if folder.is_dir():
             ablation = read_ablation(folder)
-            if ablation.note.get("data", {}).get("sha256") == run.manifest["data"]["sha256"]:
+            if ablation.note.data.sha256 == run.manifest.data.sha256:
                 return ablation
     return None
 
 
 def _entries(run: SavedRun) -> list[Entry]:
-    sha256 = run.manifest["outputs_sha256"]["submission.csv"]
+    sha256 = run.manifest.outputs_sha256[SUBMISSION]
     return [entry for entry in read_ledger() if entry.sha256 == sha256 or entry.public_score is not None]
 
 

@@ -12,6 +12,7 @@ from houseprices.files import replacing
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.waterfall import value_text, waterfall
+from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
@@ -43,7 +44,7 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
     attributions: NDArray[np.float64] = found.attributions[0]
     baseline, prediction = float(found.baseline[0]), float(found.prediction[0])
     drawing = waterfall(house.iloc[0], attributions, baseline, prediction)
-    files = folder / "explanations" / f"{drawing.name}.svg", folder / "explanations" / f"{drawing.name}.png"
+    files = folder / EXPLANATIONS / f"{drawing.name}.svg", folder / EXPLANATIONS / f"{drawing.name}.png"
     with replacing(*files) as (svg, png):
         svg.write_text(drawing.svg, "utf-8")
         png.write_bytes(drawing.png)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.waterfall import get_ready, waterfalls
+from houseprices.runs.format import FIGURES, INTERVALS, REPORT
 
-PAGE, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
 _N_RENDERERS = min(4, max(1, (os.cpu_count() or 1) - 1))
 """Processes that draw beside this one, which has a core's work of its own: with two on two cores all waits for it."""
 
@@ -44,14 +44,14 @@ def write_report(folder: Path, tell: Tell = silent) -> Path:
         evidence = gather(run, houses, test_houses)
         tell(Progress("drawing figures"))
         page, drawings = render(evidence, drawn)
-    targets = (folder / PAGE, folder / FIGURES, folder / INTERVALS)
+    targets = (folder / REPORT, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
         page_file.write_text(page, "utf-8")
         figures.mkdir()
         for drawing in drawings:
             drawing.write(figures)
         intervals_table(evidence.run, evidence.test_intervals).to_csv(intervals_file, index=False, float_format="%.2f")
-    return folder / PAGE
+    return folder / REPORT
 
 
 @contextmanager

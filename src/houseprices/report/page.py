@@ -1,6 +1,5 @@
 """The page of a run: its figures, its tables, and the template that holds them."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import resources
@@ -12,7 +11,7 @@ import pandas as pd
 from houseprices.charts import Drawing, page_colours
 from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
-from houseprices.report.evidence import COVERAGES, RECIPE, Evidence
+from houseprices.report.evidence import COVERAGES, Evidence
 from houseprices.report.figures.ablation import ablation_figures
 from houseprices.report.figures.attributions import effect_figures, importance_figure
 from houseprices.report.figures.curves import curve_figures
@@ -21,6 +20,7 @@ from houseprices.report.figures.intervals import interval_figures
 from houseprices.report.figures.score import score_figures
 from houseprices.report.money import dollars, percent
 from houseprices.report.waterfall import value_text
+from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
 
 def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:
@@ -62,8 +62,9 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in COVERAGES},
         importance=_importance(evidence),
         groups={name: asdict(group) for name, group in run.settings.groups.items()},
-        config=(run.folder / "config.toml").read_text("utf-8"),
-        manifest_text=json.dumps(run.manifest, indent=2),
+        config=(run.folder / SETTINGS).read_text("utf-8"),
+        manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
+        submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
         recipe_file=RECIPE,
         colours=page_colours(),
         css=(files / "page.css").read_text("utf-8"),

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from houseprices.errors import RunError
-from houseprices.runs.read import SavedRun
-from houseprices.data.schema import PRICE
+from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE
-from houseprices.files import sha256_of
 from houseprices.data.table import read_houses
+from houseprices.errors import RunError
+from houseprices.files import sha256_of
+from houseprices.runs.format import OUT_OF_FOLD
+from houseprices.runs.read import SavedRun
 
 
 def read_run_houses(run: SavedRun) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -20,9 +21,9 @@ def read_run_houses(run: SavedRun) -> tuple[pd.DataFrame, pd.DataFrame]:
         file = run.folder / name
         if not file.is_file():
             raise RunError(f"{file}: no such file; accepted: a run folder with its houses (make the run anew)")
-        if sha256_of(file) != run.manifest.get("data", {}).get("sha256", {}).get(name):
+        if sha256_of(file) != run.manifest.data.sha256.get(name):
             raise RunError(f"{file}: was altered since the run; accepted: the file that the run was trained on")
     training = read_houses(run.folder / TRAIN_FILE, priced=True).drop(columns=PRICE)
-    if training.index.tolist() != run.out_of_fold["Id"].tolist():
-        raise RunError(f"{run.folder / 'oof.csv'}: its Ids are not those of {TRAIN_FILE}; accepted: files of one run")
+    if training.index.tolist() != run.out_of_fold[ID].tolist():
+        raise RunError(f"{run.folder / OUT_OF_FOLD}: its Ids are not those of {TRAIN_FILE}; accepted: one run's files")
     return training, read_houses(run.folder / TEST_FILE, priced=False)

@@ -1,8 +1,6 @@
 """New houses in, prices and intervals out, from a saved run; part by part, so that a file may have any length."""
 
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,30 +10,30 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.csv_rows import open_csv
-from houseprices.console import waiting
+from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
+from houseprices.data.table import house_parts
 from houseprices.errors import DataError
 from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
-from houseprices.runs.read import SavedRun, mean_over_folds, read_run
-from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
+from houseprices.preprocessing.house_array import code_houses
+from houseprices.progress import Notice, Progress, Tell, silent
+from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.submission import submission_table
-from houseprices.data.table import house_parts
 
-STANDARD_STREAM = Path("-")
 ROWS_AT_ONCE = 4096
 
 
-def predict(run: Path, source: Path, output: Path, coverage: float, *, show: bool = False) -> int:
+def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverage: float, tell: Tell = silent) -> int:
     """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
 
     Args:
         run: run folder.
-        source: the houses; `-` for the standard input.
-        output: where the prices go, whole or not at all; `-` for the standard output.
-        coverage: of the interval from lower to upper, see `intervals.py`.
-        show: draw a spinner on stderr.
+        source: the houses: a file, or a stream such as the standard input.
+        output: a file or a stream that gets the prices, whole or not at all.
+        coverage: of the interval from lower to upper, see `intervals.cv_plus`.
+        tell: hears how many houses are priced, and which levels no training row had.
 
     Returns:
         The number of houses.
@@ -50,19 +48,21 @@ def predict(run: Path, source: Path, output: Path, coverage: float, *, show: boo
     saved = read_run(run)
     n_rows = len(saved.out_of_fold)
     if rank_of(coverage, n_rows) > n_rows:
-        _notice(f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}: it reaches from 0 to inf")
-    if source != STANDARD_STREAM and output.exists() and source.exists() and output.samefile(source):
-        raise DataError([f"{output}: is the input; accepted: another file"])
+        bound = f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}"
+        tell(Notice(f"{bound}: it reaches from 0 to inf"))
+    files = [file for file in (source, output) if isinstance(file, Path) and file.exists()]
+    if len(files) == 2 and files[0].samefile(files[1]):
+        raise DataError(f"{output}: is the input; accepted: another file")
     unseen: set[str] = set()
     n_houses = 0
     with (
-        waiting("pricing houses", show=show),
-        nullcontext(sys.stdin.buffer) if source == STANDARD_STREAM else open_csv(source) as stream,
+        open_csv(source) if isinstance(source, Path) else nullcontext(source) as stream,
         _whole_or_not(output) as destination,
     ):
-        name = "standard input" if source == STANDARD_STREAM else str(source)
+        name = str(source) if isinstance(source, Path) else "standard input"
         for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE):
-            _warn_of_unseen_levels(saved, houses, unseen)
+            tell(Progress("pricing houses", n_houses))
+            _tell_of_unseen_levels(saved, houses, unseen, tell)
             prices = price_table(saved, houses, coverage)
             prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")
             n_houses += len(houses)
@@ -83,8 +83,8 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
     return table
 
 
-def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]) -> None:
-    """Say once of each level that no training row had, that it is read as none of the levels."""
+def _tell_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str], tell: Tell) -> None:
+    """Tell once of each level that no training row had, that it is read as none of the levels."""
     for name in NOMINALS:
         levels = set(houses[name].dropna())
         for fold in saved.folds:
@@ -94,41 +94,30 @@ def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]
             text = f"{name}: {level!r} stands in no training row; read as none of the levels"
             if text not in told:
                 told.add(text)
-                _notice(text)
+                tell(Notice(text))
 
 
 @contextmanager
-def _whole_or_not(output: Path) -> Iterator[BinaryIO]:
+def _whole_or_not(output: Path | BinaryIO) -> Iterator[BinaryIO]:
     """Yield a stream; what is written to it appears in the output if the block ends well."""
-    if output.is_dir() or not output.parent.is_dir():
-        reason = "Is a directory" if output.is_dir() else "No such file or directory"
-        raise DataError(f"{output}: {reason}; accepted: a file that can be written")
-    if output != STANDARD_STREAM and (output.is_file() or not output.exists()):
-        with replacing(output, error=DataError) as (fresh,), fresh.open("wb") as stream:
-            yield stream
-        return
+    if isinstance(output, Path):
+        if output.is_dir() or not output.parent.is_dir():
+            reason = "Is a directory" if output.is_dir() else "No such file or directory"
+            raise DataError(f"{output}: {reason}; accepted: a file that can be written")
+        if output.is_file() or not output.exists():
+            with replacing(output, error=DataError) as (fresh,), fresh.open("wb") as stream:
+                yield stream
+            return
     # Pipes and devices cannot be replaced: they get everything at the end.
-    try:
-        with tempfile.TemporaryFile() as spool:
-            yield spool
-            spool.seek(0)
-            _copy(spool, output)
-    except OSError as error:
-        raise DataError(f"{output}: {error.strerror}; accepted: a file that can be written") from error
-
-
-def _copy(spool: BinaryIO, output: Path) -> None:
-    if output != STANDARD_STREAM:
-        with output.open("wb") as stream:
-            shutil.copyfileobj(spool, stream)
-        return
-    try:
-        shutil.copyfileobj(spool, sys.stdout.buffer)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _notice(text: str) -> None:
-    print(f"houseprices: {text}", file=sys.stderr)
+    with tempfile.TemporaryFile() as spool:
+        yield spool
+        spool.seek(0)
+        if not isinstance(output, Path):
+            shutil.copyfileobj(spool, output)
+            output.flush()
+            return
+        try:
+            with output.open("wb") as stream:
+                shutil.copyfileobj(spool, stream)
+        except OSError as error:
+            raise DataError(f"{output}: {error.strerror}; accepted: a file that can be written") from error

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.errors import DataError
 from houseprices.data.schema import ID, PRICE
+from houseprices.errors import DataError
 
 
 def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> pd.DataFrame:

@@ -1,34 +1,48 @@
 """The run folder: all that a run computed, written whole or not at all."""
 
 import importlib.metadata
-import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from safetensors.torch import save
 
-from houseprices.errors import RunError
+from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import ID
-from houseprices.settings import Settings, dump_settings
 from houseprices.data.source import Source
-from houseprices.files import replacing, sha256_of, write_json
+from houseprices.errors import RunError
+from houseprices.files import replacing, sha256_of
+from houseprices.runs.code_version import code_version
+from houseprices.runs.format import (
+    CURVE_COLUMNS,
+    CURVES,
+    FORMAT_VERSION,
+    LATEST,
+    MANIFEST,
+    MEMBERS,
+    METRICS,
+    OUT_OF_FOLD,
+    PREPROCESSING,
+    RUNS_FOLDER,
+    SETTINGS,
+    SUBMISSION,
+    DataNote,
+    FoldRecord,
+    Manifest,
+    Metrics,
+    Preprocessing,
+    fold_columns,
+    tensor_name,
+    write_record,
+)
 from houseprices.runs.submission import submission_table
-
-if TYPE_CHECKING:
-    from houseprices.cross_validation.cross_validate import CrossValidation
-
-RUNS_FOLDER = Path("runs")
-LATEST = "latest"
-FORMAT_VERSION = 2
+from houseprices.settings import Settings, dump_settings
 
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "safetensors")
 
@@ -58,8 +72,14 @@ def _check_new(folder: Path) -> None:
         raise RunError(f"{folder}: exists already; accepted: a new or empty folder")
 
 
+def _point_latest_to(folder: Path) -> None:
+    """Let runs/latest point to the run, wherever it is, in one step."""
+    with replacing(LATEST, error=lambda text: RunError(f"{text}; the run itself is in {folder}")) as (link,):
+        link.symlink_to(os.path.relpath(folder, RUNS_FOLDER))
+
+
 def write_run(
-    staging: Path, result: "CrossValidation", settings: Settings, metrics: dict[str, Any], source: Source, device: str
+    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: str
 ) -> None:
     """Write the files of a run, the manifest with their checksums last.
 
@@ -72,118 +92,78 @@ def write_run(
         shutil.copyfile(source.folder / name, staging / name)
         if sha256_of(staging / name) != sha256:
             raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
-    (staging / "config.toml").write_text(dump_settings(settings), "utf-8")
-    write_json(staging / "metrics.json", metrics)
-    _curves(result).to_csv(staging / "curves.csv", index=False)
-    _out_of_fold(result).to_csv(staging / "oof.csv", index=False)
-    submission_table(result.test_ids, result.test).to_csv(staging / "submission.csv", index=False)
-    _write_members(staging / "members.safetensors", result)
-    write_json(
-        staging / "preprocessing.json",
-        {
-            "format_version": FORMAT_VERSION,
-            "folds": [
-                {
-                    "repeat": fold.repeat,
-                    "fold": fold.fold,
-                    "log_price_mean": fold.log_price_mean,
-                    "log_price_std": fold.log_price_std,
-                    "features": fold.features.to_dict(),
-                    "columns": {group: columns.tolist() for group, columns in fold.columns.items()},
-                    "error_scale": asdict(error_scale),
-                }
-                for fold, error_scale in zip(result.folds, result.error_scales, strict=True)
-            ],
-        },
-        indent=None,
-    )
-    write_json(staging / "manifest.json", _manifest(staging, source, metrics, device))
+    (staging / SETTINGS).write_text(dump_settings(settings), "utf-8")
+    write_record(staging / METRICS, metrics)
+    _curves(result).to_csv(staging / CURVES, index=False)
+    _out_of_fold(result).to_csv(staging / OUT_OF_FOLD, index=False)
+    submission_table(result.test_ids, result.test).to_csv(staging / SUBMISSION, index=False)
+    tensors = {
+        tensor_name(fold.repeat, fold.fold, group): network.parameters.cpu().contiguous()
+        for fold in result.folds
+        for group, network in fold.networks.items()
+    }
+    (staging / MEMBERS).write_bytes(save(tensors, metadata={"format_version": str(FORMAT_VERSION)}))
+    write_record(staging / PREPROCESSING, _preprocessing(result), indent=None)
+    write_record(staging / MANIFEST, _manifest(staging, source, metrics, device))
 
 
-def _out_of_fold(result: "CrossValidation") -> pd.DataFrame:
-    table = pd.DataFrame({ID: result.ids, "fold": result.fold_of_row[0], "log_price": result.log_price})
+def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
+    columns = fold_columns(len(result.fold_of_row))
+    table = pd.DataFrame({ID: result.ids, columns[0]: result.fold_of_row[0], "log_price": result.log_price})
     table["prediction"] = result.prediction
     table["spread"] = result.spread
     table["error_scale"] = result.scale_of_row
-    for repeat, fold_of_row in enumerate(result.fold_of_row[1:], start=2):
-        table[f"fold_{repeat}"] = fold_of_row
+    for column, fold_of_row in zip(columns[1:], result.fold_of_row[1:], strict=True):
+        table[column] = fold_of_row
     return table
 
 
-def _curves(result: "CrossValidation") -> pd.DataFrame:
+def _curves(result: CrossValidation) -> pd.DataFrame:
     """Per epoch, fold and group: root mean square over the members' errors, mean of their weight norms."""
     tables = []
-    for fold in result.folds:
-        for group, curves in fold.curves.items():
-            n_epochs = curves.training.shape[1]
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "repeat": fold.repeat,
-                        "fold": fold.fold,
-                        "group": group,
-                        "epoch": np.arange(1, n_epochs + 1),
-                        "training_log_rmse": np.sqrt((curves.training**2).mean(axis=0)),
-                        "validation_log_rmse": np.sqrt((curves.validation**2).mean(axis=0)),
-                        "weight_norm": curves.weight_norm.mean(axis=0),
-                    }
-                )
+    for fold, by_group in zip(result.folds, result.curves, strict=True):
+        for group, curves in by_group.items():
+            columns = (
+                fold.repeat,
+                fold.fold,
+                group,
+                np.arange(1, curves.training.shape[1] + 1),
+                np.sqrt((curves.training**2).mean(axis=0)),
+                np.sqrt((curves.validation**2).mean(axis=0)),
+                curves.weight_norm.mean(axis=0),
             )
+            tables.append(pd.DataFrame(dict(zip(CURVE_COLUMNS, columns, strict=True))))
     return pd.concat(tables, ignore_index=True)
 
 
-def _write_members(file: Path, result: "CrossValidation") -> None:
-    """One tensor a fold and group, (n_members, n_parameters), laid out as `mlp.BatchedMLP` does."""
-    from safetensors.torch import save
-
-    tensors, shapes = {}, {}
-    for fold in result.folds:
-        for group, network in fold.networks.items():
-            tensors[f"{fold.repeat}/{fold.fold}/{group}"] = network.parameters.cpu().contiguous()
-            architecture = network.architecture
-            # d_in differs from fold to fold; it is the number of the group's columns in preprocessing.json.
-            shapes[group] = {
-                "hidden": architecture.hidden,
-                "activation": architecture.activation,
-                "linear_path": architecture.linear_path,
-            }
-    # One key: safetensors writes several in any order, and equal runs should be equal files.
-    metadata = {"houseprices": json.dumps({"format_version": FORMAT_VERSION, "architectures": shapes})}
-    file.write_bytes(save(tensors, metadata=metadata))
+def _preprocessing(result: CrossValidation) -> Preprocessing:
+    return Preprocessing(
+        FORMAT_VERSION,
+        [
+            FoldRecord(
+                fold.repeat,
+                fold.fold,
+                fold.log_price_mean,
+                fold.log_price_std,
+                fold.features.to_dict(),
+                {group: columns.tolist() for group, columns in fold.columns.items()},
+                error_scale,
+            )
+            for fold, error_scale in zip(result.folds, result.error_scales, strict=True)
+        ],
+    )
 
 
-def _manifest(staging: Path, source: Source, metrics: dict[str, Any], device: str) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "code_version": code_version(),
-        "data": {"kind": source.kind, "sha256": source.sha256},
-        "outputs_sha256": {file.name: sha256_of(file) for file in sorted(staging.iterdir())},
-        "python": sys.version.split()[0],
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "device": device,
-        "seconds": metrics["seconds"],
-        "argv": sys.argv[1:],
-        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def code_version() -> str:
-    """The package's version, with the commit where the code runs from a checkout."""
-    version = importlib.metadata.version("houseprices")
-    checkout = Path(__file__).parents[3]
-    if not (checkout / "pyproject.toml").is_file():
-        return version
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    try:
-        described = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return version
-    return f"{version}+{described}"
-
-
-def _point_latest_to(folder: Path) -> None:
-    """Let runs/latest point to the run, wherever it is, in one step."""
-    with replacing(RUNS_FOLDER / LATEST, error=lambda text: RunError(f"{text}; the run itself is in {folder}")) as (
-        link,
-    ):
-        link.symlink_to(os.path.relpath(folder, RUNS_FOLDER))
+def _manifest(staging: Path, source: Source, metrics: Metrics, device: str) -> Manifest:
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        code_version=code_version(),
+        data=DataNote(source.kind, source.sha256),
+        outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
+        python=sys.version.split()[0],
+        libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        device=device,
+        seconds=metrics.seconds,
+        argv=sys.argv[1:],
+        finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -6,28 +6,32 @@ networks: compare them with each other, not with the ensemble's.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from houseprices.console import training_progress
-from houseprices.cross_validation.cross_validate import fit_fold, live_columns
+from houseprices.cross_validation.fold_training import Finish, FoldData, prepare_fold, start_members
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, Source
 from houseprices.data.table import read_houses
-from houseprices.engine.members import Member, Plan
-from houseprices.engine.mlp import Architecture
-from houseprices.engine.pool import PendingGroup, TrainingPool
+from houseprices.engine.device import choose_device
+from houseprices.engine.pool import TrainingPool
 from houseprices.errors import RunError
-from houseprices.files import read_json, replacing, sha256_of, write_json
+from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import code_houses
-from houseprices.runs.job import choose_device
-from houseprices.runs.write import FORMAT_VERSION, code_version
+from houseprices.progress import Progress, Tell, silent
+from houseprices.runs.code_version import code_version
+from houseprices.runs.format import (
+    ABLATION_NOTE,
+    ABLATION_TABLE,
+    FORMAT_VERSION,
+    DataNote,
+    read_record,
+    write_record,
+)
 from houseprices.settings import GroupSettings, Settings
 
 WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -37,7 +41,30 @@ N_FOLDS = 5
 WIDTH, EPOCHS = 32, 20
 """At most so many units a layer and passes over the rows; members of the main job may have more."""
 
-TABLE, NOTE = "ablation.csv", "ablation.json"
+
+@dataclass(frozen=True)
+class AblationNote:
+    """ablation.json: what the grid was made with, and the SHA-256 of its table.
+
+    Attributes:
+        format_version, code_version, data: as in a run's manifest.
+        group: of the settings, that lent its network.
+        network: how every network was made, but for weight decay and dropout.
+        n_folds, n_seeds, n_networks: how many.
+        seconds: that it took.
+        outputs_sha256: of the table.
+    """
+
+    format_version: int
+    code_version: str
+    data: DataNote
+    group: str
+    network: GroupSettings
+    n_folds: int
+    n_seeds: int
+    n_networks: int
+    seconds: float
+    outputs_sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,98 +72,83 @@ class Ablation:
     """A finished grid.
 
     Attributes:
-        table: a row a network: seed, fold, n_rows, weight_decay, dropout, training_log_rmse, validation_log_rmse,
+        table: a row a network: weight_decay, dropout, seed, fold, n_rows, training_log_rmse, validation_log_rmse,
             weight_norm.
-        note: what it was made with: data's checksums, network, seconds.
+        note: what it was made with.
     """
 
     table: pd.DataFrame
-    note: dict[str, Any]
+    note: AblationNote
 
 
-def run_ablation(source: Source, settings: Settings, folder: Path, *, show: bool = False) -> Ablation:
+def run_ablation(source: Source, settings: Settings, folder: Path, tell: Tell = silent) -> Ablation:
     """Train the grid on the source's priced houses and write the folder, whole or not at all.
 
     Raises:
         DataError: a fault in train.csv.
         RunError: the folder cannot be written, or holds something else.
     """
-    if folder.exists() and not (folder / NOTE).is_file():
+    if folder.exists() and not (folder / ABLATION_NOTE).is_file():
         raise RunError(f"{folder}: exists and holds no ablation; accepted: a new folder or one of `houseprices ablate`")
     start = time.perf_counter()
     houses = read_houses(source.folder / TRAIN_FILE, priced=True)
     name, group = _small(settings)
     n_folds = min(N_FOLDS, settings.folds.n_folds)
-    n_members = len(WEIGHT_DECAYS) * len(DROPOUTS) * N_SEEDS * n_folds
-    with replacing(folder) as (staging,), training_progress(n_members, show=show) as advance:
+    with replacing(folder) as (staging,):
         staging.mkdir()
-        table = ablate(houses, settings, group, n_folds, on_trained=advance)
-        table.to_csv(staging / TABLE, index=False)
-        note = {
-            "format_version": FORMAT_VERSION,
-            "code_version": code_version(),
-            "data": {"kind": source.kind, "sha256": source.sha256},
-            "group": name,
-            "network": asdict(group),
-            "n_folds": n_folds,
-            "n_seeds": N_SEEDS,
-            "n_networks": len(table),
-            "seconds": time.perf_counter() - start,
-            "outputs_sha256": {TABLE: sha256_of(staging / TABLE)},
-        }
-        write_json(staging / NOTE, note)
+        table = ablate(houses, settings, group, n_folds, tell)
+        table.to_csv(staging / ABLATION_TABLE, index=False)
+        note = AblationNote(
+            format_version=FORMAT_VERSION,
+            code_version=code_version(),
+            data=DataNote(source.kind, source.sha256),
+            group=name,
+            network=group,
+            n_folds=n_folds,
+            n_seeds=N_SEEDS,
+            n_networks=len(table),
+            seconds=time.perf_counter() - start,
+            outputs_sha256={ABLATION_TABLE: sha256_of(staging / ABLATION_TABLE)},
+        )
+        write_record(staging / ABLATION_NOTE, note)
     return Ablation(table, note)
 
 
 def ablate(
-    houses: pd.DataFrame,
-    settings: Settings,
-    group: GroupSettings,
-    n_folds: int,
-    on_trained: Callable[[int], object] = lambda _n_members: None,
+    houses: pd.DataFrame, settings: Settings, group: GroupSettings, n_folds: int, tell: Tell = silent
 ) -> pd.DataFrame:
     """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
     log_price = np.log(houses[PRICE].to_numpy())
     coded = code_houses(houses.drop(columns=PRICE))
-    fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)[0]
+    fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
-    in_training: list[tuple[int, float, PendingGroup]] = []
+    # The same seed in every cell: cells differ in their regularisation and in nothing else.
+    members = [
+        (replace(group, weight_decay=decay, dropout=rate), settings.seed * N_SEEDS + seed)
+        for decay, rate, seed in cells
+    ]
+    n_trained = 0
+
+    def count(n_more: int) -> None:
+        nonlocal n_trained
+        n_trained += n_more
+        tell(Progress("training networks", n_trained, n_folds * len(cells)))
+
+    def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
+        _, curves = wait(count)
+        return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
+            fold=data.fold,
+            n_rows=len(data.held_out),
+            training_log_rmse=curves.training[:, -1],
+            validation_log_rmse=curves.validation[:, -1],
+            weight_norm=curves.weight_norm[:, -1],
+        )
+
+    count(0)
     with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
-        for fold in range(n_folds):
-            training, held_out = np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)
-            fitted, matrix = fit_fold(0, fold, coded, log_price, training, settings)
-            inputs = matrix[:, live_columns(group.blocks, matrix[training])]
-            # The same seed in every cell: cells differ in their regularisation and in nothing else.
-            members = [
-                Member(
-                    rows=training,
-                    seed=settings.seed * N_SEEDS + seed,
-                    learning_rate=group.learning_rate,
-                    weight_decay=decay,
-                    dropout=rate,
-                    validation_rows=held_out,
-                )
-                for decay, rate, seed in cells
-            ]
-            architecture = Architecture(inputs.shape[1], group.hidden, group.activation, group.linear_path)
-            plan = Plan.of(
-                len(training),
-                epochs=group.epochs,
-                batch_size=group.batch_size,
-                schedule=group.schedule,
-                decay_kind=group.decay_kind,
-            )
-            pending = pool.submit_members(inputs, fitted.targets, members, architecture, plan)
-            in_training.append((fold, fitted.log_price_std, pending))
-        tables = []
-        for fold, log_price_std, pending in in_training:
-            _, curves = pending.wait(log_price_std, on_trained)
-            table = pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"])
-            table["fold"], table["n_rows"] = fold, int((fold_of_row == fold).sum())
-            table["training_log_rmse"] = curves.training[:, -1]
-            table["validation_log_rmse"] = curves.validation[:, -1]
-            table["weight_norm"] = curves.weight_norm[:, -1]
-            tables.append(table)
+        folds = [prepare_fold(0, fold, coded, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
+        pending = [start_members(pool, data, data.live_columns(group.blocks), members) for data in folds]
+        tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -169,18 +181,12 @@ def read_ablation(folder: Path) -> Ablation:
     Raises:
         RunError: a file is missing, altered or of another version.
     """
-    file = folder / NOTE
-    accepted = "a folder as `houseprices ablate` writes it"
-    note = read_json(file, RunError, accepted)
-    try:
-        version, sha256 = note["format_version"], note["outputs_sha256"][TABLE]
-    except (KeyError, TypeError):
-        raise RunError(f"{file}: no note of an ablation; accepted: {accepted}") from None
-    if version != FORMAT_VERSION:
-        raise RunError(f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION}")
-    if not (folder / TABLE).is_file() or sha256_of(folder / TABLE) != sha256:
-        raise RunError(f"{folder / TABLE}: missing or altered since it was written; accepted: {accepted}")
-    return Ablation(pd.read_csv(folder / TABLE), note)
+    note, table = read_record(AblationNote, folder / ABLATION_NOTE), folder / ABLATION_TABLE
+    if not table.is_file() or sha256_of(table) != note.outputs_sha256.get(ABLATION_TABLE):
+        raise RunError(
+            f"{table}: missing or altered since it was written; accepted: a folder as `houseprices ablate` writes it"
+        )
+    return Ablation(pd.read_csv(table), note)
 
 
 def _small(settings: Settings) -> tuple[str, GroupSettings]:

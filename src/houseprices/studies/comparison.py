@@ -5,8 +5,7 @@ settings see the same rows in the same folds; what is compared is each house's e
 the interval comes from drawing houses anew (the paired bootstrap; Efron and Tibshirani 1993, ch. 13).
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,14 +14,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from houseprices.console import training_progress
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
+from houseprices.engine.device import choose_device
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.house_features import UnseenLevelWarning
-from houseprices.runs.job import choose_device
+from houseprices.progress import Notice, Progress, Tell, silent
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -79,10 +77,10 @@ def out_of_fold_of_seeds(
     settings: Settings,
     seeds: Sequence[int],
     device: torch.device,
-    on_trained: Callable[[int], object] = lambda _n_members: None,
+    tell: Tell = silent,
 ) -> Floats:
     """Out-of-fold log prices (n_seeds, n_rows) of the main job, a run a seed; the seed fixes the folds too."""
-    runs = (cross_validate(houses, test_houses, replace(settings, seed=seed), device, on_trained) for seed in seeds)
+    runs = (cross_validate(houses, test_houses, replace(settings, seed=seed), device, tell) for seed in seeds)
     return np.stack([run.prediction for run in runs])
 
 
@@ -108,7 +106,7 @@ def compare(
     *,
     n_seeds: int,
     without_ids: Sequence[int] = (),
-    show: bool = False,
+    tell: Tell = silent,
 ) -> Comparison:
     """Cross-validate both settings on the folder's data with the fold seeds 0 .. n_seeds - 1.
 
@@ -120,22 +118,20 @@ def compare(
         raise SettingsError(f"both settings must have the same folds, got {first.folds} and {second.folds}")
     if n_seeds < 1:
         raise SettingsError(f"seeds must be at least 1, got {n_seeds}")
-    folder = find_source(data).folder
-    houses = read_houses(folder / TRAIN_FILE, priced=True)
-    test_houses = read_houses(folder / TEST_FILE, priced=False)
+    source = find_source(data)
+    source.tell_if_synthetic(tell)
+    houses = read_houses(source.folder / TRAIN_FILE, priced=True)
+    test_houses = read_houses(source.folder / TEST_FILE, priced=False)
     unknown = sorted(set(without_ids) - set(houses.index))
     if unknown:
-        raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {folder / TRAIN_FILE}")
+        raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {source.folder / TRAIN_FILE}")
     fits = n_seeds * first.folds.n_folds * first.folds.n_repeats
     n_members = fits * sum(group.n_members for settings in (first, second) for group in settings.groups.values())
-    with warnings.catch_warnings(), training_progress(n_members, show=show) as advance:
-        warnings.simplefilter("ignore", UnseenLevelWarning)
-        before, after = (
-            out_of_fold_of_seeds(
-                houses, test_houses, settings, range(n_seeds), choose_device(settings.device), on_trained=advance
-            )
-            for settings in (first, second)
-        )
+    tell_of_all = _one_stage(tell, n_members)
+    before, after = (
+        out_of_fold_of_seeds(houses, test_houses, settings, range(n_seeds), choose_device(settings.device), tell_of_all)
+        for settings in (first, second)
+    )
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
     change = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
     kept = ~np.isin(houses.index, list(without_ids))
@@ -144,3 +140,21 @@ def compare(
         paired_difference(before[:, kept], after[:, kept], log_price[kept]) if without_ids else None,
         [(int(houses.index[row]), float(change[row])) for row in np.argsort(-np.abs(change))[:5]],
     )
+
+
+def _one_stage(tell: Tell, n_members: int) -> Tell:
+    """Hear several cross-validations, one after another, and tell of them as one that trains n_members.
+
+    What they notice of the houses is news for the main job, and not told.
+    """
+    finished = running = 0
+
+    def tell_of_all(told: Progress | Notice) -> None:
+        nonlocal finished, running
+        if isinstance(told, Progress):
+            if told.n_done < running:
+                finished += running
+            running = told.n_done
+            tell(replace(told, n_done=finished + running, n_total=n_members))
+
+    return tell_of_all

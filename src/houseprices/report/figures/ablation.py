@@ -24,7 +24,7 @@ def ablation_figures(ablation: Ablation, settings: Settings) -> Iterator[Drawing
     """A map of each figure, with the best cell and the place of the settings' own group marked."""
     grid = grid_of(ablation.table)
     best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
-    group = settings.groups.get(ablation.note["group"])
+    group = settings.groups.get(ablation.note.group)
     for column, title, form in _PANELS:
         table = grid.pivot(index="dropout", columns="weight_decay", values=column)
 

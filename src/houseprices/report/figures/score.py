@@ -20,18 +20,18 @@ def score_figures(evidence: Evidence) -> Iterator[Drawing]:
 
 def _by_fold(evidence: Evidence) -> Drawing:
     metrics = evidence.run.metrics
-    folds = metrics["by_fold"]
-    scores = [fold["log_rmse"] for fold in folds]
-    train = [fold["train"] for fold in folds]
+    folds = metrics.by_fold
+    scores = [fold.log_rmse for fold in folds]
+    train = [fold.train for fold in folds]
 
     def plot(axes: "Axes") -> None:
         places = np.arange(len(folds))
         axes.vlines(places, train, scores, color=GRID, linewidth=3)
         axes.plot(places, scores, "o", color=BLUE, markersize=7, label="held out")
         axes.plot(places, train, "D", color=ORANGE, markersize=5.5, label="in training")
-        axes.axhline(metrics["log_rmse"]["pooled"], color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
-        several = folds[-1]["repeat"] > 0
-        names = [f"split {f['repeat'] + 1}" if several else str(f["fold"] + 1) for f in folds]
+        axes.axhline(metrics.log_rmse.pooled, color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
+        several = folds[-1].repeat > 0
+        names = [f"split {one.repeat + 1}" if several else str(one.fold + 1) for one in folds]
         step = evidence.run.settings.folds.n_folds if several else -(-len(folds) // 15)
         axes.set_xticks(places[::step], names[::step])
         axes.set(xlabel="" if several else "fold", ylabel="log-RMSE", ylim=(0, 1.06 * max(scores + train)))
@@ -51,9 +51,9 @@ def _expected(evidence: Evidence) -> Drawing:
     metrics = evidence.run.metrics
     low, middle, high = evidence.expected_score
     public = [entry.public_score for entry in evidence.entries if entry.public_score is not None]
-    ours = metrics["log_rmse"]["pooled"]
+    ours = metrics.log_rmse.pooled
     known = {"this run, held out": ours}
-    known |= {f"{name}, held out": score for name, score in metrics["baselines"].items() if name != "median"}
+    known |= {f"{name}, held out": score for name, score in metrics.baselines.items() if name != "median"}
 
     def plot(axes: "Axes") -> None:
         def note(text: str, x: float, place: int, points_above: int) -> None:

@@ -1,0 +1,86 @@
+"""All that is fitted on one fold's training rows, and how the folds' log prices are put together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from houseprices.engine.mlp import BatchedMLP
+from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_features import HouseFeatures
+
+Floats = NDArray[np.float64]
+
+_BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """A fold's fitted features and trained networks: from coded houses to log prices.
+
+    Attributes:
+        repeat, fold: which one.
+        features: fitted on the fold's training rows.
+        log_price_mean, log_price_std: of the training rows; the networks predict (log price - mean) / std.
+        columns: by group, the columns of the features that its networks see.
+        networks: the trained members by group.
+    """
+
+    repeat: int
+    fold: int
+    features: HouseFeatures
+    log_price_mean: float
+    log_price_std: float
+    columns: Mapping[str, NDArray[np.intp]]
+    networks: Mapping[str, BatchedMLP]
+
+    def predict(self, group: str, matrix: NDArray[np.float32]) -> Floats:
+        """Log prices that the members of a group predict: (n_members, n_rows), from the features' (n_rows, d_in).
+
+        A house's prediction has the same bits whatever rows stand beside it.
+        """
+        network = self.networks[group]
+        # Matrix products sum in another order for a handful of rows; filled up to full blocks, they never do.
+        inputs = np.zeros((-(-len(matrix) // _BLOCK_ROWS) * _BLOCK_ROWS, len(self.columns[group])), dtype=np.float32)
+        inputs[: len(matrix)] = matrix[:, self.columns[group]]
+        outputs = network.predict(torch.from_numpy(inputs).to(network.parameters.device))[:, : len(matrix)]
+        return self.log_price_mean + self.log_price_std * outputs.cpu().numpy().astype(np.float64)
+
+    def predict_groups(self, matrix: NDArray[np.float32]) -> dict[str, Floats]:
+        """The same of every group."""
+        return {group: self.predict(group, matrix) for group in self.networks}
+
+
+def combine(by_group: Mapping[str, Floats]) -> Floats:
+    """(n_rows,) from each group's (n_members, n_rows) log prices: the mean over its members, then over the groups."""
+    return np.asarray(sum(predicted.mean(axis=0) / len(by_group) for predicted in by_group.values()))
+
+
+def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | CodedHouses) -> Floats:
+    """Log prices that each fold's ensemble predicts for typed houses: (n_repeats, n_folds, n_rows).
+
+    Their mean prices a new house; for the training houses, row by row those of the fold that held it out are its
+    out-of-fold prediction. Both have the bits that the cross-validation computed, on the same machine.
+    """
+    coded = code_houses(houses)
+
+    def ensemble(fold: FoldModel, matrix: NDArray[np.float32]) -> Floats:
+        return combine(fold.predict_groups(matrix))
+
+    # The networks of one fold compute while the next one's features are made.
+    with ThreadPoolExecutor(1) as executor:
+        pending = [executor.submit(ensemble, fold, fold.features.matrix(coded)) for fold in folds]
+    n_repeats = folds[-1].repeat + 1
+    return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
+
+
+def mean_over_folds(predictions: Floats) -> Floats:
+    """(.., n_rows) -> (n_rows,), added up fold by fold, as a cross-validation adds up its test predictions."""
+    *n_folds, n_rows = predictions.shape
+    of_folds = predictions.reshape(math.prod(n_folds), n_rows)
+    return np.asarray(sum(fold / len(of_folds) for fold in of_folds))

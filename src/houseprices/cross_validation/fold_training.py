@@ -1,0 +1,152 @@
+"""One fold on its way: its rows, what its training rows say of features and target, and its members in training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from houseprices.cross_validation.fold_model import FoldModel
+from houseprices.cross_validation.folds import split_rows
+from houseprices.engine.members import Member, Plan
+from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.pool import TrainingPool
+from houseprices.engine.training import LearningCurves
+from houseprices.preprocessing.blocks import Block, block_indices
+from houseprices.preprocessing.house_array import CodedHouses
+from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.settings import FeatureSettings, GroupSettings, Settings
+
+Floats = NDArray[np.float64]
+OnTrained = Callable[[int], object]
+"""Called with the number of members that have just been trained."""
+
+Finish = Callable[[OnTrained], tuple[BatchedMLP, LearningCurves]]
+"""Waits for members: all of them as one network, and their learning curves in units of the log price."""
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """A fold's rows and what its networks learn from, fitted on its training rows alone.
+
+    Attributes:
+        repeat, fold: which one.
+        training, held_out: positions of its rows among the priced ones.
+        features: the fitted transformer.
+        matrix: (n_houses, d_in) all houses' features, those of the priced ones first.
+        log_price_mean, log_price_std: of the training rows.
+        targets: (n_rows,) what the networks learn to predict, (log price - mean) / std.
+    """
+
+    repeat: int
+    fold: int
+    training: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    features: HouseFeatures
+    matrix: NDArray[np.float32]
+    log_price_mean: float
+    log_price_std: float
+    targets: NDArray[np.float32]
+
+    def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
+        """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
+        columns = block_indices(blocks)
+        return columns[self.matrix[self.training][:, columns].any(axis=0)]
+
+
+def prepare_fold(
+    repeat: int,
+    fold: int,
+    houses: CodedHouses,
+    log_price: Floats,
+    fold_of_row: NDArray[np.int64],
+    settings: FeatureSettings,
+) -> FoldData:
+    """Fit features and target on the fold's training rows.
+
+    Shape:
+        houses: n_houses of them, those with a price first
+        log_price: (n_rows,)
+        fold_of_row: (n_repeats, n_rows)
+    """
+    training, held_out = split_rows(fold_of_row[repeat], fold)
+    features = HouseFeatures(settings.clip, settings.min_level_rows)
+    features.fit(houses.rows(training))
+    mean, std = float(log_price[training].mean()), float(log_price[training].std())
+    # All prices alike: the target is zero, and any spread will do.
+    std = std or 1.0
+    targets = ((log_price - mean) / std).astype(np.float32)
+    return FoldData(repeat, fold, training, held_out, features, features.matrix(houses), mean, std, targets)
+
+
+def start_members(
+    pool: TrainingPool, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[GroupSettings, int]]
+) -> Finish:
+    """Start members of one shape on the fold's training rows, each with its settings and seed."""
+    group, inputs = members[0][0], data.matrix[: len(data.targets), columns]
+    pending = pool.submit_members(
+        inputs,
+        data.targets,
+        [
+            Member(
+                rows=data.training,
+                seed=seed,
+                learning_rate=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+                dropout=settings.dropout,
+                input_noise=settings.input_noise,
+                input_dropout=settings.input_dropout,
+                huber_delta=settings.huber_delta,
+                validation_rows=data.held_out,
+            )
+            for settings, seed in members
+        ],
+        Architecture(inputs.shape[1], group.hidden, group.activation, group.linear_path),
+        Plan.of(
+            len(data.training),
+            epochs=group.epochs,
+            batch_size=group.batch_size,
+            schedule=group.schedule,
+            decay_kind=group.decay_kind,
+        ),
+    )
+    return lambda on_trained: pending.wait(data.log_price_std, on_trained)
+
+
+@dataclass(frozen=True)
+class FoldTraining:
+    """The members of all groups of one fold, in training."""
+
+    data: FoldData
+    columns: dict[str, NDArray[np.intp]]
+    pending: dict[str, Finish]
+
+    def wait(self, on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
+        """The finished fold, and the learning curves of its groups."""
+        trained = {name: finish(on_trained) for name, finish in self.pending.items()}
+        data = self.data
+        model = FoldModel(
+            data.repeat,
+            data.fold,
+            data.features,
+            data.log_price_mean,
+            data.log_price_std,
+            self.columns,
+            {name: network for name, (network, _) in trained.items()},
+        )
+        return model, {name: curves for name, (_, curves) in trained.items()}
+
+
+def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FoldTraining:
+    """Start the members of all groups on the fold's training rows."""
+    columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
+    pending = {}
+    for index, (name, group) in enumerate(settings.groups.items()):
+        seeds = [_seed(settings.seed, data.repeat, data.fold, index, member) for member in range(group.n_members)]
+        pending[name] = start_members(pool, data, columns[name], [(group, seed) for seed in seeds])
+    return FoldTraining(data, columns, pending)
+
+
+def _seed(*place: int) -> int:
+    """A member's seed from the job's seed and its place, so that no two share a stream."""
+    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1))

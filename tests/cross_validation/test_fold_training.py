@@ -1,0 +1,73 @@
+"""What a fold learns from comes from its training rows alone, and each member from its own settings and seed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from houseprices.cross_validation.fold_training import FoldData, prepare_fold, start_members, start_training
+from houseprices.cross_validation.folds import assign_folds
+from houseprices.engine.pool import TrainingPool
+from houseprices.preprocessing.blocks import BLOCKS, block_indices
+from houseprices.preprocessing.house_array import code_houses
+from houseprices.settings import FeatureSettings, GroupSettings, Settings
+
+TINY = GroupSettings(hidden=(4,), epochs=2)
+
+
+@pytest.fixture
+def data(houses) -> FoldData:
+    log_price = np.log(houses["SalePrice"].to_numpy())
+    fold_of_row = assign_folds(len(houses), n_folds=3, n_repeats=2, seed=0)
+    return prepare_fold(1, 2, code_houses(houses.drop(columns="SalePrice")), log_price, fold_of_row, FeatureSettings())
+
+
+def test_the_rows_are_those_of_the_fold_of_its_repeat(houses, data):
+    held_out = assign_folds(len(houses), n_folds=3, n_repeats=2, seed=0)[1] == 2
+    np.testing.assert_array_equal(data.held_out, np.flatnonzero(held_out))
+    np.testing.assert_array_equal(data.training, np.flatnonzero(~held_out))
+
+
+def test_targets_are_the_log_prices_standardised_on_the_training_rows(houses, data):
+    assert data.targets[data.training].mean() == pytest.approx(0, abs=1e-6)
+    assert data.targets[data.training].std() == pytest.approx(1, abs=1e-6)
+    log_price = np.log(houses["SalePrice"])
+    np.testing.assert_allclose(data.log_price_mean + data.log_price_std * data.targets, log_price, rtol=1e-6)
+
+
+def test_a_column_is_live_where_a_training_row_fills_it(data):
+    """A column that held-out rows alone fill is dead: its weight would stay where it started."""
+    columns = data.live_columns(BLOCKS)
+    dead = np.setdiff1d(block_indices(BLOCKS), columns)
+    assert data.matrix[data.training][:, columns].any(axis=0).all()
+    assert not data.matrix[data.training][:, dead].any()
+    assert data.matrix[data.held_out][:, dead].any()
+
+
+def test_members_of_different_regularisation_are_those_that_train_alone(data):
+    columns = data.live_columns(("numbers",))
+    members = [(TINY, 0), (replace(TINY, weight_decay=5.0), 0), (replace(TINY, dropout=0.1), 7)]
+    with TrainingPool(2, torch.device("cpu")) as pool:
+        network, curves = start_members(pool, data, columns, members)(lambda _n_members: None)
+        alone = [start_members(pool, data, columns, [member])(lambda _n_members: None) for member in members]
+    assert torch.equal(network.parameters, torch.cat([one.parameters for one, _ in alone]))
+    np.testing.assert_array_equal(curves.validation, np.concatenate([one.validation for _, one in alone]))
+    assert not torch.equal(network.parameters[0], network.parameters[1])
+
+
+def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(data):
+    """At such a learning rate they end where they start."""
+    group = replace(TINY, n_members=2, blocks=("numbers",), learning_rate=1e-30, weight_decay=0.0)
+    places = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    starts = []
+    with TrainingPool(2, torch.device("cpu")) as pool:
+        for seed in (0, 1):
+            settings = Settings(seed=seed, groups={"one": group, "other": group})
+            for repeat, fold in places:
+                training = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
+                model, curves = training.wait(lambda _n_members: None)
+                assert (model.repeat, model.fold) == (repeat, fold)
+                assert curves["one"].training.shape == (2, TINY.epochs)
+                starts += [model.networks[name].parameters for name in ("one", "other")]
+    assert len(torch.unique(torch.cat(starts), dim=0)) == 2 * 4 * 2 * 2
