@@ -2,9 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "pandera", "captum", "jinja2"}
 SHOW_IMPORTS = """
@@ -50,31 +47,3 @@ def test_an_interrupted_process_ends_with_code_130_and_all_that_it_said():
     assert done.returncode == 130
     assert done.stdout == "on stdout\n"
     assert done.stderr == "houseprices: interrupted; nothing was written\n"
-
-
-REFUSED = """
-import sys
-from houseprices.cli import main
-for command in ("report", "explain --id 1", "predict --input houses.csv", "ablate"):
-    try:
-        main([*command.split(), "--run", sys.argv[1]])
-    except SystemExit as end:
-        print(end.code, "torch" in sys.modules)
-"""
-
-
-@pytest.mark.parametrize(
-    ("run", "told"),
-    [
-        ("nowhere", "nowhere: no such folder; accepted: "),
-        ("empty", "empty/manifest.json: No such file or directory; accepted: "),
-    ],
-)
-def test_a_folder_that_is_no_run_is_refused_before_torch_is_imported(run: str, told: str, tmp_path: Path):
-    (tmp_path / "empty").mkdir()
-    command = [sys.executable, "-c", REFUSED, run]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["1 False"] * 4
-    lines = done.stderr.splitlines()
-    assert len(lines) == 4
-    assert all(line.startswith(f"houseprices: {told}") for line in lines)

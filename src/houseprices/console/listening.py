@@ -28,7 +28,7 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
         BarColumn(),
         TextColumn("{task.fields[counted]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("{task.fields[left]}"),
         TimeRemainingColumn(),
     )
     shown = sys.stderr.isatty() if draw is None else draw
@@ -45,9 +45,9 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
             if told.stage not in stages:
                 for earlier in stages.values():
                     bars.update(earlier, visible=False)
-                stages[told.stage] = bars.add_task(told.stage, total=told.n_total, counted="")
-            counted = _counted(told)
-            bars.update(stages[told.stage], completed=told.n_done, total=told.n_total, counted=counted)
+                stages[told.stage] = bars.add_task(told.stage, total=told.n_total, counted="", left="")
+            counted, left = _counted(told), "left" if told.n_total else ""
+            bars.update(stages[told.stage], completed=told.n_done, total=told.n_total, counted=counted, left=left)
 
         yield tell
 
