@@ -10,7 +10,7 @@ from houseprices.charts import SERIES, Drawing, chart_style, finish, line_style,
 @pytest.fixture
 def chart() -> Drawing:
     with chart_style():
-        figure, axes = new_chart("cost, $", "error")
+        figure, axes = new_chart("$ spent, $ saved", "error")
         for index, _ in enumerate(SERIES):
             axes.plot([1, 2], [1e-6, 10.0**index], **line_style(index), marker="o", label=f"line {index}")
         axes.set_yscale("log")
@@ -45,4 +45,4 @@ def test_two_figures_of_one_name_share_no_id_on_a_page(chart: Drawing) -> None:
 
 def test_what_a_figure_says_is_text(chart: Drawing) -> None:
     assert 'aria-label="Of &#34;a&#34; &amp; &lt;b&gt;"' in chart.inline()
-    assert {"cost, $", "10⁻⁶", "0.01"} <= set(re.findall(r">([^<>]+)</text>", chart.svg))
+    assert {"$ spent, $ saved", "10⁻⁶", "0.01"} <= set(re.findall(r">([^<>]+)</text>", chart.svg))

@@ -19,7 +19,7 @@ from houseprices.lessons.lp_norms import lp_norm
 N_TRAINING, N_TEST, D_IN = 20, 100, 200
 TRUE_WEIGHT, TRUE_BIAS, NOISE = 0.01, 0.05, 0.01
 BATCH_SIZE, N_EPOCHS, LEARNING_RATE = 5, 100, 0.003
-LOOK_EVERY = 5
+EVALUATE_EVERY = 5
 
 _SWEEP = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _ADAM_SWEEP = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -65,7 +65,8 @@ class Trained:
 
     Shape:
         weights: (n_members, D_IN), biases: (n_members,)
-        curves: (n_looks, n_members, 2) training and test loss every LOOK_EVERY epochs, half the mean squared error
+        curves: (n_evaluations, n_members, 2) training and test loss, half the mean squared error, every
+            EVALUATE_EVERY epochs
     """
 
     weights: Tensor
@@ -96,7 +97,7 @@ def train_from_scratch(problem: Problem, strengths: Tensor, learning_rate: float
         with torch.no_grad():
             for parameter, gradient in zip((weights, biases), gradients, strict=True):
                 parameter -= learning_rate * gradient
-            if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+            if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
                 curves.append(_losses(problem, weights, biases))
     return Trained(weights.detach(), biases.detach(), torch.stack(curves))
 
@@ -122,7 +123,7 @@ def train_concisely(
         loss = squared_error(layer(problem.inputs[rows]).squeeze(1), problem.targets[rows])
         (0.5 * loss if half else loss).backward()
         optimizer.step()
-        if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+        if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
             curves.append(_losses(problem, layer.weight.detach(), layer.bias.detach()))
     return Trained(layer.weight.detach(), layer.bias.detach(), torch.stack(curves))
 
@@ -148,7 +149,7 @@ def train_by_adam(problem: Problem, strengths: Tensor, *, coupled: bool) -> Trai
         else:
             decay_weights_(weights, decay, rate)
         optimizer.step(gradient, rate)
-        if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+        if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
             curves.append(_losses(problem, weights.double(), biases.double()))
     return Trained(weights.clone(), biases.clone(), torch.stack(curves))
 
@@ -201,7 +202,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
 
 
 def _curves(trained: Trained, strength: float) -> list[Block]:
-    epochs = np.arange(LOOK_EVERY, N_EPOCHS + 1, LOOK_EVERY)
+    epochs = np.arange(EVALUATE_EVERY, N_EPOCHS + 1, EVALUATE_EVERY)
     charts: list[Block] = []
     content = pd.DataFrame({"epoch": epochs})
     low, high = float(trained.curves.min()), float(trained.curves.max())
