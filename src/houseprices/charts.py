@@ -1,29 +1,40 @@
-"""One look for all figures: panels that can be read on a telephone, as SVG for the page and as SVG and PNG files."""
+"""One look for every figure and page: the palette, the style of charts, and figures as SVG, PNG and part of a page."""
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; the page swaps them for brighter ones in the dark.
 INK, MUTED, GRID, PAPER = "#1c2024", "#5c6370", "#e1e4e8", "#fdfdfe"
-BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+# Okabe and Ito (2008): colour-blind readers tell them apart.
+BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)
+"""Colours of the lines of one chart, in an order in which neighbours differ in lightness too."""
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), "-")
+
+# A page's variables: in the light, where figures have these very colours, and in the dark.
 _VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    PAPER: "--paper",
-    BLUE: "--blue",
-    ORANGE: "--orange",
-    GREEN: "--green",
-    PURPLE: "--purple",
+    "ink": (INK, "#e8eaed"),
+    "muted": (MUTED, "#a3abb7"),
+    "grid": (GRID, "#333a44"),
+    "paper": (PAPER, "#1b2027"),
+    "blue": (BLUE, "#56b4e9"),
+    "orange": (ORANGE, "#f0883e"),
+    "green": (GREEN, "#2fc49b"),
+    "purple": (PURPLE, "#dc9cc0"),
+    "yellow": (YELLOW, "#f2b93b"),
+    "sky": (SKY, "#b0e0ff"),
+    "ground": ("#f3f4f6", "#12161b"),
+    "banner": ("#fff1cc", "#4a3a10"),
+    "banner-ink": ("#5a3d00", "#ffe3a1"),
 }
 
 _WIDTH_INCHES, _HEIGHT_INCHES = 4.6, 3.5
@@ -54,29 +65,60 @@ class Drawing:
         (folder / f"{self.name}.svg").write_text(self.svg, "utf-8")
         (folder / f"{self.name}.png").write_bytes(self.png)
 
-    @property
-    def inline(self) -> str:
-        """The SVG for the page: no size or colours of its own, no id that another figure might have."""
-        return _inline(self.svg, self.name, self.alt)
+    def inline(self, prefix: str = "") -> "Markup":
+        """The SVG for a page: no size of its own, the page's colours and typeface.
+
+        Args:
+            prefix: put before its ids, where figures of a page share a name.
+        """
+        return _inline(self.svg, f"{prefix}{self.name}", self.alt)
 
 
-def draw(name: str, title: str, alt: str, paint: Callable[["Axes"], object], height: float = _HEIGHT_INCHES) -> Drawing:
-    """Let `paint` fill one pair of axes, and save the figure in both formats; the same content gives the same bytes."""
+def draw(name: str, title: str, alt: str, plot: Callable[["Axes"], object], height: float = _HEIGHT_INCHES) -> Drawing:
+    """Let `plot` fill one pair of axes of so many inches, and finish the figure."""
     from matplotlib.figure import Figure
 
-    with _look(name):
+    with chart_style():
         figure = Figure(figsize=(_WIDTH_INCHES, height))
         axes = figure.add_subplot()
-        paint(axes)
+        plot(axes)
         # Margins from the labels' lengths: matplotlib's own layout would double the time.
         longest = max((len(label.get_text()) for label in axes.get_yticklabels()), default=0)
         left = 0.3 + 0.4 * bool(axes.get_ylabel()) + _INCHES_A_LETTER * longest if longest else 0.85
         figure.subplots_adjust(left / _WIDTH_INCHES, 0.62 / height, 0.965, 1 - 0.15 / height)
+    return finish(figure, name, title, alt)
+
+
+def new_chart(
+    x_label: str, y_label: str, width: float = _WIDTH_INCHES, height: float = _HEIGHT_INCHES
+) -> tuple["Figure", "Axes"]:
+    """One panel of the given inches, to be filled in `chart_style`; matplotlib finds its margins."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(xlabel=x_label, ylabel=y_label)
+    return figure, axes
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour and dashes of a chart's line number `index`: lines differ in both."""
+    return {"color": SERIES[index % len(SERIES)], "linestyle": _DASHES[index % len(_DASHES)]}
+
+
+def finish(figure: "Figure", name: str, title: str, alt: str) -> Drawing:
+    """The figure in both formats; the same content gives the same bytes."""
+    with chart_style(name):
         return Drawing(name, title, alt, _svg(figure), _png(figure))
 
 
 @contextmanager
-def _look(name: str) -> Iterator[None]:
+def chart_style(name: str = "") -> Iterator[None]:
+    """Draw in the package's style within the block; matplotlib's settings are as before after it.
+
+    Args:
+        name: of the figure, from which its ids are made.
+    """
     import matplotlib
 
     look: Any = {
@@ -87,6 +129,7 @@ def _look(name: str) -> Iterator[None]:
         "ytick.labelsize": 10,
         "legend.fontsize": 10,
         "legend.frameon": False,
+        "lines.linewidth": 1.8,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": MUTED,
@@ -148,8 +191,8 @@ def _hundredths(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
-def _inline(svg: str, name: str, alt: str) -> str:
-    from markupsafe import escape
+def _inline(svg: str, name: str, alt: str) -> "Markup":
+    from markupsafe import Markup
 
     svg = svg[svg.index("<svg") :]
     view = re.search(r'viewBox="[^"]*"', svg)
@@ -157,60 +200,40 @@ def _inline(svg: str, name: str, alt: str) -> str:
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
     body = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(href="#|url\(#)', rf"\1{name}-", body)
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, f"var({variable})")
+    for variable, (colour, _) in _VARIABLES.items():
+        body = body.replace(colour, f"var(--{variable})")
     # The page's own typeface, not matplotlib's.
     body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
-    return f'<svg {view[0] if view else ""} role="img" aria-label="{escape(alt)}">{body}'
+    opening = Markup('<svg {} role="img" aria-label="{}">').format(Markup(view[0] if view else ""), alt)
+    return opening + Markup(body)
 
 
-def dollar_ticks(axis: Any, low: float, high: float, n_ticks: int = 5) -> None:
-    """A few round prices on a logarithmic axis."""
-    import numpy as np
-    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
-
-    round_prices = np.array(
-        [step * 10.0**power for power in range(3, 8) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
+def page_colours() -> str:
+    """The palette as a style sheet's variables, dark where the reader's screen is."""
+    light, dark = (" ".join(f"--{name}: {pair[i]};" for name, pair in _VARIABLES.items()) for i in (0, 1))
+    return (
+        f":root {{ color-scheme: light dark; {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
     )
-    inside = round_prices[(round_prices >= low) & (round_prices <= high)]
-    wanted = np.geomspace(low, high, n_ticks + 2)[1:-1]
-    ticks = (
-        sorted({float(inside[np.abs(np.log(inside / price)).argmin()]) for price in wanted}) if len(inside) else [low]
-    )
-    # Labels that would touch go.
-    least = np.log(high / low) / (n_ticks + 3)
-    ticks = [tick for index, tick in enumerate(ticks) if index == 0 or np.log(tick / ticks[index - 1]) > least]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
+
+
+def log_ticks(axis: Any, steps: Sequence[float] = (1.0,)) -> None:
+    """Ticks of a logarithmic axis, in plain characters: 0.15, 10⁻⁴.
+
+    Args:
+        steps: multiples of the powers of ten that may have a tick.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(lambda value, _place: _number(value))
     axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(thousands)
+    axis.set_minor_locator(LogLocator(subs=()))
 
 
-def dollars(value: float) -> str:
-    """A price as people write it.
-
-    >>> dollars(181500.4)
-    '$181,500'
-    """
-    return f"${value:,.0f}"
-
-
-def thousands(value: float, _place: int | None = None) -> str:
-    """A price on an axis.
-
-    >>> thousands(250000)
-    '$250k'
-    """
-    return f"${value / 1000:,.0f}k"
-
-
-def percent(log_difference: float) -> str:
-    """A difference of log prices as a change of the price.
-
-    >>> percent(0.1), percent(-0.1)
-    ('+10.5%', '−9.5%')
-    """
-    import math
-
-    change = 100 * math.expm1(log_difference)
-    return f"{change:+.1f}%".replace("-", "−")
+def _number(value: float) -> str:
+    if 1e-4 < value < 1e5:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    times = "" if mantissa == "1" else f"{mantissa}·"
+    return times + "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

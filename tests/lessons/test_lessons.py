@@ -10,6 +10,7 @@ import pytest
 import torch
 from idx_bytes import idx_bytes
 
+from houseprices.charts import new_chart
 from houseprices.cli import main
 from houseprices.engine.regularization import dropout
 from houseprices.errors import DataError, HousePricesError
@@ -258,8 +259,6 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 
 def test_neighbouring_charts_share_a_row():
-    from houseprices.lessons.charts import new_chart
-
     charts = [Chart(name, name, new_chart("x", "y")[0]) for name in ("one", "two")]
     page = render_page("t", [Lesson("t", "T", [Heading("h"), *charts, Paragraph("p")])])
     assert page.count('<div class="charts') == 1

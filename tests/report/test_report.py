@@ -16,9 +16,9 @@ from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
 from houseprices.charts import Drawing
 from houseprices.cli import main
 from houseprices.report import evidence as gathering
-from houseprices.report import figures
 from houseprices.report.attributions import Explanation
 from houseprices.report.evidence import Evidence, expected_score, gather
+from houseprices.report.figures import attributions as attribution_figures
 from houseprices.report.page import render
 from houseprices.report.waterfall import waterfalls
 from houseprices.runs.houses import read_run_houses
@@ -39,7 +39,7 @@ def _fewer_figures() -> Iterator[None]:
     """Drawing takes nearly all of the time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gathering, "N_WORST", 6)
-        patch.setattr(figures, "N_EFFECTS", 2)
+        patch.setattr(attribution_figures, "N_EFFECTS", 2)
         yield
 
 

@@ -7,10 +7,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from houseprices.charts import BLUE, INK, ORANGE, PAPER
 from houseprices.engine.backpropagation import backpropagate
 from houseprices.engine.mlp import Architecture, BatchedMLP
 from houseprices.engine.regularization import coupled_decay, dropout, l2_penalty
-from houseprices.lessons.charts import INK, PALETTE, PAPER
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 
 N_ROWS, D_IN, D_HIDDEN = 4, 3, 5
@@ -287,12 +287,12 @@ def _graph() -> Figure:
             axes.annotate("", (x, y), values[name], arrowprops=bent)
         axes.annotate("", values[result], (x, y), arrowprops=arrow)
     for name, (x, y) in values.items():
-        colour = PALETTE[0] if name in given else PALETTE[1] if name[0] in "Wb" else INK
+        colour = BLUE if name in given else ORANGE if name[0] in "Wb" else INK
         style = {"boxstyle": "circle,pad=0.32", "facecolor": PAPER, "edgecolor": colour, "linewidth": 1.6}
         axes.text(x, y, name, ha="center", va="center", color=colour, bbox=style)
     for name, (x, y, *_) in operations.items():
         style = {"boxstyle": "square,pad=0.3", "facecolor": PAPER, "edgecolor": INK, "linewidth": 1.0}
         axes.text(x, y, name.strip(), ha="center", va="center", fontsize=9, bbox=style)
-    for place, (colour, text) in enumerate(((PALETTE[0], "given"), (PALETTE[1], "learnt"), (INK, "computed"))):
+    for place, (colour, text) in enumerate(((BLUE, "given"), (ORANGE, "learnt"), (INK, "computed"))):
         axes.text((11.5, 12.5, 13.5)[place], -1.8, text, color=colour, ha="left", va="center", fontsize=9)
     return figure

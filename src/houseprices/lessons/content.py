@@ -8,9 +8,12 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from houseprices.charts import Drawing, finish
 from houseprices.errors import SettingsError
+from houseprices.lessons.markup import to_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +78,12 @@ class Chart:
     figure: "Figure"
     content: "pd.DataFrame | None" = None
     wide: bool = False
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The figure, finished."""
+        caption = to_plain(self.caption)
+        return finish(self.figure, self.name, caption, caption)
 
 
 Block = Heading | Paragraph | Formula | Source | Table | Chart

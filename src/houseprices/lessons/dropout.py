@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from houseprices.charts import line_style, log_ticks, new_chart
 from houseprices.engine.regularization import dropout
-from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.images import N_CLASSES, Images, load_images
 
@@ -106,6 +106,8 @@ def _expectation(seed: int) -> list[Block]:
     figure, axes = new_chart("masks averaged", "relative deviation from the input")
     for index, name in enumerate(content.columns[1:]):
         axes.loglog(content["masks"], content[name], label=name, **line_style(index))
+    log_ticks(axes.xaxis)
+    log_ticks(axes.yaxis)
     axes.legend()
     return [
         Paragraph(
@@ -329,6 +331,7 @@ def _experiment(images: Images, rates: list[float], seed: int) -> list[Block]:
             axes.plot(curve["epoch"], curve[quantity], label=label, **line_style(index))
         if quantity == "training loss":
             axes.set_yscale("log")
+            log_ticks(axes.yaxis)
         else:
             axes.set_ylim(bottom=max(0.5, float(content["test accuracy, dropout"].quantile(0.2)) - 0.05))
         axes.legend()

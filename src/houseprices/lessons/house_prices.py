@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from houseprices.charts import BLUE, SKY, line_style, new_chart
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
@@ -20,7 +21,6 @@ from houseprices.data.table import read_houses
 from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
-from houseprices.lessons.charts import PALETTE, line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Table, require
 from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.settings import FoldSettings, GroupSettings, Settings
@@ -291,9 +291,9 @@ def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float6
     places = np.arange(len(steps))[::-1]
     for fold in range(N_FOLDS):
         label = "single folds" if fold == 0 else None
-        axes.plot(by_fold[:, fold], places, "o", color=PALETTE[5], markersize=4, label=label, zorder=2)
+        axes.plot(by_fold[:, fold], places, "o", color=SKY, markersize=4, label=label, zorder=2)
     pooled = content["log-RMSE out of fold"]
-    axes.plot(pooled, places, "D", color=PALETTE[0], markersize=7, label="all rows", zorder=3)
+    axes.plot(pooled, places, "D", color=BLUE, markersize=7, label="all rows", zorder=3)
     for score, place in zip(pooled, places, strict=True):
         axes.annotate(
             f"{score:.4f}", (score, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9

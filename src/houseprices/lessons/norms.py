@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from houseprices.charts import INK, line_style, new_chart
 from houseprices.engine.regularization import coupled_decay, l2_penalty
-from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.lp_norms import count_nonzero, lp_norm
 
@@ -154,7 +154,7 @@ def _shrinkage() -> list[Block]:
         "L1": np.sign(wanted) * np.maximum(np.abs(wanted) - _STRENGTH, 0),
         "L2": wanted / (1 + _STRENGTH),
     }
-    axes.plot(wanted, wanted, color="#1f2328", linewidth=0.8, label="no penalty")
+    axes.plot(wanted, wanted, color=INK, linewidth=0.8, label="no penalty")
     for index, (name, minimiser) in enumerate(minimisers.items()):
         axes.plot(wanted, minimiser, label=name, **line_style(index))
     axes.legend()

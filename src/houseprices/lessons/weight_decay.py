@@ -10,16 +10,16 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
+from houseprices.charts import INK, line_style, log_ticks, new_chart
 from houseprices.engine.optimizer import BatchedAdam, DecayKind
 from houseprices.engine.regularization import coupled_decay, decoupled_decay, l2_penalty
-from houseprices.lessons.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
 from houseprices.lessons.lp_norms import lp_norm
 
 N_TRAINING, N_TEST, D_IN = 20, 100, 200
 TRUE_WEIGHT, TRUE_BIAS, NOISE = 0.01, 0.05, 0.01
 BATCH_SIZE, N_EPOCHS, LEARNING_RATE = 5, 100, 0.003
-LOOK_EVERY = 5
+EVALUATE_EVERY = 5
 
 _SWEEP = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _ADAM_SWEEP = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -65,7 +65,8 @@ class Trained:
 
     Shape:
         weights: (n_members, D_IN), biases: (n_members,)
-        curves: (n_looks, n_members, 2) training and test loss every LOOK_EVERY epochs, half the mean squared error
+        curves: (n_evaluations, n_members, 2) training and test loss, half the mean squared error, every
+            EVALUATE_EVERY epochs
     """
 
     weights: Tensor
@@ -96,7 +97,7 @@ def train_from_scratch(problem: Problem, strengths: Tensor, learning_rate: float
         with torch.no_grad():
             for parameter, gradient in zip((weights, biases), gradients, strict=True):
                 parameter -= learning_rate * gradient
-            if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+            if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
                 curves.append(_losses(problem, weights, biases))
     return Trained(weights.detach(), biases.detach(), torch.stack(curves))
 
@@ -122,7 +123,7 @@ def train_concisely(
         loss = squared_error(layer(problem.inputs[rows]).squeeze(1), problem.targets[rows])
         (0.5 * loss if half else loss).backward()
         optimizer.step()
-        if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+        if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
             curves.append(_losses(problem, layer.weight.detach(), layer.bias.detach()))
     return Trained(layer.weight.detach(), layer.bias.detach(), torch.stack(curves))
 
@@ -144,7 +145,7 @@ def train_by_adam(problem: Problem, strengths: Tensor, *, coupled: bool) -> Trai
         errors = weights @ inputs[rows].T + biases[:, None] - targets[rows]
         gradient = torch.cat([errors @ inputs[rows], errors.sum(dim=1, keepdim=True)], dim=1) / BATCH_SIZE
         optimizer.step(gradient, rate)
-        if step % (LOOK_EVERY * N_TRAINING // BATCH_SIZE) == 0:
+        if step % (EVALUATE_EVERY * N_TRAINING // BATCH_SIZE) == 0:
             curves.append(_losses(problem, weights.double(), biases.double()))
     return Trained(weights.clone(), biases.clone(), torch.stack(curves))
 
@@ -197,7 +198,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
 
 
 def _curves(trained: Trained, strength: float) -> list[Block]:
-    epochs = np.arange(LOOK_EVERY, N_EPOCHS + 1, LOOK_EVERY)
+    epochs = np.arange(EVALUATE_EVERY, N_EPOCHS + 1, EVALUATE_EVERY)
     charts: list[Block] = []
     content = pd.DataFrame({"epoch": epochs})
     low, high = float(trained.curves.min()), float(trained.curves.max())
@@ -208,6 +209,7 @@ def _curves(trained: Trained, strength: float) -> list[Block]:
             axes.semilogy(epochs, loss, label=part, **line_style(index), marker=".")
             content[f"{part} loss, lambda {decay:g}"] = loss
         axes.set_ylim(max(low, 1e-16) / 2, high * 2)
+        log_ticks(axes.yaxis)
         axes.legend()
         name = "without" if member == 0 else "with"
         charts.append(Chart(f"{name}-decay", f"λ = {decay:g}.", figure, content if member else None))
@@ -270,7 +272,7 @@ def _sweep(problem: Problem) -> list[Block]:
     _plot_sweep(axes, _SWEEP, {"training": training, "test": test})
     norms, axes = new_chart("λ", "norm of the weights")
     _plot_sweep(axes, _SWEEP, {"learnt": content["norm"].to_numpy()})
-    axes.axhline(TRUE_WEIGHT * D_IN**0.5, color="#1f2328", linewidth=0.8, linestyle=":")
+    axes.axhline(TRUE_WEIGHT * D_IN**0.5, color=INK, linewidth=0.8, linestyle=":")
     axes.annotate("true", (1, TRUE_WEIGHT * D_IN**0.5), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     best = int(test.argmin())
     return [
@@ -293,6 +295,7 @@ def _plot_sweep(axes: Axes, strengths: tuple[float, ...], lines: dict[str, np.nd
     axes.set_xticks([0, *(10.0**power for power in powers)], ["0", *(f"{10.0**power:g}" for power in powers)])
     axes.set_xlim(left=-least / 2)
     axes.set_yscale("log")
+    log_ticks(axes.yaxis)
     axes.legend()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from houseprices.errors import HousePricesError
 from houseprices.files import read_json, replacing, write_json
-from houseprices.lessons.charts import as_png, as_svg
 from houseprices.lessons.content import Chart, Lesson, Table
 from houseprices.lessons.page import render_page
 
@@ -57,8 +56,7 @@ def write_lessons(staging: Path, title: str, lessons: list[Lesson]) -> None:
         folder.mkdir(exist_ok=True)
         for block in lesson.blocks:
             if isinstance(block, Chart):
-                (folder / f"{block.name}.svg").write_text(as_svg(block.figure), "utf-8")
-                (folder / f"{block.name}.png").write_bytes(as_png(block.figure))
+                block.drawing.write(folder)
             if isinstance(block, Chart | Table) and block.content is not None:
                 block.content.to_csv(folder / f"{block.name}.csv", index=False)
     (staging / PAGE).write_text(render_page(title, lessons), "utf-8")

@@ -7,7 +7,7 @@ import pandas as pd
 from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
 from houseprices.progress import Tell, silent
-from houseprices.report.figures import ablation_figures
+from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
@@ -37,10 +37,9 @@ def make_ablation(
         source = find_source(data)
     source.tell_if_synthetic(tell)
     ablation = run_ablation(source, settings, folder, tell)
-    group = settings.groups[ablation.note.group]
     figures = folder / FIGURES
     with replacing(figures) as (staging,):
         staging.mkdir()
-        for drawing in ablation_figures(ablation, (group.weight_decay, group.dropout)):
+        for drawing in ablation_figures(ablation, settings):
             drawing.write(staging)
     return folder, grid_of(ablation.table)

@@ -1,7 +1,6 @@
 """Everything that the page shows, computed from the files of a run folder."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -193,13 +192,3 @@ def _recipe(run: SavedRun) -> pd.DataFrame | None:
         return pd.read_csv(file, dtype="str", keep_default_na=False)
     except (ValueError, OSError) as error:
         raise RunError(f"{file}: {error}; accepted: a comma-separated table") from None
-
-
-def summary_of_settings(run: SavedRun) -> dict[str, Any]:
-    """Name and value of each setting outside the groups."""
-    settings = run.settings
-    return {
-        "seed": settings.seed,
-        "folds": settings.folds.n_folds,
-        "repeats": settings.folds.n_repeats,
-    }

@@ -1,26 +1,23 @@
-"""`houseprices explain`: why a run gave one house its price, as a table and a figure."""
+"""Why a run gave one house its price: the effect of each feature, and a figure."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.charts import dollars, percent
 from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.files import replacing
+from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.waterfall import value_text, waterfall
 from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
-_SHOWN = 15
 
-
-def explain_house(folder: Path, house_id: int) -> dict[str, Any]:
+def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str, Any]:
     """Explain a house of the run's test or training table, and write its waterfall into the run's explanations/.
 
     A training house is explained by the networks that never saw it.
@@ -28,8 +25,10 @@ def explain_house(folder: Path, house_id: int) -> dict[str, Any]:
     Raises:
         RunError: the run cannot be read, has no such house, or its folder cannot be written.
     """
+    tell(Progress("reading the run"))
     run = read_run(folder)
     training, test = read_run_houses(run)
+    tell(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
         house = test.loc[[house_id]]
         found = explain_new(run, training, house)
@@ -63,31 +62,3 @@ def explain_house(folder: Path, house_id: int) -> dict[str, Any]:
         ],
         "figure": str(files[0]),
     }
-
-
-def print_explanation(explanation: dict[str, Any]) -> None:
-    """The largest effects in a terminal's table, tab-separated elsewhere, from the average house to the prediction."""
-    lines = [(one["feature"], one["value"], one["log_price"]) for one in explanation["attributions"]]
-    others = sum(size for _, _, size in lines[_SHOWN:])
-    shown = [*lines[:_SHOWN], (f"{len(lines) - _SHOWN} others", "", others)]
-    reached = explanation["average_log_price"]
-    cells = [("average house", "", "", dollars(explanation["average_usd"]))]
-    for name, value, size in shown:
-        reached += size
-        cells.append((name, value, percent(size), dollars(np.exp(reached))))
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
-
-        table = Table(title=f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}")
-        for heading in ("feature", "value", "effect", "price so far"):
-            table.add_column(heading, justify="left" if heading in ("feature", "value") else "right")
-        for line in cells:
-            table.add_row(*(escape(cell) for cell in line))
-        Console(highlight=False).print(table)
-    else:
-        print("\t".join(("feature", "value", "effect", "price so far")))
-        for line in cells:
-            print("\t".join(line))
-    print(explanation["figure"])

@@ -7,15 +7,19 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from houseprices.progress import Progress, Tell, silent
 from houseprices.report.waterfall import get_ready, waterfalls
 from houseprices.runs.format import FIGURES, INTERVALS, REPORT
 
-_N_PAINTERS = min(4, max(1, (os.cpu_count() or 1) - 1))
-"""Processes beside this one, which has a core's work of its own: with two of them on two cores all waits for it."""
+_N_RENDERERS = min(4, max(1, (os.cpu_count() or 1) - 1))
+"""Processes that draw beside this one, which has a core's work of its own: with two on two cores all waits for it."""
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, tell: Tell = silent) -> Path:
     """Write report.html, figures/ and intervals.csv into the run folder, all or none; return the page's path.
+
+    Args:
+        tell: hears what is computed and drawn.
 
     Raises:
         RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
@@ -23,7 +27,7 @@ def write_report(folder: Path) -> Path:
     """
     # The waterfalls take longer than all other figures. The processes that draw them start while this one imports
     # torch, and draw while it computes and draws the rest.
-    with _painters() as painters:
+    with _renderers() as renderers:
         from houseprices.files import replacing
         from houseprices.report.attributions import explain_out_of_fold
         from houseprices.report.evidence import gather, intervals_table, worst_rows
@@ -31,11 +35,14 @@ def write_report(folder: Path) -> Path:
         from houseprices.runs.houses import read_run_houses
         from houseprices.runs.read import read_run
 
+        tell(Progress("reading the run"))
         run = read_run(folder)
         houses, test_houses = read_run_houses(run)
+        tell(Progress("explaining the predictions"))
         worst = worst_rows(run)
-        drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), painters.map)
+        drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), renderers.map)
         evidence = gather(run, houses, test_houses)
+        tell(Progress("drawing figures"))
         page, drawings = render(evidence, drawn)
     targets = (folder / REPORT, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):
@@ -48,10 +55,10 @@ def write_report(folder: Path) -> Path:
 
 
 @contextmanager
-def _painters() -> Iterator[ProcessPoolExecutor]:
-    executor = ProcessPoolExecutor(_N_PAINTERS, multiprocessing.get_context("spawn"), get_ready)
+def _renderers() -> Iterator[ProcessPoolExecutor]:
+    executor = ProcessPoolExecutor(_N_RENDERERS, multiprocessing.get_context("spawn"), get_ready)
     try:
-        for _ in range(_N_PAINTERS):
+        for _ in range(_N_RENDERERS):
             executor.submit(get_ready)
         yield executor
     finally:

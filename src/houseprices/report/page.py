@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from houseprices.charts import Drawing, dollars, percent
+from houseprices.charts import Drawing, page_colours
 from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.evidence import COVERAGES, Evidence
-from houseprices.report.figures import (
-    ablation_figures,
-    curve_figures,
-    effect_figures,
-    error_figures,
-    importance_figures,
-    interval_figures,
-    score_figures,
-)
+from houseprices.report.figures.ablation import ablation_figures
+from houseprices.report.figures.attributions import effect_figures, importance_figure
+from houseprices.report.figures.curves import curve_figures
+from houseprices.report.figures.errors import error_figures
+from houseprices.report.figures.intervals import interval_figures
+from houseprices.report.figures.score import score_figures
+from houseprices.report.money import dollars, percent
 from houseprices.report.waterfall import value_text
 from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
@@ -29,15 +27,16 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
     """The page's text, and its figures, with the waterfalls of the worst houses, which are awaited last."""
     import jinja2
 
+    run = evidence.run
     bands = coverage_by_price(evidence.rows)
     neighborhoods = coverage_by_neighborhood(evidence.rows, evidence.houses["Neighborhood"])
     sections: dict[str, list[Drawing]] = {
         "score": list(score_figures(evidence)),
         "curves": list(curve_figures(evidence)),
-        "ablation": list(ablation_figures(evidence.ablation, _chosen(evidence))) if evidence.ablation else [],
+        "ablation": list(ablation_figures(evidence.ablation, run.settings)) if evidence.ablation else [],
         "errors": list(error_figures(evidence)),
         "intervals": list(interval_figures(evidence, bands, neighborhoods)),
-        "importance": list(importance_figures(evidence)),
+        "importance": [importance_figure(evidence)],
         "effects": list(effect_figures(evidence)),
     }
     environment = jinja2.Environment(
@@ -50,7 +49,6 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
     worst = list(_worst(evidence, waterfalls))
     environment.filters.update(dollars=dollars, percent=percent, share=lambda value: f"{100 * value:.1f}%")
     files = resources.files("houseprices.report") / "template"
-    run = evidence.run
     page = environment.get_template("page.html").render(
         run=run,
         metrics=run.metrics,
@@ -68,18 +66,12 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
         submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
         recipe_file=RECIPE,
+        colours=page_colours(),
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
         banner=evidence.is_sample,
     )
     return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
-
-
-def _chosen(evidence: Evidence) -> tuple[float, float] | None:
-    """Weight decay and dropout of the group that the grid was made for."""
-    assert evidence.ablation is not None
-    group = evidence.run.settings.groups.get(evidence.ablation.note.group)
-    return None if group is None else (group.weight_decay, group.dropout)
 
 
 def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:

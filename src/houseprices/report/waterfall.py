@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.charts import BLUE, MUTED, ORANGE, Drawing, dollar_ticks, dollars, draw, percent
+from houseprices.charts import BLUE, MUTED, ORANGE, Drawing, draw
 from houseprices.data.schema import FEATURES
+from houseprices.report.money import dollar_ticks, dollars, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

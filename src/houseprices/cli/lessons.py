@@ -1,6 +1,5 @@
 """`houseprices lesson ...`: a command a lesson, and one for all of them. The lessons' libraries load when one runs."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +29,7 @@ def norms(*, p: float = 3.0, to: Path | None = None) -> None:
 
         return norms_lesson(p)
 
-    _run("norms", [lesson], to)
+    _run({"norms": lesson}, to)
 
 
 @app.command
@@ -50,7 +49,7 @@ def weight_decay(
 
         return weight_decay_lesson(strength, seed)
 
-    _run("weight-decay", [lesson], to)
+    _run({"weight-decay": lesson}, to)
 
 
 @app.command
@@ -75,7 +74,7 @@ def dropout(
 
         return dropout_lesson(rate, images, seed)
 
-    _run("dropout", [lesson], to)
+    _run({"dropout": lesson}, to)
 
 
 @app.command
@@ -100,7 +99,7 @@ def backprop(
 
         return backprop_lesson(rate, strength, seed)
 
-    _run("backprop", [lesson], to)
+    _run({"backprop": lesson}, to)
 
 
 @app.command
@@ -118,7 +117,7 @@ def house_prices(*, data: Path | None = None, seed: int = 0, to: Path | None = N
 
         return house_prices_lesson(data, seed)
 
-    _run("house-prices", [lesson], to)
+    _run({"house-prices": lesson}, to)
 
 
 @app.command(name="all")
@@ -132,49 +131,34 @@ def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: i
         to: The folder. Without it lessons/all.
     """
 
-    def lessons() -> "list[Callable[[], Lesson]]":
-        from houseprices.lessons.backprop import backprop_lesson
-        from houseprices.lessons.dropout import dropout_lesson
-        from houseprices.lessons.house_prices import house_prices_lesson
-        from houseprices.lessons.norms import norms_lesson
-        from houseprices.lessons.weight_decay import weight_decay_lesson
+    from houseprices.lessons.backprop import backprop_lesson
+    from houseprices.lessons.dropout import dropout_lesson
+    from houseprices.lessons.house_prices import house_prices_lesson
+    from houseprices.lessons.norms import norms_lesson
+    from houseprices.lessons.weight_decay import weight_decay_lesson
 
-        return [
-            norms_lesson,
-            lambda: weight_decay_lesson(seed=seed),
-            lambda: dropout_lesson(images=images, seed=seed),
-            lambda: backprop_lesson(seed=seed),
-            lambda: house_prices_lesson(data, seed),
-        ]
-
-    _run("all", lessons(), to, show_text=False)
+    lessons = {
+        "norms": norms_lesson,
+        "weight-decay": lambda: weight_decay_lesson(seed=seed),
+        "dropout": lambda: dropout_lesson(images=images, seed=seed),
+        "backprop": lambda: backprop_lesson(seed=seed),
+        "house-prices": lambda: house_prices_lesson(data, seed),
+    }
+    _run(lessons, to)
 
 
-def _run(name: str, lessons: "Sequence[Callable[[], Lesson]]", to: Path | None, *, show_text: bool = True) -> None:
-    """Run the lessons, write them, and print their text or a line each."""
-    import time
+def _run(lessons: "dict[str, Callable[[], Lesson]]", to: Path | None) -> None:
+    """Run the lessons, write them, and print the text of one, a line each of several."""
+    from houseprices.console import listening
+    from houseprices.lessons.course import run_lessons
 
-    import torch
+    with listening() as tell:
+        page, done = run_lessons(lessons, to, tell)
+    if len(done) == 1:
+        from houseprices.lessons.terminal import lesson_text
 
-    from houseprices.lessons.charts import chart_style
-    from houseprices.lessons.terminal import lesson_text
-    from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
-
-    # The lessons' matrices are small: threads inside one product wait for each other more than they compute.
-    torch.set_num_threads(1)
-    folder = to or LESSONS_FOLDER / name
-    done = []
-    with new_lesson_folder(folder) as staging:
-        for make_lesson in lessons:
-            start = time.perf_counter()
-            with chart_style():
-                done.append(make_lesson())
-            for notice in done[-1].notices:
-                print(f"houseprices: {notice}", file=sys.stderr)
-            if not show_text:
-                print(f"{done[-1].title}: {time.perf_counter() - start:.1f} s", flush=True)
-        title = done[0].title if len(done) == 1 else "From norms to house prices: weight decay and dropout at work"
-        write_lessons(staging, title, done)
-    if show_text:
-        print(lesson_text(done[0], folder))
-    print(folder / PAGE)
+        print(lesson_text(done[0].lesson, page.parent))
+    else:
+        for one in done:
+            print(f"{one.lesson.title}: {one.seconds:.1f} s")
+    print(page)

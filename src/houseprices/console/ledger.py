@@ -1,12 +1,8 @@
 """The ledger as a table and, from two scored submissions on, as a plot of leaderboard against cross-validation."""
 
-import sys
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
+from houseprices.console.tables import in_terminal, print_table
 from houseprices.kaggle.ledger import Entry
 
 _PLOT_COLUMNS, _PLOT_ROWS = 56, 16
@@ -14,25 +10,19 @@ _PLOT_COLUMNS, _PLOT_ROWS = 56, 16
 
 def print_ledger(entries: list[Entry]) -> None:
     """Table and plot in a terminal; elsewhere tab-separated lines under a header."""
-    if not sys.stdout.isatty():
-        print("\t".join(("submitted_utc", "source", "cv", "public", "difference", "status", "ref")))
-        for entry in entries:
-            print("\t".join(_cells(entry)))
+    rows = [_cells(entry) for entry in entries]
+    if not in_terminal():
+        print_table("", ("submitted_utc", "source", "cv", "public", "difference", "status", "ref"), rows)
         return
     # Kaggle's number stands in the lines below and in --json: with it the table would not fit 80 columns.
-    table = Table(title="submissions", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("UTC", "run or file", "CV", "public", "gap", "status"):
-        table.add_column(heading, justify="right" if heading in ("CV", "public", "gap") else "left")
-    for entry in entries:
-        when, *others = _cells(entry)[:-1]
-        table.add_row(when[:16].replace("T", " "), *others)
-    console = Console(highlight=False)
-    console.print(table)
+    short = [(when[:16].replace("T", " "), *others) for when, *others, _ref in rows]
+    headings = ("UTC", "run or file", "CV", "public", "gap", "status")
+    print_table("submissions", headings, short, words=("UTC", "run or file", "status"))
     for entry in entries:
         if entry.reason:
-            console.print(f"Kaggle's number {entry.ref}: {entry.reason}", markup=False)
+            print(f"Kaggle's number {entry.ref}: {entry.reason}")
     if plot := scatter_plot(entries):
-        console.print(plot, markup=False)
+        print(plot)
 
 
 def scatter_plot(entries: list[Entry]) -> str:

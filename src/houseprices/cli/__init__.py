@@ -1,0 +1,57 @@
+"""The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted."""
+
+import os
+import sys
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from houseprices.cli import kaggle, lessons, runs, training
+from houseprices.console import complain
+from houseprices.errors import HousePricesError, SettingsError
+
+app = App(
+    name="houseprices",
+    help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
+    version_flags=["--version"],
+    # Markdown would load a parser at each call, a third of the time that --help takes.
+    help_format="plaintext",
+    # Else an interruption would end without a word.
+    suppress_keyboard_interrupt=False,
+)
+app.command(training.cv)
+app.command(training.compare)
+app.command(training.ablate)
+app.command(training.sample)
+app.command(training.list_settings, name="settings")
+app.command(runs.predict_prices, name="predict")
+app.command(runs.report)
+app.command(runs.explain)
+app.command(kaggle.download_files, name="download")
+app.command(kaggle.submit_run, name="submit")
+app.command(kaggle.ledger)
+app.command(lessons.app)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run one command and exit; a failure is one line on stderr, with a traceback only after --debug."""
+    tokens = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in tokens
+    try:
+        app([token for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        complain(str(error))
+        sys.exit(2)
+    except HousePricesError as error:
+        if debug:
+            raise
+        complain(str(error))
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except KeyboardInterrupt as interruption:
+        complain(str(interruption) or "interrupted; nothing was written")
+        if argv is None:
+            # The workers have stopped and no file is open, but to take torch down in order lasts seconds.
+            sys.stdout.flush()
+            os._exit(130)
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,148 @@
+"""Commands that train: cv, compare and ablate; with the settings and the sample to train on."""
+
+import json
+from pathlib import Path
+
+from houseprices.cli.parameters import AsJson, Override
+from houseprices.errors import SettingsError
+
+
+def cv(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    run: Path | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cross-validate, predict the test set and write a run folder: the main job.
+
+    Args:
+        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.tanh.dropout 0.3;
+            `houseprices settings` lists them.
+        data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
+        config: TOML file with settings, such as configs/default.toml or a run's config.toml.
+        run: Folder to write, new or empty. Without it a new one in runs/.
+        seed: Fixes the folds and every network's random numbers.
+        device: auto, cpu or cuda.
+        as_json: Print the metrics as JSON on stdout.
+    """
+    from houseprices.settings import load_settings, parse_overrides
+
+    overrides = parse_overrides(settings)
+    overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
+    options = load_settings(config, overrides)
+
+    from houseprices.console import listening
+    from houseprices.console.scores import print_summary
+    from houseprices.runs.format import as_json as json_of
+    from houseprices.runs.job import run_main_job
+
+    with listening() as tell:
+        folder, metrics = run_main_job(data, options, run, tell)
+    if as_json:
+        print(json.dumps(json_of(metrics)))
+    else:
+        print_summary(folder, metrics)
+
+
+def compare(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    against: Path | None = None,
+    seeds: int = 3,
+    without_id: tuple[int, ...] = (),
+    as_json: AsJson = False,
+) -> None:
+    """Compare two settings house by house on the same folds and seeds: is the second better than the first?
+
+    Args:
+        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file of the first.
+        against: TOML file of the second; without it the first one's, changed by the settings given here.
+        seeds: How many fold seeds, from 0 on.
+        without_id: Houses left out of a second figure; may be repeated.
+        as_json: Print the figures as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.settings import load_settings, parse_overrides
+
+    first = load_settings(config)
+    second = load_settings(against or config, parse_overrides(settings))
+
+    from houseprices.console import listening
+    from houseprices.console.scores import print_comparison
+    from houseprices.studies.comparison import compare
+
+    with listening() as tell:
+        found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, tell=tell)
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print_comparison(found)
+
+
+def ablate(
+    *,
+    data: Path | None = None,
+    run: Path | None = None,
+    config: Path | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the grid of weight decay x dropout in one job: a CSV and heat maps, which the report shows.
+
+    Args:
+        data: Folder with train.csv and test.csv, as for cv; the grid is written to runs/ablation.
+        run: Run folder whose houses and settings to take instead; the grid is written to its ablation/.
+        config: TOML file whose first group lends the network's shape and learning rate.
+        as_json: Print the grid as JSON on stdout.
+    """
+    if run and (data or config):
+        raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
+    if run:
+        from houseprices.runs.format import check_run
+
+        check_run(run)
+    from houseprices.console import listening
+    from houseprices.console.scores import print_best_cell
+    from houseprices.report.ablation_job import make_ablation
+
+    with listening() as tell:
+        folder, grid = make_ablation(data, run, config, tell)
+    if as_json:
+        print(grid.to_json(orient="records"))
+    else:
+        print_best_cell(folder, grid)
+
+
+def list_settings() -> None:
+    """List every setting of the main job with its default."""
+    from houseprices.settings import setting_names
+
+    for name, default in setting_names():
+        print(f"--{name:<32} {default}")
+
+
+def sample(
+    *,
+    rows: int = 1460,
+    test_rows: int = 1459,
+    seed: int = 0,
+    to: Path = Path("data/sample"),
+) -> None:
+    """Write the synthetic sample: train.csv, test.csv and sample_submission.csv.
+
+    Args:
+        rows: Houses with a price.
+        test_rows: Houses without.
+        seed: Another seed draws another town.
+        to: The folder.
+    """
+    from houseprices.data.sample.write import NOISE_FLOOR, write_sample
+
+    write_sample(to, rows, test_rows, seed)
+    print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")

@@ -1,0 +1,68 @@
+"""A job's progress as bars on stderr, which go when it ends, and its notices as lines there."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from houseprices.progress import Notice, Progress, Tell
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextmanager
+def listening(*, draw: bool | None = None) -> Iterator[Tell]:
+    """Yield what a job tells to: a notice becomes a line on stderr, a stage a bar there that goes when the block ends.
+
+    Args:
+        draw: whether to draw bars; None for whether stderr is a terminal.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counted]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        TimeRemainingColumn(),
+    )
+    shown = sys.stderr.isatty() if draw is None else draw
+    # What is printed meanwhile goes above the bars, but not to the terminal if stdout is elsewhere.
+    redirect = sys.stdout.isatty()
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, transient=True, disable=not shown, redirect_stdout=redirect) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def tell(told: Progress | Notice) -> None:
+            if isinstance(told, Notice):
+                complain(told.text)
+                return
+            if told.stage not in stages:
+                for earlier in stages.values():
+                    bars.update(earlier, visible=False)
+                stages[told.stage] = bars.add_task(told.stage, total=told.n_total, counted="", left="")
+            counted, left = _counted(told), "left" if told.n_total else ""
+            bars.update(stages[told.stage], completed=told.n_done, total=told.n_total, counted=counted, left=left)
+
+        yield tell
+
+
+def complain(text: str) -> None:
+    """Print each line on stderr, under the program's name."""
+    for line in text.splitlines():
+        print(f"houseprices: {line}", file=sys.stderr, flush=True)
+
+
+def _counted(told: Progress) -> str:
+    """How far a stage is, in figures; nothing where there is nothing to count."""
+    from rich.filesize import decimal
+
+    if told.in_bytes:
+        whole = f" of {decimal(told.n_total)}" if told.n_total else ""
+        return f"{decimal(told.n_done)}{whole}"
+    return f"{told.n_done}/{told.n_total}" if told.n_total else ""

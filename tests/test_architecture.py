@@ -1,0 +1,193 @@
+"""The rooms of the package: who may import whom, who may print, and how much lies flat. Each rule is broken once."""
+
+import ast
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "houseprices"
+SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
+
+# Imports run upward, or stay on their floor; in the engine they reach two modules only.
+FLOORS = (
+    ("errors", "files", "http", "progress", "charts"),
+    ("data",),
+    ("preprocessing",),
+    ("engine",),
+    ("settings",),
+    ("intervals",),
+    ("cross_validation",),
+    ("runs",),
+    ("estimators",),
+    ("studies",),
+    ("kaggle",),
+    ("report",),
+    ("lessons",),
+    ("console",),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+ENGINE_IMPORTS = {"engine", "errors", "files"}
+MAX_FLAT_MODULES = 13
+SPEAKERS = ("cli", "console", "lessons.terminal")
+
+STILL_BREAKING: set[str] = set()
+"""Modules that are still to be brought into order; to be emptied, and then to go."""
+
+Sources = Mapping[str, str]
+
+
+@functools.cache
+def nodes_of(text: str) -> tuple[ast.AST, ...]:
+    """Every node of a module."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
+def sources_of(folder: Path) -> Sources:
+    """{dotted name within the package, a package's by its folder: the module's text}."""
+    named = {".".join(file.relative_to(folder).with_suffix("").parts): file for file in folder.rglob("*.py")}
+    return {name.removesuffix(".__init__"): file.read_text("utf-8") for name, file in named.items()}
+
+
+def imports_of(sources: Sources) -> dict[str, set[str]]:
+    """The package's modules that each module imports: anywhere in it, for its types too."""
+
+    def within(name: str) -> str | None:
+        """The module that a dotted name means or lies in, without the package's name; None if it is foreign."""
+        top, _, rest = name.partition(".")
+        if top != PACKAGE:
+            return None
+        while rest and rest not in sources:
+            rest = rest.rpartition(".")[0]
+        return rest or "__init__"
+
+    def imported(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    return {
+        name: {module for node in nodes_of(text) for one in imported(node) if (module := within(one))}
+        for name, text in sources.items()
+    }
+
+
+def circles(sources: Sources) -> list[str]:
+    """Modules that import themselves by some way."""
+    imports = imports_of(sources)
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = imports[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    return [f"{name} imports itself" for name in imports if name in reached(name)]
+
+
+def wrong_ways(sources: Sources) -> list[str]:
+    """Imports from a higher floor, and those of the engine from rooms that it must not know."""
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+    found = []
+    for name, modules in imports_of(sources).items():
+        room = name.partition(".")[0]
+        if room not in floor_of:
+            found.append(f"{name} stands on no floor")
+            continue
+        for module in modules:
+            other = module.partition(".")[0]
+            if floor_of.get(other, 0) > floor_of[room]:
+                found.append(f"{name} imports {module} from above")
+            if room == "engine" and other not in ENGINE_IMPORTS:
+                found.append(f"{name} imports {module}, which the engine does not know")
+    return found
+
+
+def voices(sources: Sources) -> list[str]:
+    """Modules that print, draw with rich or touch the standard streams, and are not there for it."""
+
+    def speaks(node: ast.AST) -> bool:
+        match node:
+            case ast.Call(func=ast.Name(id="print")):
+                return True
+            case ast.Attribute(value=ast.Name(id="sys"), attr="stdout" | "stderr" | "__stdout__" | "__stderr__"):
+                return True
+            case ast.ImportFrom(module="sys", names=names):
+                return any(alias.name in ("stdout", "stderr") for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                return module.partition(".")[0] == "rich"
+            case ast.Import(names=names):
+                return any(alias.name.partition(".")[0] == "rich" for alias in names)
+        return False
+
+    return [
+        f"{name} speaks"
+        for name, text in sources.items()
+        if not any(name == speaker or name.startswith(f"{speaker}.") for speaker in SPEAKERS)
+        and any(speaks(node) for node in nodes_of(text))
+    ]
+
+
+def too_flat(sources: Sources) -> list[str]:
+    """A word if too many modules lie in no package."""
+    packages = {name.partition(".")[0] for name in sources if "." in name}
+    flat = sorted(name for name in sources if "." not in name and name not in packages)
+    return [f"{len(flat)} flat modules: {', '.join(flat)}"] if len(flat) > MAX_FLAT_MODULES else []
+
+
+RULES = (circles, wrong_ways, voices, too_flat)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_package_keeps_the_rule(rule):
+    assert [one for one in rule(sources_of(SOURCE)) if one.split()[0] not in STILL_BREAKING] == []
+
+
+def test_what_is_in_order_is_not_called_breaking():
+    sources = sources_of(SOURCE)
+    assert {one.split()[0] for rule in RULES for one in rule(sources)} >= STILL_BREAKING
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        (circles, {"errors": "import houseprices.files", "files": "from houseprices import errors"}),
+        (
+            circles,
+            {
+                "runs.read": "def f():\n    from houseprices.runs.write import g",
+                "runs.write": "if TYPE_CHECKING:\n    from houseprices.runs.read import f",
+            },
+        ),
+        (wrong_ways, {"data.table": "from houseprices.engine.mlp import BatchedMLP"}),
+        (wrong_ways, {"runs.read": "if TYPE_CHECKING:\n    from houseprices.cli import main"}),
+        (wrong_ways, {"kaggle.ledger": "from houseprices import Settings"}),
+        (wrong_ways, {"engine.mlp": "def f():\n    import houseprices.data.schema"}),
+        (wrong_ways, {"utilities": ""}),
+        (voices, {"report.job": "def f():\n    print(1)"}),
+        (voices, {"kaggle.submit": "import sys\nsys.stderr.write('no')"}),
+        (voices, {"kaggle.submit": "from sys import stdout"}),
+        (voices, {"charts": "from rich.table import Table"}),
+        (voices, {"charts": "import rich.progress"}),
+        (too_flat, {f"module_{number}": "" for number in range(MAX_FLAT_MODULES)}),
+    ],
+)
+def test_a_change_that_breaks_the_rule_is_found(rule, changed: Sources):
+    sources = sources_of(SOURCE)
+    assert len(rule(sources | changed)) > len(rule(sources))
+
+
+def test_every_module_and_every_import_is_looked_at():
+    imports = imports_of(sources_of(SOURCE))
+    assert {"charts", "cli", "data.sample.write", "__init__"} <= set(imports)
+    # Of three kinds: at the top, in a function, for types.
+    assert {"cli.training", "errors"} <= imports["cli"]
+    assert "report.job" in imports["cli.runs"]
+    assert "studies.comparison" in imports["console.scores"]
