@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from kaggle_fixtures import HURRIED
-from kaggle_server import KaggleServer, drop, stall, status
+from kaggle_server import Fault, KaggleServer, drop, stall, status
 
 from houseprices.errors import DownloadError
 from houseprices.http import Patience, fetch_file, patient_session
@@ -47,9 +47,12 @@ def test_a_refusal_is_not_tried_again(mirror: KaggleServer, code: int) -> None:
     assert len(mirror.calls) == 1
 
 
+@pytest.mark.parametrize("fault", [drop, status(503)], ids=["closed", "503"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_a_closed_connection_is_tried_again_whatever_the_method(mirror: KaggleServer, method: str) -> None:
-    mirror.faults["Mirror"] = [drop] * HURRIED.n_retries
+def test_a_failure_that_passes_is_tried_again_whatever_the_method(
+    mirror: KaggleServer, method: str, fault: Fault
+) -> None:
+    mirror.faults["Mirror"] = [fault] * HURRIED.n_retries
     with patient_session(HURRIED) as session:
         assert session.request(method, URL, data=b"x").status_code == 200
 
@@ -57,8 +60,10 @@ def test_a_closed_connection_is_tried_again_whatever_the_method(mirror: KaggleSe
 @pytest.mark.parametrize("n_retries", [0, 1])
 def test_a_server_that_never_answers_is_a_timeout(mirror: KaggleServer, n_retries: int) -> None:
     mirror.faults["Mirror"] = [stall] * 9
+    start = time.monotonic()
     with pytest.raises(requests.Timeout):
         get(replace(HURRIED, read_s=0.1, n_retries=n_retries))
+    assert time.monotonic() - start < 5
     assert len(mirror.calls) == 1 + n_retries
 
 

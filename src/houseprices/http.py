@@ -17,7 +17,7 @@ from houseprices.errors import DownloadError
 from houseprices.files import checksum
 from houseprices.progress import Progress, Tell, silent
 
-PASSING = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
+TRANSIENT = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 """Statuses that may be gone a moment later."""
 
 _CHUNK_BYTES = 64 * 1024
@@ -65,7 +65,7 @@ class PatientAdapter(HTTPAdapter):
             max_retries=_BoundedRetry(
                 total=patience.n_retries,
                 allowed_methods=None,
-                status_forcelist=PASSING,
+                status_forcelist=TRANSIENT,
                 backoff_factor=patience.backoff_s,
                 backoff_max=patience.longest_backoff_s,
                 raise_on_status=False,

@@ -12,7 +12,7 @@ from idx_bytes import idx_bytes
 
 from houseprices.cli import main
 from houseprices.engine.regularization import dropout
-from houseprices.errors import DataError
+from houseprices.errors import DataError, HousePricesError
 from houseprices.lessons import dropout as dropout_module
 from houseprices.lessons.backprop import automatic, backward, by_engine, draw_network, forward
 from houseprices.lessons.content import Chart, Heading, Lesson, Paragraph, Source
@@ -217,6 +217,16 @@ def test_a_lesson_that_fails_leaves_the_earlier_one():
         (staging / "index.html").write_text(str(1 / 0))
     assert (Path("here") / "index.html").read_text() == "first"
     assert [path.name for path in Path().iterdir()] == ["here"]
+
+
+def test_a_file_that_somebody_else_put_there_meanwhile_is_left_alone():
+    Path("here").mkdir()
+    with (
+        pytest.raises(HousePricesError, match=r"^here/theirs\.txt: no lesson wrote this"),
+        new_lesson_folder(Path("here")),
+    ):
+        Path("here/theirs.txt").write_text("theirs")
+    assert [str(path) for path in Path().rglob("*")] == ["here", "here/theirs.txt"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,16 @@ def test_a_folder_with_something_in_it_is_refused_before_work_and_left_as_it_was
     assert everything_in(place) == before
 
 
+def test_a_folder_that_somebody_else_filled_meanwhile_is_left_to_them(place: Path) -> None:
+    with (
+        pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"),
+        new_run_folder(Path("run")),
+    ):
+        (place / "run").mkdir()
+        (place / "run" / "theirs.txt").write_text("theirs")
+    assert everything_in(place) == {place / "run": None, place / "run" / "theirs.txt": b"theirs"}
+
+
 def test_a_file_or_link_in_the_folders_place_is_refused_and_left_as_it_was(place: Path) -> None:
     (place / "file").write_text("old")
     (place / "link").symlink_to("nowhere")

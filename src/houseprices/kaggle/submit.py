@@ -94,7 +94,7 @@ def refresh(ledger: Path = LEDGER, patience: Patience | None = None) -> list[Ent
         for entry in waiting_entries:
             verdict = kaggle.find(entry.message) if entry.ref is None else kaggle.look_up(entry.ref)
             if verdict:
-                update_entry(_after(entry, verdict), ledger)
+                update_entry(_with_verdict(entry, verdict), ledger)
     return read_ledger(ledger)
 
 
@@ -161,7 +161,7 @@ def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entr
             f"Kaggle's answer to the submission was lost{lost} and its list does not show it; it may count all the "
             "same, so it was not sent twice: `houseprices ledger --refresh` looks again"
         )
-    entry = _after(entry, verdict)
+    entry = _with_verdict(entry, verdict)
     update_entry(entry, ledger)
     return entry
 
@@ -193,7 +193,7 @@ def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path) -> Entry:
             f"submission {entry.ref} is made and noted, but its score could not be asked for: {error}; "
             "`houseprices ledger --refresh` brings it"
         ) from error
-    entry = _after(entry, verdict)
+    entry = _with_verdict(entry, verdict)
     update_entry(entry, ledger)
     if entry.status == "pending":
         raise SubmissionError(
@@ -205,7 +205,7 @@ def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path) -> Entry:
     return entry
 
 
-def _after(entry: Entry, verdict: Verdict) -> Entry:
+def _with_verdict(entry: Entry, verdict: Verdict) -> Entry:
     return replace(
         entry, ref=verdict.ref, status=verdict.status, public_score=verdict.public_score, reason=verdict.reason
     )
