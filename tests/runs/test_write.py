@@ -82,12 +82,13 @@ def test_a_folder_with_something_in_it_is_refused_before_work_and_left_as_it_was
 
 
 def test_a_folder_that_somebody_else_filled_meanwhile_is_left_to_them(place: Path) -> None:
-    with (  # noqa: PT012
-        pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"),
-        new_run_folder(Path("run")),
-    ):
-        (place / "run").mkdir()
-        (place / "run" / "theirs.txt").write_text("theirs")
+    def theirs_comes_first() -> None:
+        with new_run_folder(Path("run")):
+            (place / "run").mkdir()
+            (place / "run" / "theirs.txt").write_text("theirs")
+
+    with pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"):
+        theirs_comes_first()
     assert everything_in(place) == {place / "run": None, place / "run" / "theirs.txt": b"theirs"}
 
 

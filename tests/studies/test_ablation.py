@@ -51,6 +51,14 @@ def test_weight_decay_and_dropout_are_the_cells_and_not_the_groups(houses):
     assert told[-1] == Progress("training networks", 16, 16)
 
 
+@pytest.mark.usefixtures("_small_grid")
+def test_jobs_of_different_seeds_share_no_networks(houses):
+    """At such a learning rate they end where they start, and a weight norm tells which start that was."""
+    still = replace(TINY, learning_rate=1e-30, blocks=("numbers",))
+    norms = [set(ablate(houses, Settings(seed=seed), still, n_folds=6)["weight_norm"]) for seed in (0, 1)]
+    assert not norms[0] & norms[1]
+
+
 def test_the_grid_is_pooled_over_folds_and_averaged_over_seeds():
     table = pd.DataFrame(
         [(0.0, 0.1, seed, fold, n, 0.1, error, 2.0) for seed, fold, n, error in
