@@ -39,7 +39,7 @@ class FoldSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
-    """See `features.HouseFeatures`.
+    """See `preprocessing.house_features.HouseFeatures`.
 
     Attributes:
         clip: scaled numbers stay within +-clip.

@@ -13,8 +13,8 @@ from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import write_sample
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
-from houseprices.intervals.error_scale import error_signs, fit_error_scale, scale_of_rows
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.intervals.error_scale import error_features, fit_error_scale, scale_of_rows
+from houseprices.preprocessing.house_array import house_array
 from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.progress import Notice, Progress
 from houseprices.settings import FoldSettings, GroupSettings, Settings
@@ -143,13 +143,13 @@ def test_fewer_rows_than_folds_are_refused(town_train, town_test):
 
 
 def test_a_folds_error_scale_is_fitted_to_the_rows_outside_it(result, town_train):
-    signs = error_signs(result.prediction, result.spread, code_houses(town_train.drop(columns="SalePrice")))
+    features = error_features(result.prediction, result.spread, house_array(town_train.drop(columns="SalePrice")))
     residuals = result.log_price - result.prediction
     for fitted, scale in zip(result.folds, result.error_scales, strict=True):
         outside = result.fold_of_row[fitted.repeat] != fitted.fold
-        assert scale == fit_error_scale(signs[outside], residuals[outside])
-        assert scale != fit_error_scale(signs, residuals)
-    np.testing.assert_array_equal(result.scale_of_row, scale_of_rows(signs, result.fold_of_row, result.error_scales))
+        assert scale == fit_error_scale(features[outside], residuals[outside])
+        assert scale != fit_error_scale(features, residuals)
+    np.testing.assert_array_equal(result.scale_of_row, scale_of_rows(features, result.fold_of_row, result.error_scales))
 
 
 def test_curves_are_in_units_of_the_log_price(result, town_train):

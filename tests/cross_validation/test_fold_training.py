@@ -10,7 +10,7 @@ from houseprices.cross_validation.fold_training import FoldData, prepare_fold, s
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.pool import TrainingPool
 from houseprices.preprocessing.blocks import BLOCKS, block_indices
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.preprocessing.house_array import house_array
 from houseprices.settings import FeatureSettings, GroupSettings, Settings
 
 TINY = GroupSettings(hidden=(4,), epochs=2)
@@ -20,7 +20,7 @@ TINY = GroupSettings(hidden=(4,), epochs=2)
 def data(houses) -> FoldData:
     log_price = np.log(houses["SalePrice"].to_numpy())
     fold_of_row = assign_folds(len(houses), n_folds=3, n_repeats=2, seed=0)
-    return prepare_fold(1, 2, code_houses(houses.drop(columns="SalePrice")), log_price, fold_of_row, FeatureSettings())
+    return prepare_fold(1, 2, house_array(houses.drop(columns="SalePrice")), log_price, fold_of_row, FeatureSettings())
 
 
 def test_the_rows_are_those_of_the_fold_of_its_repeat(houses, data):

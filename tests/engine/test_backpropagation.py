@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from houseprices.engine.backpropagation import backpropagate
+from houseprices.engine.losses import loss_derivative
 from houseprices.engine.mlp import Architecture, BatchedMLP
 
 N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
@@ -37,6 +38,8 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(
     loss = losses.mean(dim=1).sum()
     (expected,) = torch.autograd.grad(loss, parameters)
 
-    even = torch.ones_like(targets)
-    gradient = backpropagate(network, inputs, targets, RATE, keep, delta, even)
+    def derivative(output: torch.Tensor) -> torch.Tensor:
+        return loss_derivative(output, targets, delta, torch.ones_like(targets), torch.tensor(float(N_ROWS)))
+
+    gradient = backpropagate(network, inputs, derivative, RATE, keep)
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))

@@ -8,7 +8,7 @@ import pytest
 from conftest import FinishedRun
 
 from houseprices.intervals.cv_plus import cv_plus_intervals
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.preprocessing.house_array import house_array
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, read_run
 
@@ -20,7 +20,7 @@ def run(finished_run: FinishedRun) -> SavedRun:
 
 def intervals(run: SavedRun) -> tuple[np.ndarray, np.ndarray]:
     """Those of the training rows, and those of the test houses."""
-    training, test = map(code_houses, read_run_houses(run))
+    training, test = map(house_array, read_run_houses(run))
     of_test = run.calibration.intervals(run.predict_folds(test), test, (0.5, 0.8))
     return run.calibration.nested_intervals(training, (0.5, 0.8)), of_test
 

@@ -17,14 +17,14 @@ from houseprices.preprocessing.blocks import (
 )
 from houseprices.preprocessing.columns import Levels
 from houseprices.preprocessing.engineered import NUMBERS
-from houseprices.preprocessing.house_array import CodedHouses
+from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
 
 N_ROWS = 800
 
 
 @pytest.fixture(scope="module")
-def varied() -> CodedHouses:
+def varied() -> HouseArray:
     """Gapless houses in which every feature takes many values, zero among them where the schema accepts it."""
     generator = np.random.default_rng(0)
     values = np.empty((N_ROWS, len(FEATURES)))
@@ -36,14 +36,14 @@ def varied() -> CodedHouses:
         else:
             values[:, index] = generator.integers(feature.low, min(feature.high, 2000) + 1, size=N_ROWS)
             values[:, index] *= (generator.random(N_ROWS) < 0.7) | (feature.low > 0)
-    return CodedHouses(values)
+    return HouseArray(values)
 
 
 @pytest.fixture(scope="module")
-def fitted(varied: CodedHouses) -> HouseFeatures:
+def fitted(varied: HouseArray) -> HouseFeatures:
     gapped = varied.values.copy()
     gapped[np.random.default_rng(1).random(gapped.shape) < 0.05] = np.nan
-    return HouseFeatures(min_level_rows=1).fit(CodedHouses(gapped))
+    return HouseFeatures(min_level_rows=1).fit(HouseArray(gapped))
 
 
 def test_a_column_moves_with_every_feature_that_it_counts_for_and_with_no_other(varied, fitted):
@@ -55,7 +55,7 @@ def test_a_column_moves_with_every_feature_that_it_counts_for_and_with_no_other(
         changed = varied.values.copy()
         changed[:, index] = generator.permutation(changed[:, index])
         changed[generator.random(N_ROWS) < 0.1, index] = np.nan
-        moved[:, index] = (fitted.matrix(CodedHouses(changed)) != before).any(axis=0)
+        moved[:, index] = (fitted.matrix(HouseArray(changed)) != before).any(axis=0)
     differing = np.argwhere(moved != (raw_shares() > 0))
     assert [(ALL_COLUMNS[column].name, FEATURES[index].name) for column, index in differing] == []
 

@@ -5,7 +5,7 @@ import pytest
 
 from houseprices.data.schema import FEATURES
 from houseprices.preprocessing.engineered import ENGINEERED, NUMBERS, compute_numbers
-from houseprices.preprocessing.house_array import POSITION, CodedHouses
+from houseprices.preprocessing.house_array import POSITION, HouseArray
 
 HOUSE = {
     "GrLivArea": 1500, "TotalBsmtSF": 900, "BsmtFinSF1": 400, "BsmtFinSF2": 50, "OpenPorchSF": 30, "EnclosedPorch": 20,
@@ -45,7 +45,7 @@ def numbers(**changes: float) -> dict[str, float]:
     for name, value in {**HOUSE, **changes}.items():
         values[0, POSITION[name]] = value
     filled = np.where(np.isnan(values), 70.0, values)
-    found = compute_numbers(CodedHouses(values), CodedHouses(filled))[0]
+    found = compute_numbers(HouseArray(values), HouseArray(filled))[0]
     return dict(zip((number.name for number in NUMBERS), found, strict=True))
 
 

@@ -2,22 +2,22 @@ import numpy as np
 import pandas as pd
 
 from houseprices.data.schema import FEATURES
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.preprocessing.house_array import house_array
 
 
 def test_every_cell_can_be_read_back(houses):
     for feature in FEATURES:
         houses[feature.name] = houses[feature.name].mask(np.arange(len(houses)) == 2)
-    coded = code_houses(houses)
-    assert len(coded) == len(houses)
+    array = house_array(houses)
+    assert len(array) == len(houses)
     for feature in FEATURES:
         column = houses[feature.name]
-        np.testing.assert_array_equal(np.isnan(coded[feature.name]), column.isna())
+        np.testing.assert_array_equal(np.isnan(array[feature.name]), column.isna())
         if feature.kind == "number":
-            np.testing.assert_array_equal(coded[feature.name], column)
+            np.testing.assert_array_equal(array[feature.name], column)
         else:
             known = column.notna().to_numpy()
-            codes = coded.codes(feature.name)
+            codes = array.codes(feature.name)
             assert [feature.levels[code] for code in codes[known]] == column[known].tolist()
             assert (codes[~known] == -1).all()
 
@@ -27,11 +27,11 @@ def test_levels_in_another_order_become_the_same_array(houses):
     found = houses.copy()
     found["Neighborhood"] = pd.Categorical(houses["Neighborhood"].astype("str"))
     assert found["Neighborhood"].cat.categories.tolist() != houses["Neighborhood"].cat.categories.tolist()
-    np.testing.assert_array_equal(code_houses(found).values, code_houses(houses).values)
+    np.testing.assert_array_equal(house_array(found).values, house_array(houses).values)
 
 
 def test_an_array_passes_as_it_is_and_rows_are_picked(houses):
-    coded = code_houses(houses)
-    assert code_houses(coded) is coded
+    array = house_array(houses)
+    assert house_array(array) is array
     rows = np.array([5, 2])
-    np.testing.assert_array_equal(coded.rows(rows).values, code_houses(houses.iloc[rows]).values)
+    np.testing.assert_array_equal(array.rows(rows).values, house_array(houses.iloc[rows]).values)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from houseprices.data.schema import BY_NAME
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.preprocessing.imputation import NeighborhoodImputer
 
 
@@ -12,17 +12,17 @@ def houses(houses: pd.DataFrame) -> pd.DataFrame:
     return houses.drop(columns="SalePrice")
 
 
-def filled(training: pd.DataFrame, houses: pd.DataFrame | None = None) -> CodedHouses:
-    imputer = NeighborhoodImputer().fit(code_houses(training))
-    return imputer.transform(code_houses(training if houses is None else houses))
+def filled(training: pd.DataFrame, houses: pd.DataFrame | None = None) -> HouseArray:
+    imputer = NeighborhoodImputer().fit(house_array(training))
+    return imputer.transform(house_array(training if houses is None else houses))
 
 
-def level(houses: CodedHouses, name: str, row: int) -> str:
+def level(houses: HouseArray, name: str, row: int) -> str:
     return BY_NAME[name].levels[houses.codes(name)[row]]
 
 
 def test_nothing_is_missing_afterwards_and_what_was_known_stays(houses):
-    before, after = code_houses(houses).values, filled(houses).values
+    before, after = house_array(houses).values, filled(houses).values
     assert np.isnan(before).any()
     assert not np.isnan(after).any()
     np.testing.assert_array_equal(after[~np.isnan(before)], before[~np.isnan(before)])

@@ -24,9 +24,9 @@ from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves, warm_up
 from houseprices.errors import DataError
-from houseprices.intervals.error_scale import error_signs, fit_error_scales, scale_of_rows
+from houseprices.intervals.error_scale import error_features, fit_error_scales, scale_of_rows
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Notice, Tell, counting, silent
 from houseprices.settings import Settings
 
@@ -52,7 +52,7 @@ def cross_validate(
     n_rows = len(houses)
     fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
     _tell_of_levels_without_price(houses, test_houses, tell)
-    all_houses = code_houses(pd.concat([houses, test_houses]))
+    all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
     with stopwatch("compilation"):
         warm_up()
@@ -65,9 +65,9 @@ def cross_validate(
     with stopwatch("calibration"):
         prediction = mean_prediction(out_of_fold)
         _check_finite(prediction)
-        signs = error_signs(prediction, spread_of_repeats(out_of_fold), all_houses.rows(np.arange(n_rows)))
-        error_scales = fit_error_scales(signs, log_price - prediction, fold_of_row)
-        scale_of_row = scale_of_rows(signs, fold_of_row, error_scales)
+        features = error_features(prediction, spread_of_repeats(out_of_fold), all_houses.rows(np.arange(n_rows)))
+        error_scales = fit_error_scales(features, log_price - prediction, fold_of_row)
+        scale_of_row = scale_of_rows(features, fold_of_row, error_scales)
     return CrossValidation(
         ids=houses.index.to_numpy(),
         test_ids=test_houses.index.to_numpy(),
@@ -108,7 +108,7 @@ class _TrainedFold:
 
 
 def _train_and_predict(
-    houses: CodedHouses,
+    houses: HouseArray,
     log_price: Floats,
     fold_of_row: NDArray[np.int64],
     settings: Settings,

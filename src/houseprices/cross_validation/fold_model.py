@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.preprocessing.house_features import HouseFeatures
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ _BLOCK_ROWS = 64
 
 @dataclass(frozen=True)
 class FoldModel:
-    """A fold's fitted features and trained networks: from coded houses to log prices.
+    """A fold's fitted features and trained networks: from array houses to log prices.
 
     Attributes:
         repeat, fold: which one.
@@ -61,20 +61,20 @@ def combine(by_group: Mapping[str, Floats]) -> Floats:
     return np.asarray(sum(predicted.mean(axis=0) / len(by_group) for predicted in by_group.values()))
 
 
-def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | CodedHouses) -> Floats:
+def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray) -> Floats:
     """Log prices that each fold's ensemble predicts for typed houses: (n_repeats, n_folds, n_rows).
 
     Their mean prices a new house; for the training houses, row by row those of the fold that held it out are its
     out-of-fold prediction. Both have the bits that the cross-validation computed, on the same machine.
     """
-    coded = code_houses(houses)
+    array = house_array(houses)
 
     def ensemble(fold: FoldModel, matrix: NDArray[np.float32]) -> Floats:
         return combine(fold.predict_groups(matrix))
 
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(ensemble, fold, fold.features.matrix(coded)) for fold in folds]
+        pending = [executor.submit(ensemble, fold, fold.features.matrix(array)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
     return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 

@@ -13,7 +13,7 @@ from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
 from houseprices.preprocessing.blocks import Block, block_indices
-from houseprices.preprocessing.house_array import CodedHouses
+from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.settings import FeatureSettings, GroupSettings, Settings
 
@@ -60,7 +60,7 @@ class FoldData:
 def prepare_fold(
     repeat: int,
     fold: int,
-    houses: CodedHouses,
+    houses: HouseArray,
     log_price: Floats,
     fold_of_row: NDArray[np.int64],
     settings: FeatureSettings,

@@ -1,12 +1,11 @@
 """The gradient of a batch of members by hand; the tests hold it against automatic differentiation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from houseprices.engine.activations import relu_backward, tanh_backward
-from houseprices.engine.losses import loss_derivative
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.regularization import dropout, undo_dropout
 
@@ -14,13 +13,11 @@ from houseprices.engine.regularization import dropout, undo_dropout
 def backpropagate(
     network: BatchedMLP,
     inputs: Tensor,
-    targets: Tensor,
+    loss_derivative: Callable[[Tensor], Tensor],
     dropout_rate: Tensor,
     keep_masks: Sequence[Tensor] | None,
-    huber_delta: Tensor,
-    row_weights: Tensor,
 ) -> Tensor:
-    """The gradient of the sum over members of each member's mean loss, laid out as the network's parameters.
+    """The gradient of the sum over members of each member's loss, laid out as the network's parameters.
 
     With h_0 the inputs, a_l = activate(h_{l-1} W_l + b_l) and h_l = m_l * a_l, where m_l is the scaled dropout mask,
     the prediction is h_L v + x w + c. From the loss's derivative d by the prediction backward:
@@ -31,16 +28,14 @@ def backpropagate(
 
     Shape:
         inputs: (n_members, n_rows, d_in)
-        targets, row_weights: (n_members, n_rows)
+        loss_derivative: of the outputs, (n_members, n_rows), to the losses' derivatives by them
         dropout_rate: (n_members, 1, 1)
         keep_masks: per hidden layer (n_members, n_rows, width), bool; None without dropout
-        huber_delta: (n_members, 1)
         returns: (n_members, n_parameters)
     """
     units = network.hidden_units(inputs, dropout_rate, keep_masks)
     layers, matrices, last = [inputs, *units], network.matrices(), len(units)
-    output = network.output(inputs, layers[-1])
-    delta = loss_derivative(output, targets, huber_delta, row_weights, inputs.new_tensor(inputs.shape[1]))[:, :, None]
+    delta = loss_derivative(network.output(inputs, layers[-1]))[:, :, None]
     of_matrices: list[Tensor] = [torch.bmm(inputs.transpose(1, 2), delta)] if len(matrices) > last + 1 else []
     of_biases: list[Tensor] = []
     for layer in range(last, -1, -1):

@@ -168,7 +168,7 @@ def _options(member: Member) -> Options:
         input_threshold=np.uint32(drop_threshold(of.input_dropout)),
         dropout=np.float32(of.dropout),
         threshold=np.uint32(drop_threshold(of.dropout)),
-        huber_delta=np.float32(of.huber_delta),
+        delta=np.float32(of.huber_delta),
         coupled_decay=np.float32(of.weight_decay if coupled else 0),
         decoupled_decay=np.float32(0 if coupled else of.weight_decay),
         row_weights=np.empty(0, dtype=np.float32) if member.weights is None else member.weights,

@@ -52,7 +52,7 @@ class Options(NamedTuple):
     input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
     dropout: np.float32
     threshold: np.uint32
-    huber_delta: np.float32
+    delta: np.float32  # of the loss
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
     row_weights: Floats  # (n_rows,), or none
@@ -260,7 +260,7 @@ def _loss_derivative(output: Any, targets: Any, options: Any, rows: Any) -> None
     for place in range(len(rows)):
         row = rows[place]
         weight: Any = weights[row] if len(weights) else ONE
-        output[place] = loss_derivative(output[place], targets[row], options.huber_delta, weight, n_rows)
+        output[place] = loss_derivative(output[place], targets[row], options.delta, weight, n_rows)
 
 
 @_part

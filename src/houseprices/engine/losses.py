@@ -8,7 +8,7 @@ from houseprices.engine.regularization import constant
 _TWO = constant(2)
 
 
-def loss_derivative(output: Tensor, target: Tensor, huber_delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
+def loss_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
     """The derivative of a member's mean loss by one of its outputs: 2 error / n_rows, where error = output - target.
 
     The loss is Huber's (1964), twice: error^2 up to |error| = delta, and 2 delta |error| - delta^2 beyond, so that the
@@ -16,12 +16,12 @@ def loss_derivative(output: Tensor, target: Tensor, huber_delta: Tensor, row_wei
 
     Shape:
         output, target, row_weight: (n_members, n_rows), or numbers; the weight multiplies the row's loss
-        huber_delta: (n_members, 1), > 0
+        delta: (n_members, 1), > 0
         n_rows: a number, rows of the batch, as float32
         returns: like output
 
     >>> loss_derivative(torch.tensor([[3.0, 0.5]]), torch.zeros(1, 2), torch.tensor([[1.0]]), torch.ones(1, 2), 2)
     tensor([[1.0000, 0.5000]])
     """
-    error = torch.clamp(output - target, -huber_delta, huber_delta)
+    error = torch.clamp(output - target, -delta, delta)
     return error * row_weight * (_TWO / n_rows)

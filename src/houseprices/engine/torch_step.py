@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.engine.backpropagation import backpropagate
+from houseprices.engine.losses import loss_derivative
 from houseprices.engine.members import Member, Plan, Stopped
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import BatchedAdam, schedule_factor
 from houseprices.engine.random_streams import RandomStreams
-from houseprices.engine.regularization import dropout
+from houseprices.engine.regularization import constant, dropout
 
 _ROWS_AT_ONCE = 8192
 """Rows that are copied out of the table at once, that a large one needs no second copy."""
@@ -45,6 +46,7 @@ class TorchStep:
         )
         self._dropout, self._input_dropout = dropout_rate[:, None, None], input_dropout[:, None, None]
         self._huber_delta = huber_delta[:, None]
+        self._n_rows = constant(plan.batch_size)
         self._optimizer = BatchedAdam(network.parameters, weight_decay, plan.architecture.n_weights, plan.decay_kind)
         self._row_weights = None
         if any(member.weights is not None for member in members):
@@ -81,10 +83,12 @@ class TorchStep:
             batch = dropout(batch, self._input_dropout, self._input_masks())
         keep_masks = self._masks() if any(member.hyperparameters.dropout for member in self._members) else None
         targets = self._targets[rows]
-        row_weights = torch.ones_like(targets) if self._row_weights is None else self._row_weights.gather(1, rows)
-        gradient = backpropagate(
-            self._network, batch, targets, self._dropout, keep_masks, self._huber_delta, row_weights
-        )
+        weights = torch.ones_like(targets) if self._row_weights is None else self._row_weights.gather(1, rows)
+
+        def derivative(output: Tensor) -> Tensor:
+            return loss_derivative(output, targets, self._huber_delta, weights, self._n_rows)
+
+        gradient = backpropagate(self._network, batch, derivative, self._dropout, keep_masks)
         self._optimizer.step(gradient, self._learning_rate * factor)
 
     def _input_masks(self) -> Tensor:

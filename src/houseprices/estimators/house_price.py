@@ -15,7 +15,7 @@ from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
 from houseprices.data.table import typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         Raises:
             DataError: a cell or a column that the data description does not know.
         """
-        houses = self._coded(X)
+        houses = self._house_array(X)
         return np.exp(mean_over_folds(predict_folds(self._folds, houses)))
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
@@ -90,13 +90,13 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
         """
-        houses = self._coded(X)
+        houses = self._house_array(X)
         ends = np.exp(self._calibration.intervals(predict_folds(self._folds, houses), houses, (coverage,))[0])
         return ends[0], ends[1]
 
-    def _coded(self, X: pd.DataFrame) -> CodedHouses:  # noqa: N803
+    def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803
         check_is_fitted(self, "_folds")
-        return code_houses(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
+        return house_array(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
 
 
 def _path(file: Path | str | None) -> Path | None:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.intervals.cv_plus import cv_plus_intervals, out_of_fold_intervals
-from houseprices.intervals.error_scale import ErrorScale, error_signs, fit_error_scales, scale_of_rows
-from houseprices.preprocessing.house_array import CodedHouses
+from houseprices.intervals.error_scale import ErrorScale, error_features, fit_error_scales, scale_of_rows
+from houseprices.preprocessing.house_array import HouseArray
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class Calibration:
     scale_of_row: Floats
     scales: list[ErrorScale]
 
-    def intervals(self, of_folds: Floats, houses: CodedHouses, coverages: tuple[float, ...]) -> Floats:
+    def intervals(self, of_folds: Floats, houses: HouseArray, coverages: tuple[float, ...]) -> Floats:
         """Ends of new houses' intervals in log price, from each fold's predictions of them.
 
         Shape:
@@ -42,23 +42,23 @@ class Calibration:
         Raises:
             SettingsError: a coverage is not between 0 and 1.
         """
-        signs = error_signs(of_folds.mean(axis=(0, 1)), of_folds.std(axis=(0, 1)), houses)
-        scales = np.stack([scale(signs) for scale in self.scales]).reshape(of_folds.shape)
+        features = error_features(of_folds.mean(axis=(0, 1)), of_folds.std(axis=(0, 1)), houses)
+        scales = np.stack([scale(features) for scale in self.scales]).reshape(of_folds.shape)
         return cv_plus_intervals(
             of_folds, self.fold_of_row, self.residuals, coverages, scales=scales, scale_of_row=self.scale_of_row
         )
 
-    def nested_intervals(self, houses: CodedHouses, coverages: tuple[float, ...]) -> Floats:
+    def nested_intervals(self, houses: HouseArray, coverages: tuple[float, ...]) -> Floats:
         """The same of the training rows themselves, to measure coverage: (n_coverages, 2, n_rows).
 
         For each fold of the first repeat all scales are learnt anew without it, those of other rows too.
         """
-        signs = error_signs(self.prediction, self.spread, houses)
+        features = error_features(self.prediction, self.spread, houses)
         intervals = np.empty((len(coverages), 2, len(houses)))
         for outer in np.unique(self.fold_of_row[0]):
             inside = self.fold_of_row[0] != outer
-            scales = fit_error_scales(signs, self.residuals, self.fold_of_row, inside)
-            scale = scale_of_rows(signs, self.fold_of_row, scales)
+            scales = fit_error_scales(features, self.residuals, self.fold_of_row, inside)
+            scale = scale_of_rows(features, self.fold_of_row, scales)
             found = out_of_fold_intervals(
                 self.prediction, self.fold_of_row, self.residuals, coverages, scale_of_row=scale
             )

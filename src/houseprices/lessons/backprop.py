@@ -112,11 +112,8 @@ def by_engine(network: Network, rate: float) -> dict[str, Tensor]:
     architecture = Architecture(D_IN, (D_HIDDEN,), "relu", linear_path=False)
     parameters = torch.cat([_flat_weights(network)[0], network.b1, network.b2]).float()[None]
     mlp = BatchedMLP(architecture, parameters=parameters)
-    rows, one = network.x.float()[None], torch.ones(1, N_ROWS)
-    squared_error = torch.tensor([[torch.inf]])
-    gradient = backpropagate(
-        mlp, rows, network.y.float().T, torch.tensor([[[rate]]]), [network.m[None] > 0], squared_error, one
-    )
+    x, y, rate_of_member = network.x.float()[None], network.y.float().T, torch.tensor([[[rate]]])
+    gradient = backpropagate(mlp, x, lambda output: 2 * (output - y) / N_ROWS, rate_of_member, [network.m[None] > 0])
     weights = gradient[:, : architecture.n_weights]
     weights.copy_(coupled_decay(weights, mlp.weights, network.strength.float()))
     parts = BatchedMLP(architecture, parameters=gradient)

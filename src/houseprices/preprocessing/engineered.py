@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.data.schema import FEATURES, ORDINALS
-from houseprices.preprocessing.house_array import CodedHouses, Floats
+from houseprices.preprocessing.house_array import Floats, HouseArray
 
 Values = Floats | NDArray[np.bool_]
 
@@ -91,7 +91,7 @@ ENGINEERED = (
 NUMBERS = (*RAW, *RANKS, *ENGINEERED)
 
 
-def compute_numbers(houses: CodedHouses, complete: CodedHouses) -> Floats:
+def compute_numbers(houses: HouseArray, complete: HouseArray) -> Floats:
     """Return the (n_rows, n_numbers) values of `NUMBERS`, unscaled.
 
     Args:

@@ -15,7 +15,7 @@ POSITION = {feature.name: index for index, feature in enumerate(FEATURES)}
 
 
 @dataclass(frozen=True)
-class CodedHouses:
+class HouseArray:
     """Houses as numbers.
 
     Attributes:
@@ -38,14 +38,14 @@ class CodedHouses:
         column = self[name]
         return np.where(np.isnan(column), -1.0, column).astype(np.intp)
 
-    def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "CodedHouses":
+    def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "HouseArray":
         """Return some of the houses."""
-        return CodedHouses(self.values.T[:, rows].T)
+        return HouseArray(self.values.T[:, rows].T)
 
 
-def code_houses(houses: "pd.DataFrame | CodedHouses") -> CodedHouses:
+def house_array(houses: "pd.DataFrame | HouseArray") -> HouseArray:
     """The numbers of a table typed as by `table.read_houses`; an array passes as it is."""
-    if isinstance(houses, CodedHouses):
+    if isinstance(houses, HouseArray):
         return houses
     values = np.empty((len(houses), len(FEATURES)), order="F")
     for name, position in POSITION.items():
@@ -56,4 +56,4 @@ def code_houses(houses: "pd.DataFrame | CodedHouses") -> CodedHouses:
             if tuple(cells.categories) != BY_NAME[name].levels:
                 cells = cells.set_categories(BY_NAME[name].levels)
             values[:, position] = np.where(cells.codes < 0, np.nan, cells.codes)
-    return CodedHouses(values)
+    return HouseArray(values)

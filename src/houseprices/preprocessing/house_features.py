@@ -11,7 +11,7 @@ from houseprices.data.schema import BY_NAME, NOMINALS
 from houseprices.preprocessing.blocks import ALL_COLUMNS, STATISTICS
 from houseprices.preprocessing.columns import Column, Levels, Statistic
 from houseprices.preprocessing.engineered import NUMBERS, compute_numbers
-from houseprices.preprocessing.house_array import CodedHouses, Floats, code_houses
+from houseprices.preprocessing.house_array import Floats, HouseArray, house_array
 from houseprices.preprocessing.imputation import NeighborhoodImputer
 
 FloatMatrix = NDArray[np.float32]
@@ -40,9 +40,9 @@ class HouseFeatures:
         self.clip = clip
         self.min_level_rows = min_level_rows
 
-    def fit(self, houses: pd.DataFrame | CodedHouses) -> Self:
+    def fit(self, houses: pd.DataFrame | HouseArray) -> Self:
         """Learn from typed training rows; prices are not used."""
-        houses = code_houses(houses)
+        houses = house_array(houses)
         self.imputer_ = NeighborhoodImputer().fit(houses)
         complete = self.imputer_.transform(houses)
         numbers = compute_numbers(houses, complete)
@@ -57,18 +57,18 @@ class HouseFeatures:
         self.statistics_ = {statistic.name: statistic.fit(*_arguments(statistic, parents)) for statistic in STATISTICS}
         return self
 
-    def transform(self, houses: pd.DataFrame | CodedHouses) -> FloatMatrix:
+    def transform(self, houses: pd.DataFrame | HouseArray) -> FloatMatrix:
         """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it.
 
         Raises:
             NotFittedError: scikit-learn's; `fit` was not called.
         """
         self._check_fitted()
-        houses = code_houses(houses)
+        houses = house_array(houses)
         self._warn_of_unseen_levels(houses)
         return self.matrix(houses)
 
-    def matrix(self, houses: CodedHouses) -> FloatMatrix:
+    def matrix(self, houses: HouseArray) -> FloatMatrix:
         """Return the same without a warning: in one of many folds some rare level is always unseen."""
         complete = self.imputer_.transform(houses)
         parents = self._parents(compute_numbers(houses, complete), complete)
@@ -118,7 +118,7 @@ class HouseFeatures:
         }
         return features
 
-    def _parents(self, numbers: Floats, complete: CodedHouses) -> dict[str, Floats | Levels]:
+    def _parents(self, numbers: Floats, complete: HouseArray) -> dict[str, Floats | Levels]:
         """What formulas are given, by name: the scaled numbers and the nominal features of gapless houses."""
         centred = (numbers - self.centre_) / self.scale_
         scaled = np.ascontiguousarray((centred / np.sqrt((centred / self.clip) ** 2 + 1)).T)
@@ -134,7 +134,7 @@ class HouseFeatures:
 
             raise NotFittedError("HouseFeatures: fit it before it transforms or is saved")
 
-    def _warn_of_unseen_levels(self, houses: CodedHouses) -> None:
+    def _warn_of_unseen_levels(self, houses: HouseArray) -> None:
         for name, rows in self.rows_of_level_.items():
             codes = np.unique(houses.codes(name))
             unseen = [BY_NAME[name].levels[code] for code in codes if code >= 0 and rows[code] == 0]

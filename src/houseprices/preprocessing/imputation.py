@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS, NOT_APPLICABLE, Feature
-from houseprices.preprocessing.house_array import POSITION, CodedHouses, Floats
+from houseprices.preprocessing.house_array import POSITION, Floats, HouseArray
 
 _PLACES = (*BY_NAME["Neighborhood"].levels, "")
 """The neighbourhoods and, last, "" for all of them together."""
@@ -26,7 +26,7 @@ class NeighborhoodImputer:
 
     fillers_: Floats
 
-    def fit(self, houses: CodedHouses) -> Self:
+    def fit(self, houses: HouseArray) -> Self:
         """Learn the fillers from the training houses."""
         known = _without_none(houses)
         neighborhood = houses.codes("Neighborhood")
@@ -40,7 +40,7 @@ class NeighborhoodImputer:
         self.fillers_ = np.where(np.isnan(self.fillers_), of_all, self.fillers_)
         return self
 
-    def transform(self, houses: CodedHouses) -> CodedHouses:
+    def transform(self, houses: HouseArray) -> HouseArray:
         """Return the houses without gaps."""
         values = houses.values.copy(order="K")
         garage, house = POSITION["GarageYrBlt"], POSITION["YearBuilt"]
@@ -48,7 +48,7 @@ class NeighborhoodImputer:
         rows, columns = np.nonzero(np.isnan(values))
         # Code -1, a neighbourhood that is a gap itself, takes the last row.
         values[rows, columns] = self.fillers_[houses.codes("Neighborhood")[rows], columns]
-        return CodedHouses(values)
+        return HouseArray(values)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return {feature: {neighbourhood: filler}}, with the filler of all training houses under ""."""
@@ -73,7 +73,7 @@ class NeighborhoodImputer:
         return imputer
 
 
-def _without_none(houses: CodedHouses) -> Floats:
+def _without_none(houses: HouseArray) -> Floats:
     """The values, with a gap where the house has none."""
     none = [feature.levels.index(NOT_APPLICABLE) if NOT_APPLICABLE in feature.levels else -1 for feature in FEATURES]
     return np.where(houses.values == none, np.nan, houses.values)

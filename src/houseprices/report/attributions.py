@@ -2,7 +2,7 @@
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
-average house's prediction, and `feature_columns.raw_shares` sums them to the 79 features of the data description.
+average house's prediction, and `blocks.raw_shares` sums them to the 79 features of the data description.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
 from houseprices.preprocessing.blocks import raw_shares
-from houseprices.preprocessing.house_array import CodedHouses, code_houses
+from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ def _one_thread() -> Iterator[None]:
 @_one_thread()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
-    seen, new = code_houses(training), code_houses(houses)
+    seen, new = house_array(training), house_array(houses)
     explained = [_explain(fold, seen.rows(_training_rows(run, fold)), new) for fold in run.folds]
     return Explanation(
         np.mean([one.attributions for one in explained], axis=0),
@@ -72,7 +72,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
     n_features = training.shape[1]
-    coded = code_houses(training)
+    array = house_array(training)
     attributions, baseline, prediction = (
         np.zeros((len(wanted), n_features)),
         np.zeros(len(wanted)),
@@ -83,7 +83,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
         places = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
         if len(places) == 0:
             continue
-        one = _explain(fold, coded.rows(_training_rows(run, fold)), coded.rows(wanted[places]))
+        one = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[places]))
         attributions[places] += one.attributions / n_repeats
         baseline[places] += one.baseline / n_repeats
         prediction[places] += one.prediction / n_repeats
@@ -94,7 +94,7 @@ def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
     return np.flatnonzero(run.fold_of_row[fold.repeat] != fold.fold)
 
 
-def _explain(fold: FoldModel, training: CodedHouses, houses: CodedHouses) -> Explanation:
+def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.matrix(training).mean(axis=0, keepdims=True)
     matrix = fold.features.matrix(houses)

@@ -11,7 +11,7 @@ from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.preprocessing.house_array import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
@@ -77,16 +77,16 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         RunError: the ablation or the recipe beside the run cannot be read.
         LedgerError: the ledger cannot be read.
     """
-    coded_test = code_houses(test_houses)
+    test_array = house_array(test_houses)
     explanation = explain_out_of_fold(run, houses)
     first_folds = run.fold_of_row[0]
     sizes = np.abs(explanation.attributions)
     return Evidence(
         run=run,
         houses=houses,
-        rows=_rows(run, run.calibration.nested_intervals(code_houses(houses), COVERAGES)),
+        rows=_rows(run, run.calibration.nested_intervals(house_array(houses), COVERAGES)),
         worst=worst_rows(run),
-        test_intervals=run.calibration.intervals(run.predict_folds(coded_test), coded_test, COVERAGES),
+        test_intervals=run.calibration.intervals(run.predict_folds(test_array), test_array, COVERAGES),
         explanation=explanation,
         fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
         expected_score=expected_score(run.residuals, len(test_houses)),
@@ -157,10 +157,10 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
         return {}
     totals = {name: np.zeros(len(houses)) for name in names}
     n_repeats = run.settings.folds.n_repeats
-    coded = code_houses(houses)
+    array = house_array(houses)
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
-        matrix = fold.features.matrix(coded.rows(rows))
+        matrix = fold.features.matrix(array.rows(rows))
         by_group = fold.predict_groups(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}

@@ -15,8 +15,8 @@ from houseprices.data.schema import ID
 from houseprices.engine.mlp import Architecture, BatchedMLP
 from houseprices.errors import RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
-from houseprices.intervals.error_scale import N_SIGNS, ErrorScale
-from houseprices.preprocessing.house_array import CodedHouses
+from houseprices.intervals.error_scale import N_ERROR_FEATURES, ErrorScale
+from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.runs.format import (
     CURVE_COLUMNS,
@@ -85,7 +85,7 @@ class SavedRun:
         prediction, spread, scale_of_row = (self.out_of_fold[name].to_numpy() for name in names)
         return Calibration(self.fold_of_row, prediction, spread, self.residuals, scale_of_row, self.error_scales)
 
-    def predict_folds(self, houses: pd.DataFrame | CodedHouses) -> Floats:
+    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> Floats:
         """Log prices that each fold's ensemble predicts for typed houses, (n_repeats, n_folds, n_rows).
 
         See `fold_model.predict_folds`; their `mean_over_folds` is the run's prediction of a new house.
@@ -152,8 +152,10 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
         if record.columns.keys() != settings.groups.keys():
             raise damaged(file, f"the groups of fold {record.fold} are not {SETTINGS}'s")
         for name in ("centre", "coefficients"):
-            if len(getattr(record.error_scale, name)) != N_SIGNS:
-                raise damaged(file, f"the error scale of fold {record.fold} has no {N_SIGNS} numbers in {name}")
+            if len(getattr(record.error_scale, name)) != N_ERROR_FEATURES:
+                raise damaged(
+                    file, f"the error scale of fold {record.fold} has no {N_ERROR_FEATURES} numbers in {name}"
+                )
     return records
 
 

@@ -21,7 +21,7 @@ from houseprices.engine.device import choose_device
 from houseprices.engine.pool import TrainingPool
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.preprocessing.house_array import code_houses
+from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Tell, counting, silent
 from houseprices.runs.code_version import code_version
 from houseprices.runs.format import (
@@ -119,7 +119,7 @@ def ablate(
 ) -> pd.DataFrame:
     """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
     log_price = np.log(houses[PRICE].to_numpy())
-    coded = code_houses(houses.drop(columns=PRICE))
+    array = house_array(houses.drop(columns=PRICE))
     fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     # The same seed in every cell: cells differ in their regularisation and in nothing else.
@@ -140,7 +140,7 @@ def ablate(
         )
 
     with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
-        folds = [prepare_fold(0, fold, coded, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
+        folds = [prepare_fold(0, fold, array, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
         pending = [start_members(pool, data, data.live_columns(group.blocks), members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
