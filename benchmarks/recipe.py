@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from houses import find_houses
 
-from houseprices.engine.device import choose_device
 from houseprices.preprocessing.blocks import BLOCKS
 from houseprices.settings import Settings, load_settings
 from houseprices.studies.comparison import out_of_fold_of_seeds, paired_difference
@@ -36,7 +35,7 @@ def main() -> None:
     log_price, usual = houses.log_price, houses.usual
 
     def predictions(of: Settings) -> np.ndarray:
-        return out_of_fold_of_seeds(houses.train, houses.test, of, range(arguments.seeds), choose_device(of.device))
+        return out_of_fold_of_seeds(houses.train, houses.test, of, range(arguments.seeds))
 
     whole = predictions(settings)
     rows: list[dict[str, str]] = []

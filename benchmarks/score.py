@@ -15,7 +15,6 @@ import numpy as np
 from houses import UNUSUAL, find_houses
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.engine.device import choose_device
 from houseprices.settings import load_settings
 from houseprices.studies.comparison import paired_difference
 
@@ -36,7 +35,7 @@ def main() -> None:
     groups: dict[str, list[np.ndarray]] = {name: [] for name in settings.groups}
     ridge, training = [], []
     for seed in range(arguments.seeds):
-        result = cross_validate(houses.train, houses.test, replace(settings, seed=seed), choose_device(settings.device))
+        result = cross_validate(houses.train, houses.test, replace(settings, seed=seed))
         for name, of_members in result.out_of_fold.items():
             groups[name].append(of_members.mean(axis=1))  # (n_repeats, n_rows)
         ridge.append(result.baselines["ridge"])

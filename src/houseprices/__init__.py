@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from houseprices.cross_validation.cross_validate import cross_validate
     from houseprices.errors import HousePricesError
     from houseprices.estimators.house_price import HousePriceRegressor
     from houseprices.estimators.mlp_ensemble import MLPEnsembleRegressor
@@ -24,6 +25,7 @@ __all__ = [
     "MLPEnsembleRegressor",
     "SavedRun",
     "Settings",
+    "cross_validate",
     "cv_plus_intervals",
     "load_settings",
     "read_run",
@@ -35,6 +37,7 @@ _MODULES = {
     "MLPEnsembleRegressor": "estimators.mlp_ensemble",
     "SavedRun": "runs.read",
     "Settings": "settings",
+    "cross_validate": "cross_validation.cross_validate",
     "cv_plus_intervals": "intervals.cv_plus",
     "load_settings": "settings",
     "read_run": "runs.read",

@@ -19,16 +19,16 @@ from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.progress import Notice, Progress
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
-CPU = torch.device("cpu")
 TINY = GroupSettings(n_members=5, hidden=(6,), epochs=2, batch_size=16)
 SETTINGS = Settings(
+    device="cpu",
     folds=FoldSettings(n_folds=3, n_repeats=2),
     groups={"relu": TINY, "tanh": replace(TINY, n_members=1, activation="tanh", blocks=("numbers",))},
 )
 
 
 def run(train: pd.DataFrame, test: pd.DataFrame, settings: Settings = SETTINGS) -> CrossValidation:
-    return cross_validate(train, test, settings, CPU)
+    return cross_validate(train, test, settings)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_curves_are_in_units_of_the_log_price(result, town_train):
 
 def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
     told = []
-    cross_validate(town_train, town_test, SETTINGS, CPU, told.append)
+    cross_validate(town_train, town_test, SETTINGS, told.append)
     progress = [one for one in told if isinstance(one, Progress)]
     counts = [one.n_done for one in progress]
     assert (counts[0], counts[-1]) == (0, 3 * 2 * (5 + 1))
@@ -179,14 +179,16 @@ def test_a_failing_listener_stops_the_workers(town_train, town_test):
     quick, slow = replace(TINY, n_members=1), replace(TINY, epochs=1_000_000)
     settings = replace(SETTINGS, groups={"quick": quick, "slow": slow})
     with pytest.raises(KeyboardInterrupt):
-        cross_validate(town_train, town_test, settings, CPU, fail)
+        cross_validate(town_train, town_test, settings, fail)
 
 
 @pytest.mark.real_data
 def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
-    fast = Settings(folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)})
+    fast = Settings(
+        device="cpu", folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)}
+    )
     told = []
-    cross_validate(real_train, real_test, fast, CPU, told.append)
+    cross_validate(real_train, real_test, fast, told.append)
     assert [one for one in told if isinstance(one, Notice)] == [
         Notice("MSSubClass: '150' stands in the test table only; read as none of the levels")
     ]

@@ -29,10 +29,11 @@ def test_every_member_equals_a_network_of_torchs_layers(activation, linear_path)
         torch.testing.assert_close(predicted, expected.detach())
 
 
-def test_predictions_do_not_depend_on_how_many_rows_go_at_once():
-    network = BatchedMLP(Architecture(6, (5,), "tanh", True), seeds=[0])
-    rows = torch.randn(10, 6)
-    torch.testing.assert_close(network.predict(rows, rows_at_once=3), network.predict(rows))
+@pytest.mark.parametrize("n_rows", [1, 3, 64, 65, 1500])
+def test_a_rows_prediction_has_the_same_bits_whatever_rows_stand_beside_it(n_rows):
+    network = BatchedMLP(Architecture(40, (50, 30), "tanh", True), seeds=[0, 1])
+    rows = torch.randn(1600, 40, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network.predict(rows[:n_rows]), network.predict(rows)[:, :n_rows])
 
 
 def test_all_weights_stand_before_all_biases_and_the_linear_path_starts_at_zero():

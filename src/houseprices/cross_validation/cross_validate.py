@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.baselines import Baseline, baseline_predictions
@@ -21,6 +20,7 @@ from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation, mean_prediction, spread_of_repeats
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.data.schema import NOMINALS, PRICE
+from houseprices.engine.device import choose_device
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves, warm_up
 from houseprices.errors import DataError
@@ -34,18 +34,19 @@ Floats = NDArray[np.float64]
 
 
 def cross_validate(
-    train_houses: pd.DataFrame,
-    test_houses: pd.DataFrame,
-    settings: Settings,
-    device: torch.device,
-    tell: Tell = silent,
+    train_houses: pd.DataFrame, test_houses: pd.DataFrame, settings: Settings, tell: Tell = silent
 ) -> CrossValidation:
     """Cross-validate on typed tables, the first with SalePrice, and predict the second.
+
+    Args:
+        train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
+        settings: of the job.
+        tell: hears how many networks are trained, and which levels have no price to learn from.
 
     Raises:
         SettingsError: more folds than rows.
         DataError: a prediction is no price: training diverged.
-        ResourceError: a network that does not fit into the memory.
+        ResourceError: a network does not fit into the memory, or there is no CUDA device where one is asked for.
     """
     houses = train_houses.drop(columns=PRICE)
     log_price = np.log(train_houses[PRICE].to_numpy())
@@ -56,7 +57,7 @@ def cross_validate(
     stopwatch = Stopwatch()
     with stopwatch("compilation"):
         warm_up()
-    folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, device, stopwatch, tell))
+    folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, tell))
     out_of_fold = {
         name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])
         for name in settings.groups
@@ -112,7 +113,6 @@ def _train_and_predict(
     log_price: Floats,
     fold_of_row: NDArray[np.int64],
     settings: Settings,
-    device: torch.device,
     stopwatch: Stopwatch,
     tell: Tell,
 ) -> Iterator[_TrainedFold]:
@@ -127,7 +127,7 @@ def _train_and_predict(
         with stopwatch("prediction"):
             return _predict(data, model, curves, log_price, baselines)
 
-    with TrainingPool(settings.workers, device) as pool:
+    with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
         in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             with stopwatch("features"):

@@ -16,8 +16,6 @@ from houseprices.preprocessing.house_features import HouseFeatures
 
 Floats = NDArray[np.float64]
 
-_BLOCK_ROWS = 64
-
 
 @dataclass(frozen=True)
 class FoldModel:
@@ -45,10 +43,8 @@ class FoldModel:
         A house's prediction has the same bits whatever rows stand beside it.
         """
         network = self.networks[group]
-        # Matrix products sum in another order for a handful of rows; filled up to full blocks, they never do.
-        inputs = np.zeros((-(-len(matrix) // _BLOCK_ROWS) * _BLOCK_ROWS, len(self.columns[group])), dtype=np.float32)
-        inputs[: len(matrix)] = matrix[:, self.columns[group]]
-        outputs = network.predict(torch.from_numpy(inputs).to(network.parameters.device))[:, : len(matrix)]
+        inputs = torch.from_numpy(np.ascontiguousarray(matrix[:, self.columns[group]]))
+        outputs = network.predict(inputs.to(network.parameters.device))
         return self.log_price_mean + self.log_price_std * outputs.cpu().numpy().astype(np.float64)
 
     def predict_groups(self, matrix: NDArray[np.float32]) -> dict[str, Floats]:

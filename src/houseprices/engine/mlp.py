@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from houseprices.engine.activations import Activation, relu, tanh
 from houseprices.engine.regularization import dropout
 
 _MEMBERS_PREDICTED = 8
+_BLOCK_ROWS, _ROWS_AT_ONCE = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,17 @@ class BatchedMLP:
         """Outputs of all members, (n_members, n_rows); the arguments are those of `hidden_units`."""
         return self.output(inputs, [inputs, *self.hidden_units(inputs, dropout_rate, keep_masks)][-1])
 
-    def predict(self, inputs: Tensor, rows_at_once: int = 1024) -> Tensor:
+    def predict(self, inputs: Tensor) -> Tensor:
         """Outputs of all members for the same rows, without dropout and without gradients.
+
+        A row's output has the same bits whatever rows stand beside it: products sum in another order for a handful of
+        rows, so that these are filled up to full blocks.
 
         Shape:
             inputs: (n_rows, d_in)
             returns: (n_members, n_rows)
         """
+        blocks_of_rows = nn.functional.pad(inputs, (0, 0, 0, -len(inputs) % _BLOCK_ROWS))
         with torch.no_grad():
             # A few members at a time: all together would need a copy of the rows for each.
             blocks = [
@@ -137,9 +142,9 @@ class BatchedMLP:
             ]
             parts = [
                 torch.cat([block.forward(rows.expand(len(block.parameters), -1, -1)) for block in blocks])
-                for rows in torch.split(inputs, rows_at_once)
+                for rows in torch.split(blocks_of_rows, _ROWS_AT_ONCE)
             ]
-            return torch.cat(parts, dim=1)
+            return torch.cat(parts, dim=1)[:, : len(inputs)]
 
 
 def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:

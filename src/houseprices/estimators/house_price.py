@@ -13,7 +13,6 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
 from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
 from houseprices.data.table import typed_houses
-from houseprices.engine.device import choose_device
 from houseprices.errors import DataError
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.settings import Settings, load_settings
@@ -66,7 +65,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             text[PRICE] = prices
         houses = typed_houses(text, "X", priced=True, place="row")
         nothing = houses.drop(columns=PRICE).iloc[:0]
-        result = cross_validate(houses, nothing, settings, choose_device(settings.device))
+        result = cross_validate(houses, nothing, settings)
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self.fold_of_row_ = result.fold_of_row

@@ -27,7 +27,6 @@ from houseprices.intervals.cv_plus import cv_plus_intervals
 
 Floats = NDArray[np.float64]
 
-_BLOCK_ROWS = 64
 _STEPS_PER_EPOCH, _SMALLEST_BATCH, _LARGEST_BATCH = 16, 16, 256
 
 
@@ -42,12 +41,10 @@ class _FittedNetworks:
     network: BatchedMLP
 
     def predict(self, inputs: Floats) -> Floats:
-        """(n_rows, d_in) -> (n_members, n_rows); a row's prediction has the same bits whatever rows stand beside it."""
-        n_rows = len(inputs)
-        blocks = np.zeros((-(-n_rows // _BLOCK_ROWS) * _BLOCK_ROWS, inputs.shape[1]), dtype=np.float32)
-        blocks[:n_rows] = _standardized(inputs, self.centre, self.scale)
-        outputs = self.network.predict(torch.from_numpy(blocks).to(self.network.parameters.device))
-        return self.target_mean + self.target_std * outputs[:, :n_rows].cpu().numpy().astype(np.float64)
+        """(n_rows, d_in) -> (n_members, n_rows)."""
+        rows = torch.from_numpy(_standardized(inputs, self.centre, self.scale))
+        outputs = self.network.predict(rows.to(self.network.parameters.device))
+        return self.target_mean + self.target_std * outputs.cpu().numpy().astype(np.float64)
 
 
 def _has_folds(estimator: "MLPEnsembleRegressor") -> bool:

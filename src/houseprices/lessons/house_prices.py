@@ -1,7 +1,6 @@
 """Lesson: the textbook's own solution of House Prices, and step by step from it to this project's."""
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
 from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Table, require
-from houseprices.preprocessing.house_features import UnseenLevelWarning
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
 N_FOLDS = 5
@@ -176,10 +174,8 @@ def _on_chapter_columns(
 def _by_main_job(
     name: str, train: pd.DataFrame, test: pd.DataFrame, group: GroupSettings, n_splits: int, seed: int
 ) -> Step:
-    settings = Settings(seed=seed, folds=FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits), groups={name: group})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnseenLevelWarning)  # news for the main job
-        result = cross_validate(train, test, settings, torch.device("cpu"))
+    folds = FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits)
+    result = cross_validate(train, test, Settings(seed=seed, device="cpu", folds=folds, groups={name: group}))
     return Step(name, result.prediction, float(np.sqrt(np.mean(result.training_log_rmse**2))))
 
 

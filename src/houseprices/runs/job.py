@@ -45,7 +45,7 @@ def run_main_job(
         with stopwatch("reading"):
             train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
             test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-        result = cross_validate(train_houses, test_houses, settings, device, tell)
+        result = cross_validate(train_houses, test_houses, settings, tell)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
         noise_floor = NOISE_FLOOR if source.kind == "sample" else None
         metrics = Metrics(**vars(scores_of(result)), data=source.kind, seconds=seconds, noise_floor=noise_floor)

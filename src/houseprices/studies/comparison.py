@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
-from houseprices.engine.device import choose_device
 from houseprices.errors import SettingsError
 from houseprices.progress import Notice, Progress, Tell, silent
 from houseprices.settings import Settings
@@ -76,11 +74,10 @@ def out_of_fold_of_seeds(
     test_houses: pd.DataFrame,
     settings: Settings,
     seeds: Sequence[int],
-    device: torch.device,
     tell: Tell = silent,
 ) -> Floats:
     """Out-of-fold log prices (n_seeds, n_rows) of the main job, a run a seed; the seed fixes the folds too."""
-    runs = (cross_validate(houses, test_houses, replace(settings, seed=seed), device, tell) for seed in seeds)
+    runs = (cross_validate(houses, test_houses, replace(settings, seed=seed), tell) for seed in seeds)
     return np.stack([run.prediction for run in runs])
 
 
@@ -129,8 +126,7 @@ def compare(
     n_members = fits * sum(group.n_members for settings in (first, second) for group in settings.groups.values())
     tell_of_all = _one_stage(tell, n_members)
     before, after = (
-        out_of_fold_of_seeds(houses, test_houses, settings, range(n_seeds), choose_device(settings.device), tell_of_all)
-        for settings in (first, second)
+        out_of_fold_of_seeds(houses, test_houses, settings, range(n_seeds), tell_of_all) for settings in (first, second)
     )
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
     change = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
