@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from houseprices.cli import main
 from houseprices.studies.comparison import compare, out_of_fold_of_seeds, paired_difference
@@ -67,11 +66,11 @@ def test_the_interval_covers_the_true_difference_of_independent_draws():
 
 def test_seeds_change_the_folds_and_equal_seeds_do_not(houses, raw_test, fast_settings):
     unpriced = houses.drop(columns="SalePrice").iloc[:5]
-    found = out_of_fold_of_seeds(houses, unpriced, fast_settings, [0, 1, 0], torch.device("cpu"))
+    found = out_of_fold_of_seeds(houses, unpriced, fast_settings, [0, 1, 0])
     assert found.shape == (3, len(houses))
     np.testing.assert_array_equal(found[0], found[2])
     assert not np.array_equal(found[0], found[1])
-    other = out_of_fold_of_seeds(houses, unpriced, replace(fast_settings, seed=1), [0], torch.device("cpu"))
+    other = out_of_fold_of_seeds(houses, unpriced, replace(fast_settings, seed=1), [0])
     np.testing.assert_array_equal(other[0], found[0])
 
 
