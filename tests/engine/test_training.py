@@ -59,7 +59,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
 
 
 @pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
-def test_training_equals_a_plain_torch_loop(decay_kind):
+@pytest.mark.parametrize("step", ["compiled", "torch"])
+def test_training_equals_a_plain_torch_loop(decay_kind, step):
     """No dropout, full batches: torch's autograd and its own Adam or AdamW, biases in a group without decay."""
     inputs, targets = problem()
     plain = replace(
@@ -67,7 +68,7 @@ def test_training_equals_a_plain_torch_loop(decay_kind):
         batch_size=N_ROWS,
     )  # fmt: skip
     one = Member(np.arange(N_ROWS), 5, plain)
-    ours, _ = train(inputs, targets, [one])
+    ours, _ = train(inputs, targets, [one], step=step)
 
     architecture = ours.architecture
     start = BatchedMLP(architecture, seeds=[5])

@@ -96,7 +96,7 @@ def test_chunks_of_new_rows_leave_no_seam(monkeypatch):
     rng = np.random.default_rng(0)
     predictions, residuals = rng.normal(size=(N_FOLDS, 11)), rng.normal(size=N_ROWS)
     whole = cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES)
-    monkeypatch.setattr("houseprices.intervals.cv_plus._CELLS_AT_ONCE", 4 * N_ROWS)
+    monkeypatch.setattr("houseprices.intervals.cv_plus.CELLS_AT_ONCE", 4 * N_ROWS)
     np.testing.assert_array_equal(cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES), whole)
 
 
@@ -138,6 +138,11 @@ def test_a_coverage_outside_0_and_1_is_refused(coverage):
         cv_plus_intervals([[0.0]], [0, 0], [1.0, 1.0], [coverage])
     with pytest.raises(SettingsError, match="coverage must be between 0 and 1"):
         out_of_fold_intervals([0.0, 0.0], [0, 1], [1.0, 1.0], [coverage])
+
+
+def test_a_target_at_an_end_of_its_interval_is_covered():
+    intervals = np.array([[[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]])
+    assert covered_share(intervals, [0.0, 1.0, -0.01, 1.01]).tolist() == [0.5]
 
 
 def test_what_does_not_fit_is_refused():

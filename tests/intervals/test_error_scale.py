@@ -38,6 +38,15 @@ def test_an_unknown_feature_counts_as_the_average():
     assert known == unknown
 
 
+def test_cheap_and_dear_houses_may_both_be_further_off_than_those_between(finished_run: FinishedRun):
+    houses = house_array(read_run_houses(read_run(finished_run.folder))[0]).rows(np.zeros(3001, dtype=np.intp))
+    log_price = np.linspace(10.5, 13.5, len(houses))
+    features = error_features(log_price, np.full(len(houses), 0.01), houses)
+    residuals = np.exp(2 * (log_price - 12) ** 2) - 0.02
+    scale = fit_error_scale(features, residuals)(features)
+    assert min(scale[0], scale[-1]) > 3 * scale[len(houses) // 2]
+
+
 def test_a_folds_scale_ignores_the_residuals_of_its_own_rows_and_of_those_that_may_not_be_seen():
     features, residuals = planted()
     fold_of_row = np.stack([np.arange(N_ROWS) % 3, np.arange(N_ROWS) // 3 % 3])

@@ -22,7 +22,7 @@ from houseprices.lessons.house_prices import chapter_columns
 from houseprices.lessons.images import Images, load_images
 from houseprices.lessons.markup import to_html
 from houseprices.lessons.page import render_page
-from houseprices.lessons.weight_decay import draw_problem, train_concisely, train_from_scratch
+from houseprices.lessons.weight_decay import draw_problem, train_by_adam, train_concisely, train_from_scratch
 from houseprices.lessons.writing import new_lesson_folder
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -44,6 +44,22 @@ def run(*arguments: str) -> int | str | None:
 
 
 # ---- weight decay ----
+
+
+@pytest.mark.parametrize("coupled", [True, False])
+def test_both_decays_under_adam_are_those_of_torchs_adam_and_adamw(coupled: bool):
+    problem = draw_problem(0)
+    ours = train_by_adam(problem, torch.tensor([0.5]), coupled=coupled)
+    weights, bias = problem.start.float().requires_grad_(True), torch.zeros(1, requires_grad=True)
+    kind = torch.optim.Adam if coupled else torch.optim.AdamW
+    optimizer = kind([{"params": [weights], "weight_decay": 0.5}, {"params": [bias], "weight_decay": 0.0}], lr=0.01)
+    for rows in problem.batches:
+        optimizer.zero_grad()
+        errors = problem.inputs[rows].float() @ weights + bias - problem.targets[rows].float()
+        (0.5 * errors.square().mean()).backward()
+        optimizer.step()
+    torch.testing.assert_close(ours.weights[0], weights.detach(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(ours.biases, bias.detach(), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -59,6 +59,8 @@ def test_flags_turn_where_there_is_something_and_where_there_is_nothing():
     changed = numbers(TotalBsmtSF=0, GarageArea=0, **{"2ndFlrSF": 1}, PoolArea=1, YearBuilt=2009, YearRemodAdd=2009)
     flags = ("HasBasement", "HasGarage", "HasSecondFloor", "HasPool", "IsNew", "IsRemodelled")
     assert [changed[flag] for flag in flags] == [0, 0, 1, 1, 1, 0]
+    smallest = numbers(TotalBsmtSF=1, GarageArea=1)
+    assert (smallest["HasBasement"], smallest["HasGarage"]) == (1, 1)
     assert numbers(YearBuilt=2010)["IsNew"] == 1  # finished after the sale
     assert numbers(YearBuilt=2008)["IsNew"] == 0
 

@@ -24,7 +24,7 @@ from houseprices.errors import SettingsError
 
 Floats = NDArray[np.float64]
 
-_CELLS_AT_ONCE = 2**21
+CELLS_AT_ONCE = 2**21
 """New rows x training rows that are sorted at a time: 16 MiB an array, whatever the number of new rows."""
 
 
@@ -73,7 +73,7 @@ def cv_plus_intervals(
     ranks = [rank_of(coverage, len(scores)) for coverage in coverages]
     n_new = of_folds.shape[2]
     intervals = np.empty((len(ranks), 2, n_new))
-    n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(scores)))
+    n_at_once = max(1, CELLS_AT_ONCE // max(1, len(scores)))
     for start in range(0, n_new, n_at_once):
         rows = slice(start, start + n_at_once)
         centre = _of_unseen(of_folds[:, :, rows], folds)
