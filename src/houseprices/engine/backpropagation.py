@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from houseprices.engine.activations import relu_backward, tanh_backward
+from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.regularization import dropout, undo_dropout
 
@@ -47,6 +47,5 @@ def backpropagate(
             if keep_masks is not None:
                 delta = dropout(delta, dropout_rate, keep_masks[layer - 1])
                 unit = undo_dropout(unit, dropout_rate)
-            relu = network.architecture.activation == "relu"
-            delta = relu_backward(delta, unit) if relu else tanh_backward(delta, unit)
+            delta = NONLINEARITIES[network.architecture.activation].backward(delta, unit)
     return torch.cat([gradient.flatten(1) for gradient in (*of_matrices, *of_biases)], dim=1)

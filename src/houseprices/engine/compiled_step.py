@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.kernels import (
     Draws,
@@ -150,7 +151,7 @@ def _net(architecture: Architecture, batch_size: int) -> Net:
     hidden, shapes, widths = architecture.hidden, architecture.weight_shapes, [architecture.d_in, *architecture.hidden]
     return Net(
         widths=np.array([*widths, 1]),
-        tanh=architecture.activation == "tanh",
+        activation=list(NONLINEARITIES).index(architecture.activation),
         linear_path=len(shapes) > len(hidden) + 1,
         n_weights=architecture.n_weights,
         matrices=starts([fan_in * fan_out for fan_in, fan_out in shapes]),

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.engine.activations import relu, relu_backward, tanh, tanh_backward
+from houseprices.engine.activations import NONLINEARITIES, relu, relu_backward, tanh, tanh_backward
 from houseprices.engine.losses import loss_derivative
 from houseprices.engine.numba_formulas import formulas_digest
 from houseprices.engine.optimizer import adam_step
@@ -28,6 +28,8 @@ _compile: Callable[[_Function], _Function] = numba.njit(cache=True, nogil=True, 
 # A part of a compiled function goes into that function's machine code, and is kept with it.
 _part: Callable[[_Function], _Function] = numba.njit(error_model="numpy")
 
+_TANH = list(NONLINEARITIES).index("tanh")
+
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -36,7 +38,7 @@ class Net(NamedTuple):
     """The architecture, and where in flat memory each layer's part begins."""
 
     widths: Integers  # of the inputs, the hidden layers and the output
-    tanh: bool
+    activation: int  # its place in `activations.NONLINEARITIES`
     linear_path: bool
     n_weights: int
     matrices: Integers  # in the parameters: hidden layers, output layer, linear path
@@ -230,7 +232,7 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
         else:
             np.dot(_layer(scratch.units, net, layer - 1), weights, products)
         if layer <= last:
-            _activate(products, _bias(parameters, net, layer), net.tanh)
+            _activate(products, _bias(parameters, net, layer), net.activation)
             if options.threshold:
                 _draw(state, scratch.words[net.words[layer] : net.words[layer + 1]])
                 units = scratch.units[net.units[layer - 1] : net.units[layer]]
@@ -242,10 +244,10 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
 
 
 @_part
-def _activate(units: Any, bias: Any, with_tanh: Any) -> None:
+def _activate(units: Any, bias: Any, activation: Any) -> None:
     for row in range(units.shape[0]):
         of_row = units[row]
-        if with_tanh:
+        if activation == _TANH:
             for unit in range(len(bias)):
                 of_row[unit] = tanh(of_row[unit] + bias[unit])
         else:
@@ -299,7 +301,7 @@ def _activate_backward(net: Any, options: Any, scratch: Any, layer: Any) -> None
     rate, threshold, start, end = options.dropout, options.threshold, net.units[layer - 1], net.units[layer]
     deltas, units, bits = scratch.deltas[start:end], scratch.units[start:end], scratch.bits[4 * net.words[layer] :]
     # Without dropout the threshold is 0, and whatever the bits are, each unit is kept.
-    if net.tanh:
+    if net.activation == _TANH:
         for unit in range(len(deltas)):
             delta = dropout(deltas[unit], rate, bits[unit] >= threshold)
             deltas[unit] = tanh_backward(delta, undo_dropout(units[unit], rate))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from houseprices.engine.activations import Activation, relu, tanh
+from houseprices.engine.activations import NONLINEARITIES, Activation
 from houseprices.engine.regularization import dropout
 
 _MEMBERS_PREDICTED = 8
@@ -98,7 +98,7 @@ class BatchedMLP:
             keep_masks: per hidden layer (n_members, n_rows, width), bool
             returns: per hidden layer (n_members, n_rows, width)
         """
-        activate = relu if self.architecture.activation == "relu" else tanh
+        activate = NONLINEARITIES[self.architecture.activation].forward
         layers: list[Tensor] = []
         values = inputs
         for layer, (matrix, bias) in enumerate(zip(self.matrices(), self.biases()[:-1], strict=False)):
@@ -148,12 +148,12 @@ class BatchedMLP:
 
 
 def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:
-    """One member's start, float32: He's normal weights (He et al. 2015) for ReLU, LeCun's for tanh, biases zero.
+    """One member's start, float32: normal weights whose spread is the activation's gain / sqrt(fan-in), biases zero.
 
     The linear path starts at zero: the hidden layers and the path then grow only as far as the data ask.
     """
     generator = np.random.Generator(np.random.SFC64(seed))
-    gain = math.sqrt(2) if architecture.activation == "relu" else 1.0
+    gain = NONLINEARITIES[architecture.activation].gain
     n_layers = len(architecture.hidden)
     parts = []
     for layer, (fan_in, fan_out) in enumerate(architecture.weight_shapes):

@@ -4,6 +4,7 @@ They are written with torch's functions; here numba learns what those mean for o
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,11 @@ from houseprices.engine import activations, losses, optimizer, regularization
 
 _Function = Callable[..., Any]
 
-_FORMULAS = {
-    activations: (activations.relu, activations.relu_backward, activations.tanh, activations.tanh_backward),
-    losses: (losses.loss_derivative,),
-    optimizer: (optimizer.adam_step,),
-    regularization: (
-        regularization.coupled_decay,
-        regularization.decoupled_decay,
-        regularization.dropout,
-        regularization.undo_dropout,
-    ),
-}
-for _formulas in _FORMULAS.values():
-    for _formula in _formulas:
-        register_jitable(error_model="numpy")(_formula)
+_MODULES = (activations, losses, optimizer, regularization)
+for _module in _MODULES:
+    for _, _formula in inspect.getmembers(_module, inspect.isfunction):
+        if _formula.__module__ == _module.__name__:
+            register_jitable(error_model="numpy")(_formula)
 
 
 def formulas_digest() -> str:
@@ -38,7 +30,7 @@ def formulas_digest() -> str:
     numba keeps machine code for as long as its own file stays as it is, and would miss a change in another one: whoever
     compiles formulas must close over this, which makes it a part of the key that the code is kept under.
     """
-    files = [Path(str(module.__file__)) for module in _FORMULAS]
+    files = [Path(str(module.__file__)) for module in _MODULES]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -238,7 +238,8 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"device must be auto, cpu or cuda, got {self.device!r}")
         if isinstance(self.hidden, str) or not isinstance(self.hidden, Iterable):
             raise ValueError(f"hidden must be a sequence of whole numbers, got {self.hidden!r}")
-        given = {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
+        parameters = self.get_params()
+        given = {field.name: parameters[field.name] for field in fields(Hyperparameters) if field.name in parameters}
         if self.batch_size == "auto":
             given["batch_size"] = min(max(n_rows // _STEPS_PER_EPOCH, _SMALLEST_BATCH), _LARGEST_BATCH)
         try:
