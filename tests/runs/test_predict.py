@@ -65,6 +65,7 @@ def test_standard_streams_and_parts_of_any_size_give_the_same_bytes(
         [sys.executable, "-W", "error", "-m", "houseprices", *command, "-"],
         input=test_csv.read_bytes(), capture_output=True, check=True,
     )  # fmt: skip
+    assert len(piped.stdout.splitlines()) == 1 + N_TEST_ROWS
     for rows_at_once in (7, 4096):
         monkeypatch.setattr(predict_module, "ROWS_AT_ONCE", rows_at_once)
         assert exit_code(*command[1:], str(test_csv), "--output", "-") == 0
