@@ -215,3 +215,11 @@ def test_every_module_and_every_import_is_looked_at():
     assert {"cli.training", "errors"} <= imports["cli"]
     assert "report.job" in imports["cli.runs"]
     assert "studies.comparison" in imports["console.scores"]
+
+
+def test_the_map_of_the_code_names_every_module():
+    words = (Path(__file__).parents[1] / "docs" / "code.md").read_text("utf-8")
+    files = [file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if not file.name.startswith("__")]
+    whole = ("cli/", "console/", "report/figures/")
+    unnamed = [str(file) for file in files if not str(file).startswith(whole) and file.stem not in words]
+    assert unnamed == []
