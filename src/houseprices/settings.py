@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -149,11 +149,19 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
 
 def setting_names() -> list[tuple[str, str]]:
     """Every setting as on the command line, with its default as TOML; `<group>` stands for a group's name."""
-    names = [(field.name, _as_toml(getattr(Settings(), field.name))) for field in fields(Settings)[:3]]
+    names = [
+        (field.name, _as_toml(getattr(Settings(), field.name)))
+        for field in fields(Settings)
+        if not _is_table(field.type)
+    ]
     for prefix, stage in (("folds.", FoldSettings), ("features.", FeatureSettings), ("groups.<group>.", GroupSettings)):
         defaults = stage()
         names += [(prefix + field.name, _as_toml(getattr(defaults, field.name))) for field in fields(stage)]
     return names
+
+
+def _is_table(kind: Any) -> bool:
+    return is_dataclass(kind) or get_origin(get_args(kind)[0] if get_origin(kind) is Annotated else kind) is dict
 
 
 def _as_toml(value: Any) -> str:

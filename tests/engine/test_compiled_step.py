@@ -14,6 +14,7 @@ import torch
 
 import houseprices
 from houseprices.engine import kernels
+from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.compiled_step import CompiledStep
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member, Plan, plan_of
@@ -66,7 +67,7 @@ def start_of(batch: list[Member], plan: Plan) -> BatchedMLP:
 
 
 @pytest.mark.parametrize("hidden", [(), (9,), (9, 5), (9, 5, 6)])
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", NONLINEARITIES)
 @pytest.mark.parametrize("linear_path", [True, False])
 @pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
 def test_it_is_that_of_plain_torch(hidden, activation, linear_path, decay_kind):
@@ -133,7 +134,7 @@ def test_one_machine_code_serves_all_settings():
         assert len(kernel.signatures) == 1
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", NONLINEARITIES)
 def test_a_diverged_value_stays_visible(activation):
     lost = torch.full_like(TARGETS, torch.nan)
     parameters = trained(CompiledStep, members(activation=activation, hidden=(9,)), targets=lost)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member, Stopped, plan_of
 from houseprices.engine.mlp import BatchedMLP
@@ -173,7 +174,7 @@ def reference_training(inputs: torch.Tensor, targets: torch.Tensor, one: Member)
     return torch.cat([weights, biases], dim=1).detach()
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", NONLINEARITIES)
 @pytest.mark.parametrize("step", ["compiled", "torch"])
 def test_every_step_is_that_of_the_plain_reference(activation, step):
     inputs, targets = problem()

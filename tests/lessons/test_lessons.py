@@ -206,7 +206,7 @@ def test_source_leaves_out_the_docstring():
     text = Source(dropout).text
     assert text.startswith("def dropout(")
     assert '"""' not in text
-    assert text.rstrip().endswith("return unit * torch.where(keep, ONE / (ONE - rate), 0.0)")
+    assert text.rstrip().endswith("return unit * torch.where(keep, ONE / (ONE - rate), ZERO)")
 
 
 def test_a_lesson_writes_figures_numbers_and_a_page_and_replaces_its_own(capsys: pytest.CaptureFixture[str]):

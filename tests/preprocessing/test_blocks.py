@@ -49,13 +49,13 @@ def fitted(varied: HouseArray) -> HouseFeatures:
 def test_a_column_moves_with_every_feature_that_it_counts_for_and_with_no_other(varied, fitted):
     assert np.isfinite(fitted.scale_).all()
     generator = np.random.default_rng(2)
-    before = fitted.matrix(varied)
+    before = fitted.transform(varied)
     moved = np.empty(raw_shares().shape, dtype=bool)
     for index in range(len(FEATURES)):
         changed = varied.values.copy()
         changed[:, index] = generator.permutation(changed[:, index])
         changed[generator.random(N_ROWS) < 0.1, index] = np.nan
-        moved[:, index] = (fitted.matrix(HouseArray(changed)) != before).any(axis=0)
+        moved[:, index] = (fitted.transform(HouseArray(changed)) != before).any(axis=0)
     differing = np.argwhere(moved != (raw_shares() > 0))
     assert [(ALL_COLUMNS[column].name, FEATURES[index].name) for column, index in differing] == []
 
@@ -113,7 +113,7 @@ def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_where_there
     rows = np.flatnonzero(varied.codes(by) != absent)[:301]
     training = varied.rows(rows)
     features = HouseFeatures().fit(training)
-    values = features.matrix(training)[:, list(features.get_feature_names_out()).index("LotArea")]
+    values = features.transform(training)[:, list(features.get_feature_names_out()).index("LotArea")]
     medians = features.statistics_[f"LotArea, median of {by}"]
     for code in range(len(medians)):
         expected = 0 if code == absent else np.median(values[training.codes(by) == code])

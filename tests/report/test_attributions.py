@@ -29,7 +29,6 @@ def tables(run: SavedRun) -> tuple[pd.DataFrame, pd.DataFrame]:
     return read_run_houses(run)
 
 
-@pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
 def test_attributions_of_new_houses_sum_to_prediction_minus_baseline(
     run: SavedRun, tables: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
@@ -52,7 +51,6 @@ def test_attributions_of_training_houses_explain_their_out_of_fold_predictions(
     np.testing.assert_allclose(alone.attributions[0], found.attributions[7], atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
 def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_the_average_house(
     run: SavedRun, tables: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:

@@ -23,8 +23,6 @@ from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.submission import submission_table
 from houseprices.settings import load_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore::houseprices.preprocessing.house_features.UnseenLevelWarning")
-
 
 @pytest.fixture
 def copy(finished_run: FinishedRun, tmp_path: Path) -> Path:

@@ -13,7 +13,7 @@ _STANDARD_STREAM = Path("-")
 def predict_prices(
     *,
     input: FileOrStream,
-    run: Path = Path("runs/latest"),
+    run: Path | None = None,
     output: FileOrStream = Path("-"),
     coverage: float = 0.9,
 ) -> None:
@@ -25,49 +25,51 @@ def predict_prices(
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
     """
-    from houseprices.runs.format import check_run
+    from houseprices.runs.format import LATEST, check_run
 
     # A wrong folder is told before the seconds that torch's import takes; so below.
-    check_run(run)
+    folder = run or LATEST
+    check_run(folder)
     from houseprices.console import listening
     from houseprices.runs.predict import predict
 
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
     if output != _STANDARD_STREAM:
         with listening() as tell:
-            n_houses = predict(run, source, output, coverage, tell)
+            n_houses = predict(folder, source, output, coverage, tell)
         print(f"{output}: {n_houses} houses priced")
         return
     try:
         # A bar would mix with the prices on a terminal.
         with listening(draw=False if sys.stdout.isatty() else None) as tell:
-            predict(run, source, sys.stdout.buffer, coverage, tell)
+            predict(folder, source, sys.stdout.buffer, coverage, tell)
     except BrokenPipeError:
         # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def report(*, run: Path = Path("runs/latest")) -> None:
+def report(*, run: Path | None = None) -> None:
     """Write a run's report.html, figures/ and intervals.csv into its folder.
 
     Args:
         run: Run folder; without it the newest one.
     """
-    from houseprices.runs.format import check_run
+    from houseprices.runs.format import LATEST, check_run
 
-    check_run(run)
+    folder = run or LATEST
+    check_run(folder)
     from houseprices.console import listening
     from houseprices.report.job import write_report
 
     with listening() as tell:
-        page = write_report(run, tell)
+        page = write_report(folder, tell)
     print(page)
 
 
 def explain(
     *,
     id: int,  # the option's name
-    run: Path = Path("runs/latest"),
+    run: Path | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
@@ -77,15 +79,16 @@ def explain(
         run: Run folder; without it the newest one.
         as_json: Print all 79 effects as JSON on stdout.
     """
-    from houseprices.runs.format import check_run
+    from houseprices.runs.format import LATEST, check_run
 
-    check_run(run)
+    folder = run or LATEST
+    check_run(folder)
     from houseprices.console import listening
     from houseprices.console.explanation import print_explanation
     from houseprices.report.explain import explain_house
 
     with listening() as tell:
-        explanation = explain_house(run, id, tell)
+        explanation = explain_house(folder, id, tell)
     if as_json:
         print(json.dumps(explanation))
     else:

@@ -65,4 +65,6 @@ def _counted(told: Progress) -> str:
     if told.in_bytes:
         whole = f" of {decimal(told.n_total)}" if told.n_total else ""
         return f"{decimal(told.n_done)}{whole}"
-    return f"{told.n_done}/{told.n_total}" if told.n_total else ""
+    if told.n_total:
+        return f"{told.n_done}/{told.n_total}"
+    return str(told.n_done) if told.n_done else ""

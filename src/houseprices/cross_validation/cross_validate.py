@@ -44,8 +44,7 @@ def cross_validate(
         tell: hears how many networks are trained, and which levels have no price to learn from.
 
     Raises:
-        SettingsError: more folds than rows.
-        DataError: a prediction is no price: training diverged.
+        DataError: more folds than rows, or a prediction is no price: training diverged.
         ResourceError: a network does not fit into the memory, or there is no CUDA device where one is asked for.
     """
     houses = train_houses.drop(columns=PRICE)
@@ -56,7 +55,7 @@ def cross_validate(
     all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
     with stopwatch("compilation"):
-        warm_up()
+        warm_up(choose_device(settings.device))
     folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, tell))
     out_of_fold = {
         name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])

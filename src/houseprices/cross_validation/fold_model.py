@@ -70,7 +70,7 @@ def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray)
 
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(ensemble, fold, fold.features.matrix(array)) for fold in folds]
+        pending = [executor.submit(ensemble, fold, fold.features.transform(array)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
     return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
 

@@ -79,7 +79,7 @@ def prepare_fold(
     # All prices alike: the target is zero, and any spread will do.
     std = std or 1.0
     targets = ((log_price - mean) / std).astype(np.float32)
-    return FoldData(repeat, fold, training, held_out, features, features.matrix(houses), mean, std, targets)
+    return FoldData(repeat, fold, training, held_out, features, features.transform(houses), mean, std, targets)
 
 
 def start_members(

@@ -184,7 +184,7 @@ def _in_range(cells: pd.Series, low: float, high: float) -> pd.Series:
 def _typed(cells: pd.Series, feature: Feature) -> pd.Series:
     if feature.kind == "number":
         return _as_number(cells)
-    return as_levels(cells.replace(feature.aliases), feature.levels, ordered=feature.kind == "ordinal")
+    return as_levels(cells.replace(to_replace=feature.aliases), feature.levels, ordered=feature.kind == "ordinal")
 
 
 def as_levels(cells: pd.Series, levels: Sequence[str], *, ordered: bool) -> pd.Series:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from houseprices.engine.regularization import ONE
+from houseprices.engine.regularization import ONE, ZERO
 
 Activation = Literal["relu", "tanh"]
 
@@ -28,7 +28,7 @@ def relu_backward(delta: Tensor, unit: Tensor) -> Tensor:
         delta: derivative by the unit.
         unit: after ReLU, before or after dropout.
     """
-    return torch.where(unit > 0, delta, 0.0)
+    return torch.where(unit > ZERO, delta, ZERO)
 
 
 def tanh(value: Tensor) -> Tensor:

@@ -16,11 +16,11 @@ from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.kernels import (
     Draws,
-    Floats,
+    Floats32,
     Integers,
+    LearningRates,
     Net,
     Options,
-    Pace,
     Scratch,
     Table,
     Trained,
@@ -59,12 +59,12 @@ class CompiledStep:
         self._options = [_options(member) for member in members]
         self._streams = [RandomStreams(member.seed, member.rows, plan.batch_size) for member in members]
         self._states = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
-        views: dict[bytes, _View] = {}
-        for member in members:
-            rows = member.rows.tobytes()
-            if rows not in views:
-                views[rows] = self._view(inputs.contiguous().numpy(), targets.contiguous().numpy(), member.rows)
-        self._views = [views[member.rows.tobytes()] for member in members]
+        keys = [member.rows.tobytes() for member in members]
+        views = {
+            key: self._view(inputs.contiguous().numpy(), targets.contiguous().numpy(), member.rows)
+            for key, member in dict(zip(keys, members, strict=True)).items()
+        }
+        self._views = [views[key] for key in keys]
         self._trained = [
             Trained(parameters[view.places], np.zeros_like(parameters), np.zeros_like(parameters))
             for view, parameters in zip(self._views, network.parameters.numpy(), strict=True)
@@ -73,11 +73,11 @@ class CompiledStep:
     def run(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
         """Take the steps first .. end - 1 with every member; see `TorchStep.run`."""
         for index, member in enumerate(self._members):
-            pace = self._pace(np.float32(member.hyperparameters.learning_rate), range(first, end))
+            rates = self._learning_rates(np.float32(member.hyperparameters.learning_rate), range(first, end))
             rows = np.stack([self._streams[index].next_rows() for _ in range(first, end)])
             view, draws = self._views[index], Draws(rows, *self._states[index])
             run_steps(
-                self._net, self._options[index], view.table, self._trained[index], view.scratch, draws, pace, stop
+                self._net, self._options[index], view.table, self._trained[index], view.scratch, draws, rates, stop
             )
             if stop[0]:
                 raise Stopped
@@ -99,14 +99,14 @@ class CompiledStep:
             of_member[view.places] = trained.parameters
         return BatchedMLP(self._plan.architecture, parameters=torch.from_numpy(parameters))
 
-    def _pace(self, top_rate: np.float32, steps: range) -> Pace:
+    def _learning_rates(self, top_rate: np.float32, steps: range) -> LearningRates:
         factors = [schedule_factor(self._plan.schedule, step, self._plan.n_steps) for step in steps]
         rates = top_rate * np.array(factors, dtype=np.float32)
         corrected = [bias_corrected(rate, step + 1) for rate, step in zip(rates, steps, strict=True)]
         step_sizes, corrections = np.array(corrected, dtype=np.float32).T.copy()
-        return Pace(rates, step_sizes, corrections)
+        return LearningRates(rates, step_sizes, corrections)
 
-    def _view(self, inputs: Floats, targets: Floats, rows: Integers) -> _View:
+    def _view(self, inputs: Floats32, targets: Floats32, rows: Integers) -> _View:
         table = _table(inputs, targets, rows)
         scratch = _scratch(self._net, self._plan.batch_size, table.n_common)  # one member uses it after another
         return _View(table, scratch, _in_order(self._plan.architecture, table.order))
@@ -124,7 +124,7 @@ def warm_up() -> None:
     step.evaluate(0, torch.zeros(1, dtype=torch.int64))
 
 
-def _table(inputs: Floats, targets: Floats, rows: Integers) -> Table:
+def _table(inputs: Floats32, targets: Floats32, rows: Integers) -> Table:
     """Which columns are common is told by the rows that train: no held-out row moves a bit of what a member learns."""
     some = inputs[rows[:: -(-len(rows) // _ROWS_COUNTED)]]
     common = (some != 0).mean(axis=0) >= _RARE
@@ -181,7 +181,7 @@ def _scratch(net: Net, batch_size: int, n_common: int) -> Scratch:
     n_rare = batch_size * (d_in - n_common)
     words = np.empty(net.words[-1], dtype=np.uint64)
 
-    def floats(*shape: int) -> Floats:
+    def floats(*shape: int) -> Floats32:
         return np.empty(shape, dtype=np.float32)
 
     return Scratch(

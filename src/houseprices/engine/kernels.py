@@ -19,18 +19,30 @@ from numpy.typing import NDArray
 
 from houseprices.engine.activations import NONLINEARITIES, relu, relu_backward, tanh, tanh_backward
 from houseprices.engine.losses import loss_derivative
-from houseprices.engine.numba_formulas import formulas_digest
+from houseprices.engine.numba_formulas import digest_of_sources
 from houseprices.engine.optimizer import adam_step
 from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, undo_dropout
 
 _Function = Callable[..., Any]
-_compile: Callable[[_Function], _Function] = numba.njit(cache=True, nogil=True, error_model="numpy")
 # A part of a compiled function goes into that function's machine code, and is kept with it.
 _part: Callable[[_Function], _Function] = numba.njit(error_model="numpy")
+_SOURCES = digest_of_sources(__file__)
+
+
+def _compile(function: _Function) -> _Function:
+    """Machine code that is kept on disk.
+
+    numba finds it by the function's name and the time of its file alone. With the sources' digest in the name, code
+    made of other formulas, or by another version of these files, is never found.
+    """
+    function.__qualname__ += f"_{_SOURCES}"
+    compiled: _Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
 
 _TANH = list(NONLINEARITIES).index("tanh")
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 
@@ -57,31 +69,31 @@ class Options(NamedTuple):
     delta: np.float32  # of the loss
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
-    row_weights: Floats  # (n_rows,), or none
+    row_weights: Floats32  # (n_rows,), or none
 
 
 class Scratch(NamedTuple):
     """What every step fills anew."""
 
-    gradient: Floats  # (n_parameters,)
-    row: Floats  # (d_in,), one row of the batch's inputs
-    common: Floats  # (batch_size, n_common), the inputs in the common columns
+    gradient: Floats32  # (n_parameters,)
+    row: Floats32  # (d_in,), one row of the batch's inputs
+    common: Floats32  # (batch_size, n_common), the inputs in the common columns
     starts: Integers  # (batch_size + 1,): where in the next two a row's entries in the rare columns begin
     columns: NDArray[np.int32]  # counted in the table's order
-    values: Floats
-    units: Floats  # all hidden layers' units, one layer after another
-    deltas: Floats  # the loss's derivatives by them, in the same places
+    values: Floats32
+    units: Floats32  # all hidden layers' units, one layer after another
+    deltas: Floats32  # the loss's derivatives by them, in the same places
     bits: NDArray[np.uint16]  # random, for each input and each unit
     words: NDArray[np.uint64]  # the same memory
-    output: Floats  # (batch_size, 1), and then the loss's derivatives by it
-    direct: Floats  # (batch_size, 1), what the linear path adds to it
+    output: Floats32  # (batch_size, 1), and then the loss's derivatives by it
+    direct: Floats32  # (batch_size, 1), what the linear path adds to it
 
 
 class Table(NamedTuple):
     """What all members share."""
 
-    inputs: Floats  # (n_rows, d_in)
-    targets: Floats  # (n_rows,)
+    inputs: Floats32  # (n_rows, d_in)
+    targets: Floats32  # (n_rows,)
     order: Integers  # (d_in,): the columns of the inputs, the common ones first
     n_common: int
     starts: Integers  # (n_rows + 1,): where in the next one a row's entries in the rare columns begin
@@ -96,20 +108,20 @@ class Draws(NamedTuple):
     hidden_state: NDArray[np.uint64]
 
 
-class Pace(NamedTuple):
+class LearningRates(NamedTuple):
     """The next steps' learning rates, (n_steps,) each; the last two are those of `optimizer.bias_corrected`."""
 
-    learning_rates: Floats
-    step_sizes: Floats
-    corrections: Floats
+    rates: Floats32
+    step_sizes: Floats32
+    corrections: Floats32
 
 
 class Trained(NamedTuple):
     """What a step leaves to the next, (n_parameters,) each; those of the inputs in the table's order of columns."""
 
-    parameters: Floats
-    mean: Floats
-    square: Floats
+    parameters: Floats32
+    mean: Floats32
+    square: Floats32
 
 
 @_compile
@@ -129,6 +141,34 @@ def rare_entries(inputs: Any, order: Any, n_common: Any) -> Any:
                 columns[entry] = index
                 entry += 1
     return starts, columns
+
+
+@_compile
+def run_steps(
+    net: Any, options: Any, table: Any, trained: Any, scratch: Any, draws: Any, rates: Any, stop: Any
+) -> None:
+    """Take a step for each learning rate, or fewer once `stop` is set; see `TorchStep.run`."""
+    for step in range(len(draws.rows)):
+        if stop[0]:
+            return
+        rows = draws.rows[step]
+        _gather(net, options, table, scratch, draws.input_state, rows)
+        _forward(net, options, trained.parameters, scratch, draws.hidden_state)
+        _loss_derivative(scratch.output[:, 0], table.targets, options, rows)
+        _backward(net, options, trained.parameters, scratch)
+        of_step = rates.rates[step], rates.step_sizes[step], rates.corrections[step]
+        _update(net, options, trained, scratch.gradient, of_step)
+
+
+@_compile
+def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, draws: Any) -> Any:
+    """The outputs for `draws.rows`, of their shape; dropout acts as the options say."""
+    outputs = np.empty(draws.rows.shape, dtype=np.float32)
+    for step in range(len(outputs)):
+        _gather(net, options, table, scratch, draws.input_state, draws.rows[step])
+        _forward(net, options, parameters, scratch, draws.hidden_state)
+        outputs[step] = scratch.output[:, 0]
+    return outputs
 
 
 @_part
@@ -317,50 +357,13 @@ def _update(net: Any, options: Any, trained: Any, gradient: Any, of_step: Any) -
     rate, step_size, correction = of_step
     for decayed in (True, False):
         start, end = (0, net.n_weights) if decayed else (net.n_weights, len(gradient))
-        parameters, slopes = trained.parameters[start:end], gradient[start:end]
+        parameters, gradients = trained.parameters[start:end], gradient[start:end]
         means, squares = trained.mean[start:end], trained.square[start:end]
         coupled: Any = options.coupled_decay if decayed else np.float32(0)
         decoupled: Any = options.decoupled_decay if decayed else np.float32(0)
         for index in range(len(parameters)):
-            slope = coupled_decay(slopes[index], parameters[index], coupled)
+            slope = coupled_decay(gradients[index], parameters[index], coupled)
             parameter = decoupled_decay(parameters[index], decoupled, rate)
             parameters[index], means[index], squares[index] = adam_step(
                 parameter, slope, means[index], squares[index], step_size, correction
             )
-
-
-def _entry_points(formulas: str) -> tuple[_Function, _Function]:
-    """The compiled functions that use formulas; numba keeps their machine code by the digest that they close over."""
-
-    @_compile
-    def run_steps(
-        net: Any, options: Any, table: Any, trained: Any, scratch: Any, draws: Any, pace: Any, stop: Any
-    ) -> None:
-        """Take a step for each learning rate, or fewer once `stop` is set; see `TorchStep.run`."""
-        formulas  # noqa: B018  # named, so that it is closed over
-        for step in range(len(draws.rows)):
-            if stop[0]:
-                return
-            rows = draws.rows[step]
-            _gather(net, options, table, scratch, draws.input_state, rows)
-            _forward(net, options, trained.parameters, scratch, draws.hidden_state)
-            _loss_derivative(scratch.output[:, 0], table.targets, options, rows)
-            _backward(net, options, trained.parameters, scratch)
-            of_step = pace.learning_rates[step], pace.step_sizes[step], pace.corrections[step]
-            _update(net, options, trained, scratch.gradient, of_step)
-
-    @_compile
-    def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, draws: Any) -> Any:
-        """The outputs for `draws.rows`, of their shape; dropout acts as the options say."""
-        formulas  # noqa: B018
-        outputs = np.empty(draws.rows.shape, dtype=np.float32)
-        for step in range(len(outputs)):
-            _gather(net, options, table, scratch, draws.input_state, draws.rows[step])
-            _forward(net, options, parameters, scratch, draws.hidden_state)
-            outputs[step] = scratch.output[:, 0]
-        return outputs
-
-    return run_steps, predict
-
-
-run_steps, predict = _entry_points(formulas_digest())

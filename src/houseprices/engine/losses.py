@@ -20,7 +20,8 @@ def loss_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: T
         n_rows: a number, rows of the batch, as float32
         returns: like output
 
-    >>> loss_derivative(torch.tensor([[3.0, 0.5]]), torch.zeros(1, 2), torch.tensor([[1.0]]), torch.ones(1, 2), 2)
+    >>> output, target, weight = torch.tensor([[3.0, 0.5]]), torch.zeros(1, 2), torch.ones(1, 2)
+    >>> loss_derivative(output, target, torch.tensor([[1.0]]), weight, constant(2))
     tensor([[1.0000, 0.5000]])
     """
     error = torch.clamp(output - target, -delta, delta)

@@ -24,14 +24,10 @@ for _module in _MODULES:
             register_jitable(error_model="numpy")(_formula)
 
 
-def formulas_digest() -> str:
-    """The SHA-256 of the files that the formulas stand in.
-
-    numba keeps machine code for as long as its own file stays as it is, and would miss a change in another one: whoever
-    compiles formulas must close over this, which makes it a part of the key that the code is kept under.
-    """
-    files = [Path(str(module.__file__)) for module in _MODULES]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+def digest_of_sources(*others: str) -> str:
+    """Of the files that formulas stand in, of this one and of the others: what machine code is made of."""
+    files = [__file__, *others, *(str(module.__file__) for module in _MODULES)]
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _on_numbers(torch_function: _Function) -> Callable[[_Function], _Function]:
@@ -49,7 +45,7 @@ def _on_numbers(torch_function: _Function) -> Callable[[_Function], _Function]:
 
 @_on_numbers(torch.where)
 def _where(condition: Any, value: Any, other: Any) -> Any:
-    return value if condition else np.float32(other)
+    return np.float32(value) if condition else np.float32(other)
 
 
 @_on_numbers(torch.clamp)

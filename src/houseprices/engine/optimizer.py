@@ -87,9 +87,9 @@ class BatchedAdam:
         """
         self.n_steps += 1
         rate = learning_rate[:, None]
-        weights, slopes = self.parameters[:, : self._n_weights], gradient[:, : self._n_weights]
+        weights, of_weights = self.parameters[:, : self._n_weights], gradient[:, : self._n_weights]
         if self._coupled:
-            slopes.copy_(coupled_decay(slopes, weights, self._weight_decay))
+            of_weights.copy_(coupled_decay(of_weights, weights, self._weight_decay))
         else:
             weights.copy_(decoupled_decay(weights, self._weight_decay, rate))
         stepped = adam_step(self.parameters, gradient, self.mean, self.square, *bias_corrected(rate, self.n_steps))

@@ -72,7 +72,7 @@ class TrainingPool:
 
     def __enter__(self) -> Self:
         # numba loads the BLAS library of its products at their first use: before the limit below, which must find it.
-        warm_up()
+        warm_up(self._device)
         torch.set_num_threads(1)
         # Ridge runs beside the workers: with BLAS threads of its own, all would wait for each other.
         self._blas_limit = threadpool_limits(1, user_api="blas")

@@ -36,13 +36,13 @@ class RandomStreams:
         batch, self._pending = self._pending[: self._batch_size], self._pending[self._batch_size :]
         return batch
 
-    def keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-        """Return a (batch_size, width) mask, `out` if given: True with probability 1 - rate, each unit for itself."""
-        return self._keep(self._hidden, width, rate, out)
+    def keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
+        """Return a (batch_size, width) mask: True with probability 1 - rate, each unit for itself."""
+        return self._keep(self._hidden, width, rate)
 
-    def input_keep_mask(self, width: int, rate: float, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    def input_keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
         """Return the same for the inputs."""
-        return self._keep(self._inputs, width, rate, out)
+        return self._keep(self._inputs, width, rate)
 
     def input_state(self) -> NDArray[np.uint64]:
         """Return the state of the generator that drops inputs, for code that draws from it by itself."""
@@ -52,11 +52,11 @@ class RandomStreams:
         """Return the state of the generator that drops hidden units."""
         return _state(self._hidden)
 
-    def _keep(self, bits: np.random.SFC64, width: int, rate: float, out: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    def _keep(self, bits: np.random.SFC64, width: int, rate: float) -> NDArray[np.bool_]:
         n_units = self._batch_size * width
         integers = bits.random_raw(-(-n_units // 4)).view(np.uint16)[:n_units]
         # The Python integer 65,536, of rate 1, is beyond uint16, and numpy compares it exactly all the same.
-        return np.greater_equal(integers.reshape(self._batch_size, width), drop_threshold(rate), out=out)
+        return np.greater_equal(integers.reshape(self._batch_size, width), drop_threshold(rate))
 
 
 def drop_threshold(rate: float) -> int:

@@ -16,15 +16,20 @@ from torch import Tensor
 
 
 def constant(value: float) -> Tensor:
-    """A float32 number for formulas; typed as a tensor, since the types know no product of it and a tensor."""
+    """A float32 number for formulas, also beside float64 tensors.
+
+    Typed as a tensor, since the types know no product of such a number and a tensor.
+    """
     return cast(Tensor, np.float32(value))
 
 
-ONE = constant(1)
+ONE, ZERO = constant(1), constant(0)
 
 
 def l2_penalty(weights: Tensor, weight_decay: Tensor) -> Tensor:
     """Half the squared L2 norm of each member's weights times its weight decay, to be added to its loss.
+
+    For tensors alone, and for lessons: a training step needs its gradient only, which `coupled_decay` adds.
 
     Shape:
         weights: (n_members, n_weights)
@@ -86,7 +91,7 @@ def dropout(unit: Tensor, rate: Tensor, keep: Tensor) -> Tensor:
     >>> dropout(torch.ones(1, 1, 2), torch.tensor([[[0.5]]]), torch.tensor([[[True, False]]]))
     tensor([[[2., 0.]]])
     """
-    return unit * torch.where(keep, ONE / (ONE - rate), 0.0)
+    return unit * torch.where(keep, ONE / (ONE - rate), ZERO)
 
 
 def undo_dropout(unit: Tensor, rate: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class TorchStep:
         return self._network
 
     def _step(self, factor: float) -> None:
-        rows = self._on_device(np.stack([stream.next_rows() for stream in self._streams]))
+        rows = self._stacked([stream.next_rows() for stream in self._streams])
         batch = self._inputs[rows]
         if any(member.hyperparameters.input_dropout for member in self._members):
             batch = dropout(batch, self._input_dropout, self._input_masks())
@@ -93,26 +93,19 @@ class TorchStep:
 
     def _input_masks(self) -> Tensor:
         """(n_members, batch_size, d_in), bool."""
-        each = zip(self._streams, self._members, strict=True)
-        d_in = self._plan.architecture.d_in
-        masks = [stream.input_keep_mask(d_in, member.hyperparameters.input_dropout) for stream, member in each]
-        return self._on_device(np.stack(masks))
+        rates = [member.hyperparameters.input_dropout for member in self._members]
+        width = self._plan.architecture.d_in
+        return self._stacked([of.input_keep_mask(width, rate) for of, rate in zip(self._streams, rates, strict=True)])
 
     def _masks(self) -> list[Tensor]:
         """Per hidden layer (n_members, batch_size, width), bool."""
+        rates = [member.hyperparameters.dropout for member in self._members]
         return [
-            self._on_device(
-                np.stack(
-                    [
-                        stream.keep_mask(width, member.hyperparameters.dropout)
-                        for stream, member in zip(self._streams, self._members, strict=True)
-                    ]
-                )
-            )
+            self._stacked([of.keep_mask(width, rate) for of, rate in zip(self._streams, rates, strict=True)])
             for width in self._plan.architecture.hidden
         ]
 
-    def _on_device(self, array: NDArray[Any]) -> Tensor:
-        """The array as a tensor there; a GPU is not waited for."""
-        tensor = torch.from_numpy(array)
+    def _stacked(self, arrays: Sequence[NDArray[Any]]) -> Tensor:
+        """The members' arrays as one tensor on the device; a GPU is not waited for."""
+        tensor = torch.from_numpy(np.stack(arrays))
         return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor

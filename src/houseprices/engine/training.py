@@ -109,9 +109,9 @@ def can_compile() -> bool:
     return True
 
 
-def warm_up() -> None:
-    """Load or compile what training on a CPU needs: seconds at the first time on a machine."""
-    if can_compile():
+def warm_up(device: torch.device | None = None) -> None:
+    """Load or compile what training on a CPU needs, None being one: seconds at the first time on a machine."""
+    if (device is None or device.type == "cpu") and can_compile():
         from houseprices.engine.compiled_step import warm_up as compile_step
 
         compile_step()

@@ -193,7 +193,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_has_folds)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
-        """Lower and upper ends of CV+ intervals, see `intervals.py`: each (n_rows,), in units of the target.
+        """Lower and upper ends of CV+ intervals, see `intervals.cv_plus`: each (n_rows,), in units of the target.
 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
@@ -207,7 +207,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
         """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
-        hyperparameters = self._hyperparameters(len(training_sets[0]))
+        self._checked("members", self.members, 1)
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
         pending: list[tuple[Floats, Floats, float, float, PendingMembers]] = []
         with TrainingPool(effective_n_jobs(self.n_jobs), choose_device(self.device)) as pool:
@@ -224,6 +224,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 row_weights = weights * (len(rows) / weights[rows].sum())
                 even = bool((row_weights[rows] == 1).all())
                 loss_weights = None if even else row_weights.astype(np.float32)
+                hyperparameters = self._hyperparameters(len(rows))
                 members = [Member(rows, seed, hyperparameters, weights=loss_weights) for seed in seeds]
                 pending.append((centre, scale, mean, std, pool.submit(matrix, goals, members)))
             self._fitted = [
@@ -233,7 +234,6 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _hyperparameters(self, n_rows: int) -> Hyperparameters:
         """The parameters as the engine's, checked."""
-        self._checked("members", self.members, 1)
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device must be auto, cpu or cuda, got {self.device!r}")
         if isinstance(self.hidden, str) or not isinstance(self.hidden, Iterable):

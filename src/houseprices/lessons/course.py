@@ -1,7 +1,8 @@
 """Runs lessons and writes them into one folder."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,9 @@ def run_lessons(
     Raises:
         HousePricesError: the folder holds what no lesson wrote, or cannot be written; or as a lesson.
     """
-    # Their matrices are small: threads inside one product wait for each other more than they compute.
-    torch.set_num_threads(1)
     folder = to or LESSONS_FOLDER / (next(iter(lessons)) if len(lessons) == 1 else "all")
     done = []
-    with new_lesson_folder(folder) as staging:
+    with _one_thread(), new_lesson_folder(folder) as staging:
         for n_done, (name, make_lesson) in enumerate(lessons.items()):
             tell(Progress(f"lesson {name}", n_done, len(lessons)))
             start = time.perf_counter()
@@ -54,3 +53,14 @@ def run_lessons(
         title = only or "From norms to house prices: weight decay and dropout at work"
         write_lessons(staging, title, [one.lesson for one in done])
     return folder / PAGE, done
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The lessons' matrices are small: threads inside one product wait for each other more than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

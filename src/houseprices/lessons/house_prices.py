@@ -145,7 +145,7 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         ("input dropout", RECIPE, 1),
         ("more splits", RECIPE, N_SPLITS),
     ):
-        steps.append(_by_main_job(name, train, test, group, n_splits, seed))
+        steps.append(_by_cross_validation(name, train, test, group, n_splits, seed))
     notices = []
     if source.kind == "sample":
         notices.append(
@@ -171,7 +171,7 @@ def _on_chapter_columns(
     return Step(name, prediction, float(np.sqrt(np.mean(np.square(last)))), curves)
 
 
-def _by_main_job(
+def _by_cross_validation(
     name: str, train: pd.DataFrame, test: pd.DataFrame, group: GroupSettings, n_splits: int, seed: int
 ) -> Step:
     folds = FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits)

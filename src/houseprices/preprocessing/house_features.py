@@ -1,6 +1,5 @@
 """Typed table -> float32 matrix, fitted on the training rows of a fold; `blocks` says which columns there are."""
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -15,10 +14,6 @@ from houseprices.preprocessing.house_array import Floats, HouseArray, house_arra
 from houseprices.preprocessing.imputation import NeighborhoodImputer
 
 FloatMatrix = NDArray[np.float32]
-
-
-class UnseenLevelWarning(UserWarning):
-    """A level has no price to learn from."""
 
 
 class HouseFeatures:
@@ -58,18 +53,13 @@ class HouseFeatures:
         return self
 
     def transform(self, houses: pd.DataFrame | HouseArray) -> FloatMatrix:
-        """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros and a warning names it.
+        """Return (n_rows, d_in) float32; a level never seen in training is a row of zeros.
 
         Raises:
             NotFittedError: scikit-learn's; `fit` was not called.
         """
         self._check_fitted()
         houses = house_array(houses)
-        self._warn_of_unseen_levels(houses)
-        return self.matrix(houses)
-
-    def matrix(self, houses: HouseArray) -> FloatMatrix:
-        """Return the same without a warning: in one of many folds some rare level is always unseen."""
         complete = self.imputer_.transform(houses)
         parents = self._parents(compute_numbers(houses, complete), complete)
         columns = np.empty((len(ALL_COLUMNS), len(houses)), dtype=np.float32)
@@ -133,17 +123,6 @@ class HouseFeatures:
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError("HouseFeatures: fit it before it transforms or is saved")
-
-    def _warn_of_unseen_levels(self, houses: HouseArray) -> None:
-        for name, rows in self.rows_of_level_.items():
-            codes = np.unique(houses.codes(name))
-            unseen = [BY_NAME[name].levels[code] for code in codes if code >= 0 and rows[code] == 0]
-            if unseen:
-                warnings.warn(
-                    f"{name}: {', '.join(map(repr, unseen))} never stands in the training rows; read as none",
-                    UnseenLevelWarning,
-                    stacklevel=3,
-                )
 
 
 def _arguments(made: Column | Statistic, parents: dict[str, Floats | Levels]) -> list[Floats | Levels]:

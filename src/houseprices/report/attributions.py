@@ -96,8 +96,8 @@ def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
 
 def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
-    average = fold.features.matrix(training).mean(axis=0, keepdims=True)
-    matrix = fold.features.matrix(houses)
+    average = fold.features.transform(training).mean(axis=0, keepdims=True)
+    matrix = fold.features.transform(houses)
     shares = raw_shares()
     by_group = {}
     for group, columns in fold.columns.items():

@@ -160,7 +160,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     array = house_array(houses)
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
-        matrix = fold.features.matrix(array.rows(rows))
+        matrix = fold.features.transform(array.rows(rows))
         by_group = fold.predict_groups(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}

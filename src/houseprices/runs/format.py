@@ -1,6 +1,7 @@
 """The run folder's format: its files, what stands in them, and the checks of each that need neither torch nor pandas.
 
-`write` writes what is declared here and `read` reads it back. A file that no run of this version writes is refused.
+`write` writes what is declared here and `read` reads it back. A file that was altered, or that
+another version wrote, is refused.
 """
 
 from dataclasses import fields, is_dataclass

@@ -55,17 +55,18 @@ def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverag
         raise DataError(f"{output}: is the input; accepted: another file")
     unseen: set[str] = set()
     n_houses = 0
+    tell(Progress("pricing houses"))
     with (
         open_csv(source) if isinstance(source, Path) else nullcontext(source) as stream,
         _whole_or_not(output) as destination,
     ):
         name = str(source) if isinstance(source, Path) else "standard input"
         for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE):
-            tell(Progress("pricing houses", n_houses))
             _tell_of_unseen_levels(saved, houses, unseen, tell)
             prices = price_table(saved, houses, coverage)
             prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")
             n_houses += len(houses)
+            tell(Progress("pricing houses", n_houses))
     return n_houses
 
 

@@ -122,6 +122,8 @@ def compare(
     unknown = sorted(set(without_ids) - set(houses.index))
     if unknown:
         raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {source.folder / TRAIN_FILE}")
+    if set(without_ids) == set(houses.index):
+        raise SettingsError(f"without-id names all {len(houses)} houses; accepted: fewer")
     fits = n_seeds * first.folds.n_folds * first.folds.n_repeats
     n_members = fits * sum(group.n_members for settings in (first, second) for group in settings.groups.values())
     tell_of_all = _one_stage(tell, n_members)
