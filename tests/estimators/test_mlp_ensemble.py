@@ -51,6 +51,14 @@ def test_internal_folds_are_those_of_cross_val_predict_bit_for_bit(fitted, table
     np.testing.assert_allclose(-scores, own, rtol=1e-12)
 
 
+def test_folds_of_other_sizes_have_the_batches_of_their_own_rows():
+    """Of 339 rows in 5 folds some train on 271 and others on 272 rows: 16 and 17 rows a batch."""
+    X, y = make_friedman1(339, noise=0.5, random_state=0)  # noqa: N806
+    model = MLPEnsembleRegressor((4,), epochs=2, members=1, folds=5, random_state=0).fit(X, y)
+    outside = cross_val_predict(clone(model).set_params(folds=0), X, y, cv=PredefinedSplit(model.fold_of_row_))
+    np.testing.assert_array_equal(model.out_of_fold_prediction_, outside)
+
+
 def test_the_order_of_the_rows_does_not_matter_and_weight_two_is_the_row_twice(fitted, table):
     X, y = table  # noqa: N806
     weights = np.random.default_rng(0).integers(0, 4, len(y))

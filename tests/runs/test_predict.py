@@ -73,6 +73,15 @@ def test_standard_streams_and_parts_of_any_size_give_the_same_bytes(
     assert list(place.iterdir()) == []
 
 
+def test_a_gap_is_no_level_without_training_rows(
+    finished_run: FinishedRun, raw_test: pd.DataFrame, write_csv: Writer, capsys
+) -> None:
+    raw_test["MSZoning"] = "NA"
+    houses = write_csv(raw_test, "gaps.csv")
+    assert exit_code("--run", str(finished_run.folder), "--input", str(houses), "--output", "out.csv") == 0
+    assert "MSZoning" not in capsys.readouterr().err
+
+
 def test_a_level_without_training_rows_is_told_once_and_priced(
     finished_run: FinishedRun, raw_test: pd.DataFrame, write_csv: Writer, capsys, monkeypatch
 ) -> None:
