@@ -1,5 +1,8 @@
 """Where networks train."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from houseprices.errors import ResourceError
@@ -15,3 +18,14 @@ def choose_device(name: str) -> torch.device:
         found = "this machine or this build of torch has none"
         raise ResourceError(f"device is cuda, but {found}; accepted here: auto, cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread within the block: in small products several wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,14 +1,12 @@
 """Runs lessons and writes them into one folder."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from houseprices.charts import chart_style
+from houseprices.engine.device import one_thread
 from houseprices.lessons.content import Lesson
 from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
 from houseprices.progress import Notice, Progress, Tell, silent
@@ -40,7 +38,7 @@ def run_lessons(
     """
     folder = to or LESSONS_FOLDER / (next(iter(lessons)) if len(lessons) == 1 else "all")
     done = []
-    with _one_thread(), new_lesson_folder(folder) as staging:
+    with one_thread(), new_lesson_folder(folder) as staging:
         for n_done, (name, make_lesson) in enumerate(lessons.items()):
             tell(Progress(f"lesson {name}", n_done, len(lessons)))
             start = time.perf_counter()
@@ -53,14 +51,3 @@ def run_lessons(
         title = only or "From norms to house prices: weight decay and dropout at work"
         write_lessons(staging, title, [one.lesson for one in done])
     return folder / PAGE, done
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The lessons' matrices are small: threads inside one product wait for each other more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -5,8 +5,6 @@ rows in the network's own inputs) to the house. The attributions of the inputs a
 average house's prediction, and `blocks.raw_shares` sums them to the 79 features of the data description.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
+from houseprices.engine.device import one_thread
 from houseprices.preprocessing.blocks import raw_shares
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.runs.read import SavedRun
@@ -39,20 +38,7 @@ class Explanation:
     prediction: Floats
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Products this small take half the time with one thread, where another core is busy."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@_one_thread()
+@one_thread()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     seen, new = house_array(training), house_array(houses)
@@ -64,7 +50,7 @@ def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> 
     )
 
 
-@_one_thread()
+@one_thread()
 def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 
