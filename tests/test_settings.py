@@ -9,7 +9,16 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
-from houseprices.settings import GroupSettings, Settings, dump_settings, load_settings, parse_overrides, setting_names
+from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.settings import (
+    FeatureSettings,
+    GroupSettings,
+    Settings,
+    dump_settings,
+    load_settings,
+    parse_overrides,
+    setting_names,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -296,3 +305,8 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(AttributeError, match="seed"):
         Settings().seed = 1  # type: ignore[misc]
+
+
+def test_features_made_without_settings_are_those_of_the_default_settings():
+    features = HouseFeatures()
+    assert (features.clip, features.min_level_rows) == (FeatureSettings().clip, FeatureSettings().min_level_rows)
