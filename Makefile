@@ -76,7 +76,7 @@ bench: $(VENV)/run.stamp ## seconds a member, against the textbook's loop and th
 	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
