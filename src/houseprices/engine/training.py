@@ -102,7 +102,7 @@ def make_step(
 def can_compile() -> bool:
     """Whether numba is there and works."""
     try:
-        import houseprices.engine.compiled_step  # noqa: F401
+        import houseprices.engine.compiled_step  # noqa: F401  # whether it can be is the question
     # RuntimeError: numba found no folder that it may keep its machine code in.
     except (ImportError, RuntimeError):
         return False
