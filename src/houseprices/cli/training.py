@@ -14,6 +14,7 @@ def cv(
     run: Path | None = None,
     seed: int | None = None,
     device: str | None = None,
+    columns: Path | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate, predict the test set and write a run folder: the main job.
@@ -26,13 +27,14 @@ def cv(
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
+        columns: Python file with columns of your own for every group, see docs/columns.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
-    from houseprices.settings import load_settings, parse_overrides
+    from houseprices.settings import load_settings, parse_overrides, with_own_columns
 
     overrides = parse_overrides(settings)
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
-    options = load_settings(config, overrides)
+    options = with_own_columns(load_settings(config, overrides), columns)
 
     from houseprices.console import listening
     from houseprices.console.scores import print_summary
@@ -52,6 +54,7 @@ def compare(
     data: Path | None = None,
     config: Path | None = None,
     against: Path | None = None,
+    columns: Path | None = None,
     seeds: int = 3,
     without_id: tuple[int, ...] = (),
     as_json: AsJson = False,
@@ -63,16 +66,17 @@ def compare(
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
         against: TOML file of the second; without it the first one's, changed by the settings given here.
+        columns: As of `cv`, for the second alone.
         seeds: How many fold seeds, from 0 on.
         without_id: Houses left out of a second figure; may be repeated.
         as_json: Print the figures as JSON on stdout.
     """
     from dataclasses import asdict
 
-    from houseprices.settings import load_settings, parse_overrides
+    from houseprices.settings import load_settings, parse_overrides, with_own_columns
 
     first = load_settings(config)
-    second = load_settings(against or config, parse_overrides(settings))
+    second = with_own_columns(load_settings(against or config, parse_overrides(settings)), columns)
 
     from houseprices.console import listening
     from houseprices.console.scores import print_comparison
