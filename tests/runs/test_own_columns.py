@@ -1,4 +1,4 @@
-"""A run with own columns predicts its own prices again, by the very file it was made with, which is never run unasked."""
+"""A run with own columns predicts its own prices again, by the file it was made with; none runs unasked."""
 
 import json
 import shutil
@@ -122,15 +122,13 @@ def test_a_run_whose_settings_name_a_file_inside_it_does_not_run_it(run, place):
     manifest = json.loads((run / "manifest.json").read_text("utf-8"))
     manifest["outputs_sha256"]["config.toml"] = sha256_of(run / "config.toml")
     (run / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(
-        RunError, match=r"^one/copy\.py: lies in the run, whose code runs only if it is named; accepted: "
-    ):
+    with pytest.raises(RunError, match=r"^one/copy\.py: lies in the run, whose code runs only if it is named; acc"):
         read_run(run)
     assert not (place / "it_ran").exists()
 
 
 def test_a_run_without_own_columns_takes_no_file(finished_run, place):
-    with pytest.raises(RunError, match="has no own columns; accepted: the command without --columns mine.py"):
+    with pytest.raises(RunError, match=r"has no own columns; accepted: the command without --columns mine\.py"):
         read_run(finished_run.folder, Path("mine.py"))
 
 
