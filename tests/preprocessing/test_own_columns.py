@@ -124,7 +124,7 @@ WRONG = {
         "class Columns:\n    def fit(self, houses): ...\n    transform = fit\n",
         "mine.py: Columns.fit: TypeError: Columns.fit() takes 2 positional arguments but 3 were given; accepted: ",
     ),
-    "two lines": ("def columns(houses):\n    raise ValueError('a\\nb')\n", "mine.py: line 2, columns: ValueError: a b; "),
+    "two lines": ("def columns(houses):\n    raise ValueError('a\\nb')\n", "mine.py: line 2, columns: ValueError: a b"),
     "unknown column": (gives("houses[['Area']]"), "mine.py: line 4, columns: KeyError: "),
     "series": (gives("houses['LotArea']"), "mine.py: columns: gives Series; accepted: a DataFrame of numbers"),
     "none": ("class Columns:\n    fit = lambda *_: 0\n    def transform(self, houses): ...\n", "transform: gives None"),
