@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import BLOCKS
+from houseprices.preprocessing.blocks import DEFAULT_BLOCKS
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.settings import (
     FeatureSettings,
@@ -40,6 +40,7 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.dropout": 0.45,
     "groups.<group>.input_dropout": 0.25,
     "groups.<group>.huber_delta": 0.75,
+    "groups.<group>.loss": "gaussian",
     "groups.<group>.weight_decay": 0.75,
     "groups.<group>.decay_kind": "coupled",
     "groups.<group>.learning_rate": 0.03,
@@ -321,7 +322,7 @@ def test_features_made_without_settings_are_those_of_the_default_settings():
 
 
 def test_a_file_of_columns_comes_with_a_group_that_has_their_block(tmp_path: Path) -> None:
-    blocks = [*BLOCKS, "own"]
+    blocks = [*DEFAULT_BLOCKS, "own"]
     given = load_settings(None, {"features.columns": "mine.py", "groups.tanh.blocks": blocks})
     assert (given.features.columns, given.groups["tanh"].blocks) == ("mine.py", tuple(blocks))
     assert load(dump_settings(given), tmp_path) == given
@@ -341,5 +342,5 @@ def test_the_shorthand_adds_the_block_where_it_is_missing_and_changes_nothing_el
     both = with_own_columns(one, Path("new.py"))
     assert both.features == replace(one.features, columns="new.py")
     assert both.groups["a"] == one.groups["a"]
-    assert both.groups["b"] == replace(one.groups["b"], blocks=(*BLOCKS, "own"))
+    assert both.groups["b"] == replace(one.groups["b"], blocks=(*DEFAULT_BLOCKS, "own"))
     assert with_own_columns(one, None) == one
