@@ -63,7 +63,7 @@ def test_the_submission_prices_each_test_house_in_the_test_files_order(finished_
 def test_every_training_row_has_one_prediction_by_members_of_its_fold(finished_run: FinishedRun) -> None:
     out_of_fold = pd.read_csv(finished_run.folder / "oof.csv")
     train = pd.read_csv(finished_run.data / "train.csv")
-    assert list(out_of_fold.columns) == ["Id", "fold", "log_price", "prediction", "spread", "error_scale"]
+    assert list(out_of_fold.columns) == ["Id", "fold", "log_price", "prediction", "error_scale"]
     assert out_of_fold["Id"].tolist() == train["Id"].tolist()
     np.testing.assert_allclose(out_of_fold["log_price"], np.log(train["SalePrice"]), rtol=1e-12)
     assert out_of_fold["fold"].value_counts().to_dict() == dict.fromkeys(range(N_FOLDS), N_ROWS // N_FOLDS)

@@ -8,7 +8,6 @@ import pytest
 from conftest import FinishedRun
 
 from houseprices.intervals.cv_plus import cv_plus_intervals
-from houseprices.preprocessing.house_array import house_array
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, read_run
 
@@ -20,9 +19,9 @@ def run(finished_run: FinishedRun) -> SavedRun:
 
 def intervals(run: SavedRun) -> tuple[np.ndarray, np.ndarray]:
     """Those of the training rows, and those of the test houses."""
-    training, test = map(house_array, read_run_houses(run))
-    of_test = run.calibration.intervals(run.predict_folds(test), test, (0.5, 0.8))
-    return run.calibration.nested_intervals(training, (0.5, 0.8)), of_test
+    _, test = read_run_houses(run)
+    of_test = run.calibration.intervals(*run.predict_folds(test), (0.5, 0.8))
+    return run.calibration.training_intervals((0.5, 0.8)), of_test
 
 
 def test_an_interval_lies_inside_those_of_higher_coverage(run: SavedRun) -> None:

@@ -136,7 +136,7 @@ def test_explanations_stay_whole_and_credit_own_columns_in_a_line_of_their_own(r
     saved = read_run(run)
     training, test = read_run_houses(saved)
     for found, prediction in (
-        (explain_new(saved, training, test), mean_over_folds(saved.predict_folds(test))),
+        (explain_new(saved, training, test), mean_over_folds(saved.predict_folds(test)[0])),
         (explain_out_of_fold(saved, training), saved.out_of_fold["prediction"]),
     ):
         assert found.attributions.shape[1] == 80

@@ -17,14 +17,13 @@ from houseprices.cross_validation.fold_model import FoldModel, combine, mean_ove
 from houseprices.cross_validation.fold_training import FinishFold, FoldData, prepare_fold, start_training
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.cross_validation.result import CrossValidation, mean_prediction, spread_of_repeats
+from houseprices.cross_validation.result import CrossValidation, mean_prediction
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.device import choose_device
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves, warm_up
 from houseprices.errors import DataError
-from houseprices.intervals.error_scale import error_features, fit_error_scales, scale_of_rows
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Notice, Tell, counting, silent
@@ -62,12 +61,8 @@ def cross_validate(
         for name in settings.groups
     }
     first = next(_repeats(folds))
-    with stopwatch("calibration"):
-        prediction = mean_prediction(out_of_fold)
-        check_finite(prediction)
-        features = error_features(prediction, spread_of_repeats(out_of_fold), all_houses.rows(np.arange(n_rows)))
-        error_scales = fit_error_scales(features, log_price - prediction, fold_of_row)
-        scale_of_row = scale_of_rows(features, fold_of_row, error_scales)
+    check_finite(mean_prediction(out_of_fold))
+    error_scale = np.mean([_by_row([fold.error_scale for fold in of], of) for of in _repeats(folds)], axis=0)
     return CrossValidation(
         ids=houses.index.to_numpy(),
         test_ids=test_houses.index.to_numpy(),
@@ -79,8 +74,7 @@ def cross_validate(
         baselines={name: _by_row([fold.baselines[name] for fold in first], first) for name in first[0].baselines},
         folds=[fold.model for fold in folds],
         curves=[fold.curves for fold in folds],
-        error_scales=error_scales,
-        scale_of_row=scale_of_row,
+        error_scale=error_scale,
         seconds=stopwatch.seconds,
     )
 
@@ -93,6 +87,7 @@ class _TrainedFold:
         model, curves: the fold, and the learning curves of its groups.
         held_out: (n_held_out,) positions of its rows.
         out_of_fold: {group: (n_members, n_held_out)}
+        error_scale: (n_held_out,) how far off the networks expect to be.
         training_log_rmse: of the ensemble on the training rows.
         test: (n_test_rows,) of the ensemble.
         baselines: {name: (n_held_out,)}, in the first repeat.
@@ -102,6 +97,7 @@ class _TrainedFold:
     curves: dict[str, LearningCurves]
     held_out: NDArray[np.int64]
     out_of_fold: dict[str, Floats]
+    error_scale: Floats
     training_log_rmse: float
     test: Floats
     baselines: dict[Baseline, Floats]
@@ -152,13 +148,14 @@ def _predict(
     log_price: Floats,
     baselines: dict[Baseline, Floats],
 ) -> _TrainedFold:
-    by_group = model.predict_groups(data.matrix)
+    by_group, error_scale = model.predict_groups(data.matrix)
     ensemble = combine(by_group)
     return _TrainedFold(
         model,
         curves,
         data.held_out,
         {name: predicted[:, data.held_out] for name, predicted in by_group.items()},
+        error_scale[data.held_out],
         log_rmse(ensemble[data.training], log_price[data.training]),
         # Only the training table has prices; the test rows follow it in the matrix.
         ensemble[len(log_price) :],

@@ -77,16 +77,15 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         RunError: the ablation or the recipe beside the run cannot be read.
         LedgerError: the ledger cannot be read.
     """
-    test_array = house_array(test_houses)
     explanation = explain_out_of_fold(run, houses)
     first_folds = run.fold_of_row[0]
     sizes = np.abs(explanation.attributions)
     return Evidence(
         run=run,
         houses=houses,
-        rows=_rows(run, run.calibration.nested_intervals(house_array(houses), COVERAGES)),
+        rows=_rows(run, run.calibration.training_intervals(COVERAGES)),
         worst=worst_rows(run),
-        test_intervals=run.calibration.intervals(run.predict_folds(test_array), test_array, COVERAGES),
+        test_intervals=run.calibration.intervals(*run.predict_folds(test_houses), COVERAGES),
         explanation=explanation,
         fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
         expected_score=expected_score(run.residuals, len(test_houses)),
@@ -161,7 +160,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
         matrix = fold.features.transform(array.rows(rows))
-        by_group = fold.predict_groups(matrix)
+        by_group, _ = fold.predict_groups(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}
             totals[left_out][rows] += combine(others) / n_repeats

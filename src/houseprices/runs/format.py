@@ -14,9 +14,8 @@ from pydantic.dataclasses import dataclass
 from houseprices.cross_validation.metrics import Scores
 from houseprices.errors import RunError
 from houseprices.files import read_json, sha256_of, write_json
-from houseprices.intervals.error_scale import ErrorScale
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 RUNS_FOLDER = Path("runs")
 LATEST = RUNS_FOLDER / "latest"
@@ -43,7 +42,7 @@ ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.
 RECIPE = "recipe.csv"
 """What later commands, or the user, may add to a run's folder."""
 
-EXACT_COLUMNS = ("log_price", "prediction", "spread", "error_scale")
+EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
 """Columns of oof.csv whose numbers are read back to the last bit."""
 
 CURVE_COLUMNS = ("repeat", "fold", "group", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
@@ -96,7 +95,6 @@ class FoldRecord:
     log_price_std: float
     features: dict[str, Any]
     columns: dict[str, list[int]]
-    error_scale: ErrorScale
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -17,7 +17,6 @@ from houseprices.data.table import house_parts
 from houseprices.errors import DataError
 from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
-from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Notice, Progress, Tell, silent
 from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.submission import submission_table
@@ -85,10 +84,10 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
         SettingsError: the coverage is not between 0 and 1.
         DataError: a price is not finite and positive.
     """
-    array = house_array(houses)
-    of_folds = saved.predict_folds(array)
+    of_folds, error_scales = saved.predict_folds(houses)
+    ends = saved.calibration.intervals(of_folds, error_scales, (coverage,))[0]
     table = submission_table(houses.index.to_numpy(), mean_over_folds(of_folds)).rename(columns={PRICE: "price"})
-    table["lower"], table["upper"] = np.exp(saved.calibration.intervals(of_folds, array, (coverage,))[0]).round(2)
+    table["lower"], table["upper"] = np.exp(ends).round(2)
     return table
 
 

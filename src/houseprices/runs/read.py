@@ -16,7 +16,6 @@ from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
-from houseprices.intervals.error_scale import N_ERROR_FEATURES, ErrorScale
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.preprocessing.own_columns import OwnColumns
@@ -55,11 +54,10 @@ class SavedRun:
         settings: of the run.
         metrics: metrics.json.
         manifest: manifest.json.
-        out_of_fold: oof.csv, (n_rows, 6 + n_repeats - 1): Id, fold, log_price, prediction, spread, error_scale,
+        out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale,
             fold_2 ..
         curves: curves.csv.
         folds: what was fitted, n_repeats x n_folds of them in that order, on the CPU.
-        error_scales: by fold.
     """
 
     folder: Path
@@ -69,7 +67,6 @@ class SavedRun:
     out_of_fold: pd.DataFrame
     curves: pd.DataFrame
     folds: list[FoldModel]
-    error_scales: list[ErrorScale]
 
     @cached_property
     def fold_of_row(self) -> NDArray[np.int64]:
@@ -84,14 +81,13 @@ class SavedRun:
     @property
     def calibration(self) -> Calibration:
         """What intervals of new houses are made from."""
-        names = ("prediction", "spread", "error_scale")
-        prediction, spread, scale_of_row = (self.out_of_fold[name].to_numpy() for name in names)
-        return Calibration(self.fold_of_row, prediction, spread, self.residuals, scale_of_row, self.error_scales)
+        prediction, error_scale = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
+        return Calibration(self.fold_of_row, prediction, self.residuals, error_scale)
 
-    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> Floats:
-        """Log prices that each fold's ensemble predicts for typed houses, (n_repeats, n_folds, n_rows).
+    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
+        """What each fold's ensemble says of typed houses: log prices and error scales, (n_repeats, n_folds, n_rows).
 
-        See `fold_model.predict_folds`; their `mean_over_folds` is the run's prediction of a new house.
+        See `fold_model.predict_folds`; the first one's `mean_over_folds` is the run's prediction of a new house.
         """
         return predict_folds(self.folds, houses)
 
@@ -142,7 +138,6 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
             )
             for record, fitted, of_groups in zip(records, features, networks, strict=True)
         ],
-        error_scales=[record.error_scale for record in records],
     )
 
 
@@ -166,11 +161,6 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     for record in records:
         if record.columns.keys() != settings.groups.keys():
             raise damaged(file, f"the groups of fold {record.fold} are not {SETTINGS}'s")
-        for name in ("centre", "coefficients"):
-            if len(getattr(record.error_scale, name)) != N_ERROR_FEATURES:
-                raise damaged(
-                    file, f"the error scale of fold {record.fold} has no {N_ERROR_FEATURES} numbers in {name}"
-                )
     return records
 
 

@@ -117,8 +117,7 @@ def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
     columns = fold_columns(len(result.fold_of_row))
     table = pd.DataFrame({ID: result.ids, columns[0]: result.fold_of_row[0], "log_price": result.log_price})
     table["prediction"] = result.prediction
-    table["spread"] = result.spread
-    table["error_scale"] = result.scale_of_row
+    table["error_scale"] = result.error_scale
     for column, fold_of_row in zip(columns[1:], result.fold_of_row[1:], strict=True):
         table[column] = fold_of_row
     return table
@@ -153,9 +152,8 @@ def _preprocessing(result: CrossValidation) -> Preprocessing:
                 fold.log_price_std,
                 fold.features.to_dict(),
                 {group: columns.tolist() for group, columns in fold.columns.items()},
-                error_scale,
             )
-            for fold, error_scale in zip(result.folds, result.error_scales, strict=True)
+            for fold in result.folds
         ],
     )
 
