@@ -56,6 +56,7 @@ def compare(
     without_id: tuple[int, ...] = (),
     change: str | None = None,
     log: Path = Path("docs/experiments.csv"),
+    corrected: Flag = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge two settings house by house on repeated halves: is the second better than the first?
@@ -71,10 +72,17 @@ def compare(
         without_id: Houses left out of a further figure; may be repeated.
         change: What is new in the second, in words for the log; without it the files and settings given.
         log: The CSV of all looks.
+        corrected: Compare nothing; print the score of what the log's looks at Kaggle's houses have brought, corrected
+            for the choice among so many.
         as_json: Print the figures as JSON on stdout.
     """
     from dataclasses import asdict
 
+    if corrected:
+        if settings or data or config or against or simplification or without_id or change:
+            raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
+        _correct_looks(log, as_json)
+        return
     from houseprices.settings import load_settings, parse_overrides
 
     first = load_settings(config)
@@ -100,6 +108,21 @@ def compare(
         print(json.dumps({**asdict(found), "verdict": found.verdict}))
     else:
         print_comparison(found)
+
+
+def _correct_looks(log: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from houseprices.console import listening
+    from houseprices.console.comparison import print_corrected
+    from houseprices.studies.corrected import correct_looks
+
+    with listening() as tell:
+        found = correct_looks(log, tell=tell)
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print_corrected(found)
 
 
 def ablate(

@@ -6,6 +6,7 @@ from houseprices.console.tables import print_table
 
 if TYPE_CHECKING:
     from houseprices.studies.comparison import Comparison
+    from houseprices.studies.corrected import CorrectedLooks
 
 
 def print_comparison(comparison: "Comparison") -> None:
@@ -33,3 +34,19 @@ def print_comparison(comparison: "Comparison") -> None:
     print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
     reasons = "; ".join(comparison.objections)
     print(f"look {comparison.look}: {comparison.verdict}" + (f", for {reasons}" if reasons else ""))
+
+
+def print_corrected(found: "CorrectedLooks") -> None:
+    """The score of the recipe that the looks have brought, as it was found and corrected for the choice."""
+    rows = [
+        (name, f"{score.whole:.4f}", f"{score.bulk:.4f}")
+        for name, score in (
+            (f"first {found.first}", found.first_score),
+            (f"adopted {found.adopted}", found.naive),
+            ("adopted, corrected for the choice", found.corrected),
+        )
+    ]
+    print_table("Halves held out", ("log-RMSE", "whole", "bulk"), rows, words=("log-RMSE",))
+    print("chosen on other houses: " + ", ".join(f"{name} {share:.0%}" for name, share in found.chosen.items()))
+    missing = f"; without the looks {', '.join(map(str, found.missing))}, whose predictions are not kept here"
+    print(f"{found.n_looks} looks replayed" + (missing if found.missing else ""))

@@ -15,7 +15,7 @@ from houseprices.data.table import read_houses
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Tell, silent
-from houseprices.settings import Settings
+from houseprices.settings import Settings, dump_settings
 from houseprices.studies.experiments import (
     GATE_FOLDER,
     Recipe,
@@ -177,10 +177,10 @@ def compare(
     houses = house_array(table.drop(columns=PRICE))
     incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, tell)
     for settings, of in ((first, incumbent), (second, candidate)):
-        keep_recipe(Recipe(of.digest, of.prediction), log_price, settings)
+        keep_recipe(Recipe(of.digest, of.prediction, log_price, dump_settings(settings)))
     counted_from, before, after = incumbent.digest, incumbent.prediction, candidate.prediction
     if simplification and (counted_from := origin_of(looks, incumbent.digest)) != incumbent.digest:
-        before = read_recipe(counted_from)[0].prediction
+        before = read_recipe(counted_from).prediction
     judgement = judge(before, after, log_price)
     bulk = bulk_of([before, after], log_price)
     kept = ~np.isin(table.index, list(without_ids))
