@@ -1,4 +1,4 @@
-"""Commands that train: cv, compare and ablate; with the settings and the sample to train on."""
+"""Commands that train: cv, compare, stress and ablate; with the settings and the sample to train on."""
 
 import json
 from pathlib import Path
@@ -123,6 +123,40 @@ def _correct_looks(log: Path, as_json: bool) -> None:
         print(json.dumps(asdict(found)))
     else:
         print_corrected(found)
+
+
+def stress(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold out rare houses, train on the rest: far from their neighbours, sold unfinished, cheapest, dearest.
+
+    No network is trained twice: its predictions are kept in runs/gate.
+
+    Args:
+        settings: Any setting, as for `cv`; folds play no part here.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file with settings.
+        as_json: Print the figures as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.settings import load_settings, parse_overrides
+
+    recipe = load_settings(config, parse_overrides(settings))
+
+    from houseprices.console import listening
+    from houseprices.console.stress import print_stress
+    from houseprices.studies.stress import stress
+
+    with listening() as tell:
+        found = stress(data, recipe, tell)
+    if as_json:
+        print(json.dumps({name: asdict(one) for name, one in found.items()}))
+    else:
+        print_stress(found)
 
 
 def ablate(
