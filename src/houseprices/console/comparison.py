@@ -42,7 +42,7 @@ def _print_kinds(kinds: "dict[str, Kind]") -> None:
         )
         for name, kind in kinds.items()
     ]
-    headings = ("kind", "networks a half", "whole", "bulk", "median |error|", *(["bulk without it"] * several))
+    headings = ("kind", "networks", "whole", "bulk", "median |error|", *(["bulk without it"] * several))
     print_table("Kinds of the second", headings, rows, words=("kind",))
     if several:
         rows = [
