@@ -16,8 +16,8 @@ ID ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare lessons settings \
-	bench bench-estimator bench-score bench-recipe test check format clean
+.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress lessons settings \
+	bench bench-estimator bench-gate bench-score bench-recipe test check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-score: $(VENV)/run.stamp ## the score over five fold seeds, and what each 
 bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
 	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts; DATA=folder
+	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
 
@@ -67,6 +70,9 @@ explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 
 compare: $(VENV)/run.stamp ## two settings on repeated halves; ARGS="--against other.toml" or "--groups.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none; CONFIG=file.toml
+	@$(BIN)/houseprices stress --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

@@ -21,6 +21,7 @@ app = App(
 )
 app.command(training.cv)
 app.command(training.compare)
+app.command(training.stress)
 app.command(training.ablate)
 app.command(training.sample)
 app.command(training.list_settings, name="settings")

@@ -1,4 +1,4 @@
-"""Commands that train: cv, compare and ablate; with the settings and the sample to train on."""
+"""Commands that train: cv, compare, stress and ablate; with the settings and the sample to train on."""
 
 import json
 from pathlib import Path
@@ -59,6 +59,7 @@ def compare(
     without_id: tuple[int, ...] = (),
     change: str | None = None,
     log: Path = Path("docs/experiments.csv"),
+    corrected: Flag = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge two settings house by house on repeated halves: is the second better than the first?
@@ -75,10 +76,17 @@ def compare(
         without_id: Houses left out of a further figure; may be repeated.
         change: What is new in the second, in words for the log; without it the files and settings given.
         log: The CSV of all looks.
+        corrected: Compare nothing; print the score of what the log's looks at Kaggle's houses have brought, corrected
+            for the choice among so many.
         as_json: Print the figures as JSON on stdout.
     """
     from dataclasses import asdict
 
+    if corrected:
+        if settings or data or config or against or simplification or without_id or change or columns:
+            raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
+        _correct_looks(log, as_json)
+        return
     from houseprices.settings import load_settings, parse_overrides, with_own_columns
 
     first = load_settings(config)
@@ -105,6 +113,55 @@ def compare(
         print(json.dumps({**asdict(found), "verdict": found.verdict}))
     else:
         print_comparison(found)
+
+
+def _correct_looks(log: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from houseprices.console import listening
+    from houseprices.console.comparison import print_corrected
+    from houseprices.studies.corrected import correct_looks
+
+    with listening() as tell:
+        found = correct_looks(log, tell=tell)
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print_corrected(found)
+
+
+def stress(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold out rare houses, train on the rest: far from their neighbours, sold unfinished, cheapest, dearest.
+
+    No network is trained twice: its predictions are kept in runs/gate.
+
+    Args:
+        settings: Any setting, as for `cv`; folds play no part here.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file with settings.
+        as_json: Print the figures as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.settings import load_settings, parse_overrides
+
+    recipe = load_settings(config, parse_overrides(settings))
+
+    from houseprices.console import listening
+    from houseprices.console.stress import print_stress
+    from houseprices.studies.stress import stress
+
+    with listening() as tell:
+        found = stress(data, recipe, tell)
+    if as_json:
+        print(json.dumps({name: asdict(one) for name, one in found.items()}))
+    else:
+        print_stress(found)
 
 
 def ablate(

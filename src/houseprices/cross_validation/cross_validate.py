@@ -129,14 +129,15 @@ def _train_and_predict(
                 data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features)
             wait = start_training(pool, data, settings)
             with stopwatch("baselines"):
-                in_training.append((data, wait, _baselines(data, log_price) if repeat == 0 else {}))
+                in_training.append((data, wait, fold_baselines(data, log_price) if repeat == 0 else {}))
             if len(in_training) > 1:
                 yield finish(*in_training.popleft())
         while in_training:
             yield finish(*in_training.popleft())
 
 
-def _baselines(data: FoldData, log_price: Floats) -> dict[Baseline, Floats]:
+def fold_baselines(data: FoldData, log_price: Floats) -> dict[Baseline, Floats]:
+    """Log prices (n_held_out,) that each baseline, fitted on the fold's training rows, predicts for the others."""
     linear = data.matrix[:, data.live_columns(LINEAR_BLOCKS)]
     return baseline_predictions(linear[data.training], log_price[data.training], linear[data.held_out])
 
