@@ -97,10 +97,13 @@ def fit_error_scales(
         residuals: (n_rows,)
         fold_of_row: (n_repeats, n_rows)
         among: (n_rows,) the rows that may be looked at; None for all
+
+    Of two folds with one out of sight, no row is outside the other: it is fitted to its own rows then.
     """
     seen = np.ones(len(residuals), dtype=np.bool_) if among is None else among
-    outside = (seen & (folds != fold) for folds in fold_of_row for fold in range(folds.max() + 1))
-    return [fit_error_scale(features[rows], residuals[rows]) for rows in outside]
+    outside = [seen & (folds != fold) for folds in fold_of_row for fold in range(folds.max() + 1)]
+    fitted = [rows if rows.any() else seen for rows in outside]
+    return [fit_error_scale(features[rows], residuals[rows]) for rows in fitted]
 
 
 def scale_of_rows(features: Floats, fold_of_row: NDArray[np.int64], scales: list[ErrorScale]) -> Floats:
