@@ -131,6 +131,12 @@ def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_
     assert np.isfinite(run(few, town_test, settings).prediction).all()
 
 
+def test_houses_that_fill_no_column_are_refused(town_train, town_test):
+    settings = replace(SETTINGS, folds=FoldSettings(n_folds=2, n_repeats=1))
+    with pytest.raises(DataError, match=r"groups\.\w+: the 1 training rows of fold 0 fill none of its columns; "):
+        cross_validate(town_train.iloc[:2], town_test, settings)
+
+
 def test_fewer_rows_than_folds_are_refused(town_train, town_test):
     with pytest.raises(DataError, match=r"folds.n_folds must be in \[2, n_rows=2\], got 3"):
         run(town_train.iloc[:2], town_test)

@@ -38,6 +38,14 @@ def test_an_unknown_feature_counts_as_the_average():
     assert known == unknown
 
 
+def test_a_feature_that_nobody_knows_changes_nothing():
+    features, residuals = planted()
+    unknown = np.column_stack([features, np.full(N_ROWS, np.nan)])
+    scale = fit_error_scale(unknown, residuals)
+    assert np.isfinite(scale.centre).all()
+    np.testing.assert_allclose(scale(unknown), fit_error_scale(features, residuals)(features), rtol=1e-12)
+
+
 def test_cheap_and_dear_houses_may_both_be_further_off_than_those_between(finished_run: FinishedRun):
     houses = house_array(read_run_houses(read_run(finished_run.folder))[0]).rows(np.zeros(3001, dtype=np.intp))
     log_price = np.linspace(10.5, 13.5, len(houses))

@@ -12,6 +12,7 @@ from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
+from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import Block, block_indices
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
@@ -98,8 +99,16 @@ def start_members(
 
 
 def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FinishFold:
-    """Start the members of all groups on the fold's training rows."""
+    """Start the members of all groups on the fold's training rows.
+
+    Raises:
+        DataError: the training rows fill no column of a group.
+    """
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
+    for name, live in columns.items():
+        if not len(live):
+            found = f"groups.{name}: the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
+            raise DataError([f"{found}; accepted: more houses, or more blocks"])
     pending = {}
     for index, (name, group) in enumerate(settings.groups.items()):
         seeds = [_seed(settings.seed, data.repeat, data.fold, index, member) for member in range(group.n_members)]

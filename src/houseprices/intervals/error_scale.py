@@ -73,7 +73,8 @@ def error_features(prediction: ArrayLike, spread: ArrayLike, houses: "HouseArray
 
 def fit_error_scale(features: Floats, residuals: Floats) -> ErrorScale:
     """Fit to features, (n_rows, n_features), and residuals, (n_rows,), log price - out-of-fold prediction."""
-    centre = np.nanmean(features, axis=0)
+    n_known = (~np.isnan(features)).sum(axis=0)
+    centre = np.nansum(features, axis=0) / np.maximum(n_known, 1)
     centred = np.nan_to_num(features - centre)
     spread = centred.std(axis=0)
     spread[spread == 0] = 1.0
