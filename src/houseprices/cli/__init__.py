@@ -1,7 +1,9 @@
-"""The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted."""
+"""The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 128 + the signal's number interrupted."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -33,10 +35,17 @@ app.command(kaggle.ledger)
 app.command(lessons.app)
 
 
+_interrupted_by = signal.SIGINT
+
+
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command and exit; a failure is one line on stderr, with a traceback only after --debug."""
     tokens = sys.argv[1:] if argv is None else argv
     debug = "--debug" in tokens
+    if argv is None:
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup has a reason to ignore it
+                signal.signal(number, _interrupt)
     try:
         app([token for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -52,6 +61,14 @@ def main(argv: list[str] | None = None) -> NoReturn:
         if argv is None:
             # The workers have stopped and no file is open, but to take torch down in order lasts seconds.
             sys.stdout.flush()
-            os._exit(130)
-        sys.exit(130)
+            os._exit(128 + _interrupted_by)
+        sys.exit(128 + _interrupted_by)
     sys.exit(0)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does: what was begun is cleared away. Another signal meanwhile changes nothing."""
+    global _interrupted_by
+    signal.signal(number, signal.SIG_IGN)
+    _interrupted_by = signal.Signals(number)
+    raise KeyboardInterrupt

@@ -107,8 +107,8 @@ def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> Fi
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
     for name, live in columns.items():
         if not len(live):
-            found = f"groups.{name}: the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
-            raise DataError([f"{found}; accepted: more houses, or more blocks"])
+            found = f"the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
+            raise DataError([f"groups.{name}: {found}; accepted: more houses, or more blocks"])
     pending = {}
     for index, (name, group) in enumerate(settings.groups.items()):
         seeds = [_seed(settings.seed, data.repeat, data.fold, index, member) for member in range(group.n_members)]
