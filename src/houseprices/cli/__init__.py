@@ -67,8 +67,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """End as Ctrl-C does: what was begun is cleared away. Another signal meanwhile changes nothing."""
+    """End as Ctrl-C does: what was begun is cleared away."""
     global _interrupted_by
-    signal.signal(number, signal.SIG_IGN)
     _interrupted_by = signal.Signals(number)
     raise KeyboardInterrupt
