@@ -1,7 +1,7 @@
 """submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -88,9 +88,10 @@ def read_ledger(path: Path = LEDGER) -> list[Entry]:
     return entries
 
 
-def add_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Write the entry as the last line."""
+def add_entry(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], object] = lambda _: None) -> None:
+    """Write the entry as the last line, unless `check` raises on those there: no other process writes between."""
     with _changing(path) as entries:
+        check(entries)
         entries.append(entry)
 
 
