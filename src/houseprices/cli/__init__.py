@@ -56,6 +56,12 @@ def main(argv: list[str] | None = None) -> NoReturn:
             raise
         complain(str(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except OSError as error:
+        # Python's own words will do for what no job expects, such as a folder on the way that may not be entered.
+        if debug:
+            raise
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        sys.exit(1)
     except KeyboardInterrupt as interruption:
         complain(str(interruption) or "interrupted; nothing was written")
         if argv is None:
