@@ -182,7 +182,7 @@ def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
         content = json.loads(file.read_text("utf-8"))
     except OSError as failure:
         raise error(f"{file}: {failure.strerror}; accepted: {accepted}") from None
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:
         raise error(f"{file}: no JSON ({failure}); accepted: {accepted}") from None
     if not isinstance(content, dict):
         raise error(f"{file}: no JSON object; accepted: {accepted}")

@@ -51,10 +51,15 @@ def config_folder() -> Path:
     """The folder of kaggle.json: $KAGGLE_CONFIG_DIR, else ~/.kaggle if present, else the desktop's own place."""
     if chosen := os.environ.get("KAGGLE_CONFIG_DIR"):
         return Path(chosen)
-    folder = Path.home() / ".kaggle"
+    folder = _home() / ".kaggle"
     if sys.platform.startswith("linux") and not folder.exists():
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
+        return Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config") / "kaggle"
     return folder
+
+
+def _home() -> Path:
+    """The home folder; a user without one, in a container say, gets a name that leads nowhere."""
+    return Path(os.path.expanduser("~"))
 
 
 def _token() -> Credential | None:
@@ -67,7 +72,7 @@ def _token() -> Credential | None:
     elif value:
         return Credential("token", "KAGGLE_API_TOKEN", value)
     for name in ("access_token", "access_token.txt"):
-        file = Path.home() / ".kaggle" / name
+        file = _home() / ".kaggle" / name
         if file.is_file() and (token := _read(file).strip()):
             return Credential("token", str(file), token)
     return None
@@ -84,13 +89,13 @@ def _key() -> Credential | None:
     try:
         content = json.loads(_read(file))
         username, key = username or str(content["username"]).strip(), key or str(content["key"]).strip()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise KaggleError(f'{file}: not as Kaggle gives it; accepted: {{"username": ..., "key": ...}}') from None
     return Credential("key", str(file), key, username)
 
 
 def _oauth() -> Credential | None:
-    file = Path.home() / ".kaggle" / "credentials.json"
+    file = _home() / ".kaggle" / "credentials.json"
     return Credential("oauth", str(file)) if file.is_file() else None
 
 
