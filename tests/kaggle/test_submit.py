@@ -229,6 +229,12 @@ ROWS = [f"{house},150000" for house in range(61, 101)]
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,nan"]), "line 41: SalePrice is 'nan'; accepted: a finite number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,-1"]), "line 41: SalePrice is '-1'; accepted: a finite number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,"]), "line 41: SalePrice is ''; accepted: a finite number above 0"),
+        ("\n".join(["Id,SalePrice", *ROWS[1:], "61,1_000_00"]), "line 41: SalePrice is '1_000_00'; accepted: a finite"),
+        (
+            "\n".join(["Id,SalePrice", *ROWS[1:], "61,１００"]),
+            "line 41: SalePrice is '１００'; accepted: a finite number",
+        ),
+        ("\n".join(["Id,SalePrice", *ROWS[1:], "６１,100"]), "line 41: Id is '６１'; accepted: a whole number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,1,2"]), "line 41: 3 fields; accepted: 2, Id and SalePrice"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61.0,1"]), "line 41: Id is '61.0'; accepted: a whole number"),
         (

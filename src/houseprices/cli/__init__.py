@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         # Python's own words will do for what no job expects, such as a folder on the way that may not be entered.
         if debug:
             raise
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         sys.exit(1)
     except KeyboardInterrupt as interruption:
         complain(str(interruption) or "interrupted; nothing was written")

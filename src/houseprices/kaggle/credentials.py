@@ -1,11 +1,13 @@
 """Where Kaggle's credentials may stand, in the order in which the client looks for them; nothing is sent from here."""
 
+import base64
 import json
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from houseprices.errors import KaggleError
 
@@ -34,16 +36,26 @@ class Credential:
     secret: str = field(default="", repr=False)
     username: str = ""
 
+    @property
+    def shown_as(self) -> tuple[str, ...]:
+        """The texts by which a server's words or an exception's could give the secret away."""
+        pair = f"{self.username}:{self.secret}".encode()
+        return (self.secret, base64.b64encode(pair).decode(), quote(self.secret)) if self.secret else ()
+
 
 def find_credentials() -> list[Credential]:
     """Every credential present, in the client's order; without any, an error with the ways to get them.
 
     Raises:
-        KaggleError: none is present, or a file with one cannot be read.
+        KaggleError: none is present, a file with one cannot be read, or one has spaces or line ends in it.
     """
     found = [credential for credential in (_token(), _key(), _oauth()) if credential]
     if not found:
         raise KaggleError(NO_CREDENTIALS)
+    for credential in found:
+        if any(not "!" <= letter <= "~" for letter in credential.secret + credential.username):
+            # An exception on the way would quote them.
+            raise KaggleError(f"the credentials from {credential.place} hold characters that no header can carry")
     return found
 
 
