@@ -132,6 +132,7 @@ def test_another_seed_gives_another_run_and_is_saved(
     summary, where = capsys.readouterr().out.splitlines()
     scores = json.loads((run / "metrics.json").read_text("utf-8"))["log_rmse"]
     assert f"{scores['pooled']:.4f} out of fold" in summary
+    assert summary.endswith(" s, compiled step on cpu")
     assert (place / where).resolve() == run / "submission.csv"
 
 
@@ -145,6 +146,7 @@ def test_the_program_runs_as_a_module_and_records_its_arguments(cv: list[str], p
     assert "Traceback" not in done.stderr
     manifest = json.loads((place / "run" / "manifest.json").read_text("utf-8"))
     assert manifest["argv"] == arguments
+    assert (manifest["step"], manifest["device"]) == ("compiled", "cpu")
 
 
 # ---- the synthetic sample ----

@@ -171,6 +171,27 @@ def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
     assert {(one.stage, one.n_total) for one in progress} == {("training networks", counts[-1])}
 
 
+def test_houses_that_stand_twice_are_told_of(town_train, town_test):
+    said = []
+    twice = pd.concat([town_train, town_train.iloc[[4, 2]].set_axis([9001, 9002])])
+    cross_validate(twice, town_test, SETTINGS, said.append)
+    [text] = [one.text for one in said if isinstance(one, Notice) and "copies" in one.text]
+    ids = f"{town_train.index[2]}, {town_train.index[4]}, 9001, 9002"
+    assert f"4 priced houses are copies of each other but for Id and price (Id {ids});" in text
+
+
+def test_the_readable_step_is_told_of_where_it_replaces_the_compiled_one(town_train, town_test, monkeypatch):
+    notices = []
+    for compiles in (True, False):
+        monkeypatch.setattr("houseprices.engine.training.can_compile", lambda compiles=compiles: compiles)
+        said = []
+        cross_validate(town_train, town_test, SETTINGS, said.append)
+        notices.append([one.text for one in said if isinstance(one, Notice) and "numba" in one.text])
+    assert notices[0] == []
+    [text] = notices[1]
+    assert text.endswith("(NUMBA_CACHE_DIR): networks train by the torch step, some times slower")
+
+
 def test_a_failing_listener_stops_the_workers(town_train, town_test):
     def fail(told: Progress | Notice) -> None:
         if isinstance(told, Progress) and told.n_done:
