@@ -43,8 +43,8 @@ def cross_validate(
     Args:
         train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
         settings: of the job.
-        tell: hears how many networks are trained, that no step can be compiled, which levels have no price to learn from, and
-            which houses stand more than once.
+        tell: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
+            from, and which houses stand more than once.
 
     Raises:
         DataError: more folds than rows, or a prediction is no price: training diverged.
