@@ -30,7 +30,7 @@ class CrossValidation:
         folds: what was fitted, n_repeats x n_folds of them.
         curves: by fold, in the order of `folds`, the learning curves of each group, errors in units of the log price.
         error_scales: by fold, in the order of `folds`.
-        scale_of_row: (n_rows,) how far off the row was expected to be, by folds that never saw it.
+        scale_of_row: (n_rows,) how far off the row was expected to be, by scales fitted to rows outside its fold.
         seconds: by stage.
     """
 

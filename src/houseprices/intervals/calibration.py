@@ -21,7 +21,7 @@ class Calibration:
         prediction: (n_rows,) out-of-fold, log prices.
         spread: (n_rows,) standard deviation of the repeats' out-of-fold predictions.
         residuals: (n_rows,) log price - prediction.
-        scale_of_row: (n_rows,) how far off the row was expected to be, by folds that never saw it.
+        scale_of_row: (n_rows,) how far off the row was expected to be, by scales fitted to rows outside its fold.
         scales: of all folds, n_repeats x n_folds of them.
     """
 

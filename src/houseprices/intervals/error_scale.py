@@ -3,7 +3,8 @@
 A residual of a cheap, old or oddly sold house is larger than another, in log price too: intervals of one width in logs
 cover 84% of the cheapest quarter and 94% of the next (LOG.md). So ridge regression learns the logarithm of the
 residuals' sizes from the predicted price, the spread of the networks and a few plain properties. The regression of a
-fold sees only rows outside it, as its networks do.
+fold is fitted to rows outside it alone. The residuals of those rows, though, come from networks of other folds, which
+were trained on the fold's rows: by that way a price moves the scale of its own row a little.
 """
 
 from dataclasses import dataclass
