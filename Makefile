@@ -14,6 +14,8 @@ FILE ?=
 INPUT ?= -
 ID ?=
 ARGS ?=
+# The shell reads these from the environment, "$$DATA", so that no character in them is taken for a command; ARGS is one.
+export CONFIG DATA RUN SEED SOURCE FILE INPUT ID
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress lessons settings \
@@ -23,8 +25,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.tanh.dropout 0.2"
-	@$(BIN)/houseprices cv --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
-		$(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/houseprices cv --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(if $(RUN),--run "$$RUN") \
+		$(if $(SEED),--seed "$$SEED") $(ARGS)
 
 quick: CONFIG = configs/quick.toml
 quick: cv ## the main job in about ten seconds
@@ -33,46 +35,46 @@ sample: $(VENV)/run.stamp ## write the synthetic sample into data/sample; ARGS="
 	@$(BIN)/houseprices sample $(ARGS)
 
 download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror needs no account; ARGS="--dataset fashion-mnist"
-	@$(BIN)/houseprices download $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+	@$(BIN)/houseprices download $(if $(SOURCE),--source "$$SOURCE") $(ARGS)
 
 submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder FILE=csv ARGS="--dry-run"
-	@$(BIN)/houseprices submit $(if $(RUN),--run "$(RUN)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+	@$(BIN)/houseprices submit $(if $(RUN),--run "$$RUN") $(if $(FILE),--file "$$FILE") $(ARGS)
 
 ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; ARGS=--refresh
 	@$(BIN)/houseprices ledger $(ARGS)
 
 lessons: $(VENV)/run.stamp ## the textbook's lessons -> lessons/all/index.html; DATA=folder ARGS="--images folder"
-	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$$DATA") $(ARGS)
 
 predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN=folder ARGS="--output prices.csv"
-	@$(BIN)/houseprices predict --input "$(INPUT)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices predict --input "$$INPUT" $(if $(RUN),--run "$$RUN") $(ARGS)
 
 bench-score: $(VENV)/run.stamp ## the score over five fold seeds, and what each part brings; DATA=folder
-	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
-	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts; DATA=folder
-	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
 
 ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA=folder or RUN=folder
-	@$(BIN)/houseprices ablate $(if $(RUN),--run "$(RUN)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
 
 report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
-	@$(BIN)/houseprices report $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices report $(if $(RUN),--run "$$RUN") $(ARGS)
 
 explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
-	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices explain --id "$$ID" $(if $(RUN),--run "$$RUN") $(ARGS)
 
 compare: $(VENV)/run.stamp ## two settings on repeated halves; ARGS="--against other.toml" or "--groups.tanh.dropout 0.2"
-	@$(BIN)/houseprices compare --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none; CONFIG=file.toml
-	@$(BIN)/houseprices stress --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default
 	@$(BIN)/houseprices settings

@@ -290,7 +290,12 @@ def test_a_negative_value_is_a_value() -> None:
     assert parse_overrides(["--seed", "-1"]) == {"seed": -1}
 
 
-@pytest.mark.parametrize("content", [b"folds = [", b"[folds]\nn_folds = 3\nn_folds = 4\n", b"\xff\xfe\x00"])
+DEEP = b"v = " + 100_000 * b"["
+
+
+@pytest.mark.parametrize(
+    "content", [b"folds = [", b"[folds]\nn_folds = 3\nn_folds = 4\n", b"\xff\xfe\x00", DEEP], ids=range(4)
+)
 def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_bytes(content)

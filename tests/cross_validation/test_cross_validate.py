@@ -133,6 +133,12 @@ def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_
     assert np.isfinite(run(few, town_test, settings).prediction).all()
 
 
+def test_houses_that_fill_no_column_are_refused(town_train, town_test):
+    settings = replace(SETTINGS, folds=FoldSettings(n_folds=2, n_repeats=1))
+    with pytest.raises(DataError, match=r"groups\.\w+: the 1 training rows of fold 0 fill none of its columns; "):
+        cross_validate(town_train.iloc[:2], town_test, settings)
+
+
 def test_fewer_rows_than_folds_are_refused(town_train, town_test):
     with pytest.raises(DataError, match=r"folds.n_folds must be in \[2, n_rows=2\], got 3"):
         run(town_train.iloc[:2], town_test)
@@ -162,6 +168,27 @@ def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
     assert (counts[0], counts[-1]) == (0, 3 * 2 * (5 + 1))
     assert counts == sorted(counts)
     assert {(one.stage, one.n_total) for one in progress} == {("training networks", counts[-1])}
+
+
+def test_houses_that_stand_twice_are_told_of(town_train, town_test):
+    said = []
+    twice = pd.concat([town_train, town_train.iloc[[4, 2]].set_axis([9001, 9002])])
+    cross_validate(twice, town_test, SETTINGS, said.append)
+    [text] = [one.text for one in said if isinstance(one, Notice) and "copies" in one.text]
+    ids = f"{town_train.index[2]}, {town_train.index[4]}, 9001, 9002"
+    assert f"4 priced houses are copies of each other but for Id and price (Id {ids});" in text
+
+
+def test_the_readable_step_is_told_of_where_it_replaces_the_compiled_one(town_train, town_test, monkeypatch):
+    notices = []
+    for compiles in (True, False):
+        monkeypatch.setattr("houseprices.engine.training.can_compile", lambda compiles=compiles: compiles)
+        said = []
+        cross_validate(town_train, town_test, SETTINGS, said.append)
+        notices.append([one.text for one in said if isinstance(one, Notice) and "numba" in one.text])
+    assert notices[0] == []
+    [text] = notices[1]
+    assert text.endswith("(NUMBA_CACHE_DIR): networks train by the torch step, some times slower")
 
 
 def test_a_failing_listener_stops_the_workers(town_train, town_test):

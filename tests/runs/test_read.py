@@ -199,6 +199,42 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
     assert refusal(copy).startswith(f"{file}: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "value", "what"),
+    [
+        ("oof.csv", "Id", "1.5", "an Id or a fold is no whole number"),
+        ("oof.csv", "fold", "NA", "an Id or a fold is no whole number"),
+        ("oof.csv", "fold", str(N_FOLDS), "its folds are not those of config.toml"),
+        ("oof.csv", "prediction", "nan", "a number is not finite"),
+        ("oof.csv", "error_scale", "0", "an error scale not above 0"),
+        ("oof.csv", "error_scale", "wide", "could not convert"),
+        ("curves.csv", "epoch", "first", "a cell is no number"),
+        ("curves.csv", "group", "other", "its groups are not those of config.toml"),
+    ],
+)
+def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str, value: str, what: str) -> None:
+    table = pd.read_csv(copy / name, dtype="str")
+    table.loc[3, column] = value
+    table.to_csv(copy / name, index=False)
+    sign(copy)
+    text = refusal(copy)
+    assert text.startswith(f"{copy / name}: ")
+    assert what in text
+
+
+@pytest.mark.parametrize("part", ["groups", "baselines"])
+def test_scores_that_no_run_writes_are_refused(copy: Path, part: str) -> None:
+    change_json(copy / "metrics.json", lambda content: content[part].clear())
+    sign(copy)
+    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: its groups are not those of config.toml, or a baseline")
+
+
+def test_json_nested_too_deep_is_refused(copy: Path) -> None:
+    (copy / "metrics.json").write_text(100_000 * "[", "utf-8")
+    sign(copy)
+    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: no JSON (")
+
+
 def test_tables_and_settings_that_no_run_writes_are_refused(copy: Path) -> None:
     table = pd.read_csv(copy / "oof.csv")
     table.drop(columns="prediction").to_csv(copy / "oof.csv", index=False)

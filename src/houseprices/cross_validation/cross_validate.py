@@ -22,7 +22,7 @@ from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.device import choose_device
 from houseprices.engine.pool import TrainingPool
-from houseprices.engine.training import LearningCurves, warm_up
+from houseprices.engine.training import LearningCurves, step_on, warm_up
 from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
 from houseprices.preprocessing.house_array import HouseArray, house_array
@@ -30,6 +30,8 @@ from houseprices.progress import Notice, Tell, counting, silent
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]
+
+_N_COPIES_SHOWN = 10
 
 
 def cross_validate(
@@ -40,7 +42,8 @@ def cross_validate(
     Args:
         train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
         settings: of the job.
-        tell: hears how many networks are trained, and which levels have no price to learn from.
+        tell: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
+            from, and which houses stand more than once.
 
     Raises:
         DataError: more folds than rows, or a prediction is no price: training diverged.
@@ -51,10 +54,15 @@ def cross_validate(
     n_rows = len(houses)
     fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
     _tell_of_levels_without_price(houses, test_houses, tell)
+    _tell_of_copies(houses, tell)
     all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
+    device = choose_device(settings.device)
+    if device.type == "cpu" and step_on(device) == "torch":
+        reason = "numba is missing or finds no folder for its machine code (NUMBA_CACHE_DIR)"
+        tell(Notice(f"{reason}: networks train by the torch step, some times slower"))
     with stopwatch("compilation"):
-        warm_up(choose_device(settings.device))
+        warm_up(device)
     folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, tell))
     out_of_fold = {
         name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])
@@ -186,6 +194,14 @@ def check_finite(prediction: Floats) -> None:
         found = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
         accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
         raise DataError([f"{found}; {accepted}"])
+
+
+def _tell_of_copies(houses: pd.DataFrame, tell: Tell) -> None:
+    copies = houses.index[houses.duplicated(keep=False)]
+    if len(copies):
+        ids = ", ".join(map(str, copies[:_N_COPIES_SHOWN])) + (", ..." if len(copies) > _N_COPIES_SHOWN else "")
+        what = f"{len(copies)} priced houses are copies of each other but for Id and price (Id {ids})"
+        tell(Notice(f"warning: {what}; copies that fall into different folds flatter every score"))
 
 
 def _tell_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame, tell: Tell) -> None:

@@ -13,6 +13,7 @@ from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
+from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import Block, block_indices
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
@@ -116,8 +117,16 @@ def start_members(
 
 
 def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FinishFold:
-    """Start the members of all groups on the fold's training rows."""
+    """Start the members of all groups on the fold's training rows.
+
+    Raises:
+        DataError: the training rows fill no column of a group.
+    """
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
+    for name, live in columns.items():
+        if not len(live):
+            found = f"the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
+            raise DataError([f"groups.{name}: {found}; accepted: more houses, or more blocks"])
     pending = {}
     for name, group in settings.groups.items():
         seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]

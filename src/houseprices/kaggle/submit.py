@@ -60,8 +60,12 @@ def submit(
     patience = patience or http.PATIENCE
     candidate = find_candidate(run, file)
     n_rows = check_submission(candidate.file, read_test_ids(test_file))
-    if not again:
-        _refuse_repetition(candidate, read_ledger(ledger))
+
+    def check_new(entries: list[Entry]) -> None:
+        if not again:
+            _refuse_repetition(candidate, entries)
+
+    check_new(read_ledger(ledger))
     kaggle = Kaggle(patience)
     n_left = kaggle.check_may_submit()
     text = unique_message(" | ".join(part for part in (message.strip()[:200], _description(candidate)) if part))
@@ -70,7 +74,7 @@ def submit(
         say(f"{candidate.file}: {n_rows} rows, fit for upload as {text!r}{left}; dry run, nothing was sent")
         return None
     say(f"{candidate.file}: {n_rows} rows, uploading as {text!r}{left}")
-    entry = _send(kaggle, candidate, text, ledger)
+    entry = _send(kaggle, candidate, text, ledger, check_new)
     say(f"submitted, Kaggle's number {entry.ref}; noted in {ledger}")
     if not wait:
         say("not waiting; `houseprices ledger --refresh` brings the score")
@@ -107,7 +111,7 @@ def _refuse_repetition(candidate: Candidate, entries: list[Entry]) -> None:
         "complete": f"scored {last.public_score}",
         "error": f"Kaggle could not score it: {last.reason}",
         "pending": "has no score yet; `houseprices ledger --refresh` asks for it",
-        "unconfirmed": "the answer was lost; `houseprices ledger --refresh` looks for it",
+        "unconfirmed": "on its way, or the answer was lost; `houseprices ledger --refresh` looks for it",
     }[last.status]
     raise SubmissionError(
         f"{candidate.file}: this very file was submitted at {last.submitted_utc} ({outcome}); --again submits it again"
@@ -120,8 +124,13 @@ def _description(candidate: Candidate) -> str:
     return f"run {candidate.run.name}, CV {candidate.cv_log_rmse:.5f}, code {candidate.code_version}"
 
 
-def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entry:
-    """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it."""
+def _send(
+    kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path, check_new: Callable[[list[Entry]], None]
+) -> Entry:
+    """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it.
+
+    Whether the file was submitted meanwhile is asked again in the one step with the note: two at once go out as one.
+    """
     entry = Entry(
         submitted_utc=utc_now(),
         file=str(candidate.file),
@@ -134,7 +143,7 @@ def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entr
 
     def note() -> None:
         nonlocal noted
-        add_entry(entry, ledger)
+        add_entry(entry, ledger, check_new)
         noted = True
 
     lost = ""

@@ -1,6 +1,8 @@
 """One house's price, feature by feature. It imports little, for the processes that draw many."""
 
+import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -23,9 +25,20 @@ _N_BARS = 14
 
 
 def get_ready() -> None:
-    """Import what drawing needs ahead of the first task, and leave Ctrl-C to the process that was started by hand."""
+    """Import what drawing needs ahead of the first task; end with the process that was started by hand, not by Ctrl-C.
+
+    That process ends this one itself, unless it is killed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import matplotlib.figure  # noqa: F401
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: float, prediction: float) -> Drawing:

@@ -74,6 +74,7 @@ class Manifest:
     seconds: dict[str, float]
     argv: list[str]
     finished_utc: str
+    step: Literal["compiled", "torch"] | None = None  # runs from before it was noted have none
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,11 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     except SettingsError as error:
         raise RunError(str(error).replace("\n", "; ")) from None
     records = _read_folds(folder / PREPROCESSING, settings)
+    metrics = read_record(Metrics, folder / METRICS)
+    if metrics.groups.keys() != settings.groups.keys() or not {"median", "ridge"} <= metrics.baselines.keys():
+        raise damaged(folder / METRICS, f"its groups are not those of {SETTINGS}, or a baseline is missing")
     fold_names = fold_columns(settings.folds.n_repeats)
-    out_of_fold = _read_csv(folder / OUT_OF_FOLD, (ID, *EXACT_COLUMNS, *fold_names))
+    out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
     own: list[OwnColumns | None] = [None] * len(records)
     columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
     if columns_file is not None:
@@ -122,10 +125,10 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     return SavedRun(
         folder=folder,
         settings=settings,
-        metrics=read_record(Metrics, folder / METRICS),
+        metrics=metrics,
         manifest=manifest,
         out_of_fold=out_of_fold,
-        curves=_read_csv(folder / CURVES, CURVE_COLUMNS),
+        curves=_read_curves(folder / CURVES, settings),
         folds=[
             FoldModel(
                 record.repeat,
@@ -144,12 +147,33 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         # Python reads back the very number that was written; a faster parser may err in the last bit.
-        table = pd.read_csv(file, converters=dict.fromkeys(EXACT_COLUMNS, float))
+        table = pd.read_csv(file, converters={**dict.fromkeys(EXACT_COLUMNS, float), "group": str})
     except ValueError as error:
         raise damaged(file, str(error)) from None
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise damaged(file, f"column {missing[0]} is missing")
+    return table
+
+
+def _read_out_of_fold(file: Path, settings: Settings) -> pd.DataFrame:
+    folds = fold_columns(settings.folds.n_repeats)
+    table = _read_csv(file, (ID, *EXACT_COLUMNS, *folds))
+    if any(table[name].dtype.kind != "i" for name in (ID, *folds)):
+        raise damaged(file, "an Id or a fold is no whole number")
+    if any(sorted(table[name].unique()) != list(range(settings.folds.n_folds)) for name in folds):
+        raise damaged(file, f"its folds are not those of {SETTINGS}")
+    if not np.isfinite(table[list(EXACT_COLUMNS)]).all(axis=None) or (table["error_scale"] <= 0).any():
+        raise damaged(file, "a number is not finite, or an error scale not above 0")
+    return table
+
+
+def _read_curves(file: Path, settings: Settings) -> pd.DataFrame:
+    table = _read_csv(file, CURVE_COLUMNS)
+    if any(table[name].dtype.kind not in "if" for name in CURVE_COLUMNS if name != "group"):
+        raise damaged(file, "a cell is no number")
+    if set(table["group"]) != settings.groups.keys():
+        raise damaged(file, f"its groups are not those of {SETTINGS}")
     return table
 
 
@@ -188,7 +212,7 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
         with safetensors.safe_open(file, "pt") as saved:
             version = json.loads((saved.metadata() or {}).get("format_version", "null"))
             tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118  # no mapping
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError, OSError) as error:
         raise damaged(file, str(error)) from None
     check_version(file, version)
     expected = {tensor_name(record.repeat, record.fold, group) for record in records for group in settings.groups}

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import save
 
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import ID
 from houseprices.data.source import Source
+from houseprices.engine.training import step_on
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.runs.code_version import code_version
@@ -80,7 +82,7 @@ def _point_latest_to(folder: Path) -> None:
 
 
 def write_run(
-    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: str
+    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: torch.device
 ) -> None:
     """Write the files of a run, the manifest with their checksums last.
 
@@ -158,7 +160,7 @@ def _preprocessing(result: CrossValidation) -> Preprocessing:
     )
 
 
-def _manifest(staging: Path, source: Source, metrics: Metrics, device: str) -> Manifest:
+def _manifest(staging: Path, source: Source, metrics: Metrics, device: torch.device) -> Manifest:
     return Manifest(
         format_version=FORMAT_VERSION,
         code_version=code_version(),
@@ -166,8 +168,9 @@ def _manifest(staging: Path, source: Source, metrics: Metrics, device: str) -> M
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
         python=sys.version.split()[0],
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        device=device,
+        device=str(device),
         seconds=metrics.seconds,
         argv=sys.argv[1:],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        step=step_on(device),
     )
