@@ -10,6 +10,7 @@
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
 | ranks | the numbers as normal scores of their ranks: another view of the same, in which no size is extreme |
+| pieces | the numbers in eight linear pieces with an eighth of the training rows each: their effect may bend |
 | own | the columns of a file of your own, see `own_columns`; scaled like the numbers |
 
 A new block is a name in `Block` and an entry in `COLUMNS`.
@@ -37,12 +38,13 @@ Block = Literal[
     "unfinished_sale",
     "products",
     "ranks",
+    "pieces",
     "own",
 ]
 OWN: Block = "own"
 BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != OWN)
 """Those that need no file; the columns of `own` stand after theirs."""
-DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block != "ranks")
+DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "pieces"))
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
@@ -63,6 +65,7 @@ _LEADING_NUMBERS = (
     "Fireplaces",
 )
 
+_N_PIECES = 8
 _SCORES = np.linspace(-2.6, 2.6, 33)
 """Normal scores at which a number's quantiles are kept; one house in 200 lies beyond either end, and is held there."""
 
@@ -151,6 +154,21 @@ def _normal_score(values: Floats, quantiles: Floats) -> Floats:
     return (highest + lowest) / 2
 
 
+def _piece(number: str, piece: int) -> Column:
+    """How much of the piece lies below the value, 0 to 1: piecewise-linear encoding (Gorishniy et al. 2022, eq. 1)."""
+    ends = Statistic(f"{number}, eighths", (number,), _eighths, (_N_PIECES + 1,))
+
+    def filled(values: Floats, ends: Floats) -> Floats:
+        length = ends[piece + 1] - ends[piece]
+        return np.clip((values - ends[piece]) / length, 0, 1) if length > 0 else np.zeros(len(values))
+
+    return Column(f"{number}, piece {piece + 1}", (number,), filled, (ends,))
+
+
+def _eighths(values: Floats) -> Floats:
+    return np.asarray(np.quantile(values, np.linspace(0, 1, _N_PIECES + 1)))
+
+
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
     "levels": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
@@ -167,6 +185,7 @@ COLUMNS: dict[Block, list[Column]] = {
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
     "ranks": [_rank(number.name) for number in NUMBERS],
+    "pieces": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
 """The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in.
 
