@@ -9,6 +9,7 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
+from houseprices.preprocessing.blocks import DEFAULT_BLOCKS
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.settings import (
     FeatureSettings,
@@ -18,6 +19,7 @@ from houseprices.settings import (
     load_settings,
     parse_overrides,
     setting_names,
+    with_own_columns,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +40,7 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.dropout": 0.45,
     "groups.<group>.input_dropout": 0.25,
     "groups.<group>.huber_delta": 0.75,
-    "groups.<group>.loss": "gaussian",
+    "groups.<group>.loss": "student_t",
     "groups.<group>.weight_decay": 0.75,
     "groups.<group>.decay_kind": "coupled",
     "groups.<group>.learning_rate": 0.03,
@@ -46,7 +48,10 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.epochs": 17,
     "groups.<group>.batch_size": 33,
 }
-"""For each setting a value that is not its default."""
+"""For each setting a value that is not its default, but for those `IN_COMPANY`."""
+
+IN_COMPANY = {"features.columns"}
+"""Settings that ask for another one beside them; they have tests of their own."""
 
 
 def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -83,7 +88,7 @@ def test_written_settings_are_read_back_alike(fast_settings: Settings, tmp_path:
 def test_written_settings_are_complete(tmp_path: Path) -> None:
     text = dump_settings(load("[groups.one]\n[groups.two]\nepochs = 3\n", tmp_path))
     names = set(leaves(tomllib.loads(text)))
-    stages = {name for name in OTHER_VALUE if "<group>" not in name}
+    stages = {name for name in (*OTHER_VALUE, *IN_COMPANY) if "<group>" not in name}
     of_groups = {name for name in OTHER_VALUE if "<group>" in name}
     assert names == stages | {name.replace("<group>", group) for name in of_groups for group in ("one", "two")}
 
@@ -101,7 +106,7 @@ def test_the_quick_file_is_accepted() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    assert sorted(name for name, _ in setting_names()) == sorted(OTHER_VALUE)
+    assert sorted(name for name, _ in setting_names()) == sorted({*OTHER_VALUE, *IN_COMPANY})
 
 
 def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> None:
@@ -121,7 +126,7 @@ def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the
 # ---- the command line over the file over the defaults ----
 
 
-@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())}))
+@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())} - IN_COMPANY))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
     option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
@@ -311,3 +316,31 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 def test_features_made_without_settings_are_those_of_the_default_settings():
     features = HouseFeatures()
     assert (features.clip, features.min_level_rows) == (FeatureSettings().clip, FeatureSettings().min_level_rows)
+
+
+# ---- own columns: a file and a block, or neither ----
+
+
+def test_a_file_of_columns_comes_with_a_group_that_has_their_block(tmp_path: Path) -> None:
+    blocks = [*DEFAULT_BLOCKS, "own"]
+    given = load_settings(None, {"features.columns": "mine.py", "groups.tanh.blocks": blocks})
+    assert (given.features.columns, given.groups["tanh"].blocks) == ("mine.py", tuple(blocks))
+    assert load(dump_settings(given), tmp_path) == given
+    for overrides, told in (
+        ({"features.columns": "mine.py"}, r"^features\.columns is 'mine\.py', but no group has the block 'own'; acc"),
+        ({"groups.tanh.blocks": ["own"]}, r"^groups\.tanh\.blocks names 'own', but features\.columns is empty; acc"),
+    ):
+        with pytest.raises(SettingsError, match=told) as error:
+            load_settings(None, overrides)
+        assert "\n" not in str(error.value)
+
+
+def test_the_shorthand_adds_the_block_where_it_is_missing_and_changes_nothing_else(tmp_path: Path) -> None:
+    one = load(
+        '[features]\ncolumns = "old.py"\n[groups.a]\nblocks = ["own", "numbers"]\n[groups.b]\nepochs = 3\n', tmp_path
+    )
+    both = with_own_columns(one, Path("new.py"))
+    assert both.features == replace(one.features, columns="new.py")
+    assert both.groups["a"] == one.groups["a"]
+    assert both.groups["b"] == replace(one.groups["b"], blocks=(*DEFAULT_BLOCKS, "own"))
+    assert with_own_columns(one, None) == one

@@ -12,7 +12,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 
 from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, Block
+from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, OWN, Block
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,10 +44,13 @@ class FeatureSettings:
     Attributes:
         clip: scaled numbers stay within +-clip.
         min_level_rows: training rows that a level needs for a column.
+        columns: Python file with columns of your own, for the groups whose blocks name `own`; empty for none. It runs
+            as code; see `preprocessing.own_columns`.
     """
 
     clip: Positive = 3.0
     min_level_rows: Count = 5
+    columns: str = ""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -78,6 +81,9 @@ class Settings:
         folds: how the rows are split.
         features: how columns are made.
         groups: the groups of members by name; their mean predictions are averaged in log space.
+
+    Raises:
+        pydantic.ValidationError: a value out of range, or own columns without a file or a group; it is a ValueError.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -86,6 +92,19 @@ class Settings:
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(default_factory=_default_groups)
+
+    def __post_init__(self) -> None:
+        with_own = [name for name, group in self.groups.items() if OWN in group.blocks]
+        if with_own and not self.features.columns:
+            raise SettingsError(
+                f"groups.{with_own[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file of"
+                " columns, or blocks without it"
+            )
+        if self.features.columns and not with_own:
+            raise SettingsError(
+                f"features.columns is {self.features.columns!r}, but no group has the block {OWN!r}; accepted: a group"
+                f" whose blocks name it (--columns FILE adds it to every group)"
+            )
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -110,6 +129,17 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
         return TypeAdapter(Settings).validate_python(tree)
     except ValidationError as error:
         raise SettingsError("\n".join(_fault(one) for one in error.errors())) from None
+
+
+def with_own_columns(settings: Settings, file: Path | None) -> Settings:
+    """The settings with the file's columns in every group; as they are for None."""
+    if file is None:
+        return settings
+    groups = {
+        name: group if OWN in group.blocks else replace(group, blocks=(*group.blocks, OWN))
+        for name, group in settings.groups.items()
+    }
+    return replace(settings, features=replace(settings.features, columns=str(file)), groups=groups)
 
 
 def dump_settings(settings: Settings) -> str:
@@ -212,5 +242,7 @@ def _unknown_keys(tree: Any, stage: Any, prefix: str) -> list[str]:
 
 
 def _fault(error: Any) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
     name = ".".join(str(part) for part in error["loc"])
     return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.preprocessing.house_array import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
+from houseprices.report.waterfall import effect_names
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
 from houseprices.studies.ablation import Ablation, read_ablation
@@ -37,7 +37,7 @@ class Evidence:
         worst: `worst_rows` of the run.
         test_intervals: (n_coverages, 2, n_test_rows) ends in log price, of the test houses.
         explanation: of the out-of-fold predictions.
-        fold_importance: (n_folds, 79) mean absolute attribution by fold of the first repeat.
+        fold_importance: (n_folds, n_effects) mean absolute attribution by fold of the first repeat.
         expected_score: 5th, 50th and 95th percentile of the leaderboard's score.
         without_group: {group: log-RMSE of the ensemble without it}, if there are several.
         ablation: the grid for these data, if one was made.
@@ -65,9 +65,9 @@ class Evidence:
 
     @property
     def importance(self) -> pd.Series:
-        """Mean absolute attribution by feature, largest first."""
+        """Mean absolute attribution by feature (and of own columns together), largest first."""
         values = np.abs(self.explanation.attributions).mean(axis=0)
-        return pd.Series(values, [feature.name for feature in FEATURES]).sort_values(ascending=False, kind="stable")
+        return pd.Series(values, effect_names(len(values))).sort_values(ascending=False, kind="stable")
 
 
 def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Evidence:

@@ -6,27 +6,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.files import replacing
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
-from houseprices.report.waterfall import value_text, waterfall
+from houseprices.report.waterfall import effect_names, effect_values, waterfall
 from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
-def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str, Any]:
+def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Path | None = None) -> dict[str, Any]:
     """Explain a house of the run's test or training table, and write its waterfall into the run's explanations/.
 
     A training house is explained by the networks that never saw it.
 
+    Args:
+        folder: the run's.
+        house_id: of the house.
+        tell: hears what is done.
+        columns: the file of the run's own columns, see `read_run`.
+
     Raises:
+        ColumnsError: its own columns fail.
         RunError: the run cannot be read, has no such house, or its folder cannot be written.
     """
     tell(Progress("reading the run"))
-    run = read_run(folder)
+    run = read_run(folder, columns)
     training, test = read_run_houses(run)
     tell(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
@@ -48,6 +54,7 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
     with replacing(*files) as (svg, png):
         svg.write_text(drawing.svg, "utf-8")
         png.write_bytes(drawing.png)
+    names, values = effect_names(len(attributions)), effect_values(house.iloc[0], len(attributions))
     order = np.argsort(-np.abs(attributions), kind="stable")
     return {
         "id": house_id,
@@ -56,9 +63,6 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
         "predicted_usd": float(np.exp(prediction)),
         "average_log_price": baseline,
         "predicted_log_price": prediction,
-        "attributions": [
-            {"feature": FEATURES[i].name, "value": value_text(house.iloc[0, i]), "log_price": float(attributions[i])}
-            for i in order
-        ],
+        "attributions": [{"feature": names[i], "value": values[i], "log_price": float(attributions[i])} for i in order],
         "figure": str(files[0]),
     }

@@ -15,14 +15,17 @@ _N_RENDERERS = min(4, max(1, (os.cpu_count() or 1) - 1))
 """Processes that draw beside this one, which has a core's work of its own: with two on two cores all waits for it."""
 
 
-def write_report(folder: Path, tell: Tell = silent) -> Path:
+def write_report(folder: Path, tell: Tell = silent, columns: Path | None = None) -> Path:
     """Write report.html, figures/ and intervals.csv into the run folder, all or none; return the page's path.
 
     Args:
+        folder: the run's.
         tell: hears what is computed and drawn.
+        columns: the file of the run's own columns, see `read_run`.
 
     Raises:
         RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
+        ColumnsError: its own columns fail.
         LedgerError: the ledger cannot be read.
     """
     # The waterfalls take longer than all other figures. The processes that draw them start while this one imports
@@ -36,7 +39,7 @@ def write_report(folder: Path, tell: Tell = silent) -> Path:
         from houseprices.runs.read import read_run
 
         tell(Progress("reading the run"))
-        run = read_run(folder)
+        run = read_run(folder, columns)
         houses, test_houses = read_run_houses(run)
         tell(Progress("explaining the predictions"))
         worst = worst_rows(run)

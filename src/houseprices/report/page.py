@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from houseprices.charts import Drawing, page_colours
-from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.evidence import COVERAGES, Evidence
 from houseprices.report.figures.ablation import ablation_figures
@@ -19,7 +18,7 @@ from houseprices.report.figures.errors import error_figures
 from houseprices.report.figures.intervals import interval_figures
 from houseprices.report.figures.score import score_figures
 from houseprices.report.money import dollars, percent
-from houseprices.report.waterfall import value_text
+from houseprices.report.waterfall import effect_names, effect_values
 from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
 
@@ -76,6 +75,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
 
 def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:
     explanation = evidence.explanation
+    names = effect_names(explanation.attributions.shape[1])
     for place, drawing in zip(evidence.worst, waterfalls, strict=True):
         house, row = evidence.houses.iloc[place], evidence.rows.iloc[place]
         yield {
@@ -86,8 +86,10 @@ def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[s
             "baseline": float(np.exp(explanation.baseline[place])),
             "figure": drawing,
             "features": [
-                {"name": feature.name, "value": value_text(value), "effect": float(effect)}
-                for feature, value, effect in zip(FEATURES, house, explanation.attributions[place], strict=True)
+                {"name": name, "value": value, "effect": float(effect)}
+                for name, value, effect in zip(
+                    names, effect_values(house, len(names)), explanation.attributions[place], strict=True
+                )
             ],
         }
 
@@ -101,7 +103,7 @@ def _table(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:
-    position = {feature.name: index for index, feature in enumerate(FEATURES)}
+    position = {name: index for index, name in enumerate(effect_names(len(evidence.importance)))}
     return [
         {
             "name": str(name),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from houseprices.report.attributions import Explanation
 
+OWN_COLUMNS_TOGETHER = "own columns"
+
 _N_BARS = 14
 
 
@@ -30,7 +32,8 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
     """From the average house's price to this one's, the largest effects first; lengths are in log price."""
     order = np.argsort(-np.abs(attributions), kind="stable")
     shown, others = order[:_N_BARS], order[_N_BARS:]
-    names = [f"{FEATURES[index].name} = {value_text(house.iloc[index])}" for index in shown]
+    of_effects, values = effect_names(len(attributions)), effect_values(house, len(attributions))
+    names = [" = ".join(filter(None, (of_effects[index], values[index]))) for index in shown]
     steps = [float(attributions[index]) for index in shown]
     names.append(f"{len(others)} other features")
     steps.append(float(attributions[others].sum()))
@@ -75,6 +78,16 @@ def waterfalls(
     """A drawing a house, in their order; `map_` may be an executor's."""
     each = [houses.iloc[place] for place in range(len(houses))]
     return map_(waterfall, each, explanation.attributions, explanation.baseline, explanation.prediction)
+
+
+def effect_names(n_effects: int) -> list[str]:
+    """What n_effects attributions are of: the 79 features and, of a run with own columns, those together."""
+    return [*(feature.name for feature in FEATURES), OWN_COLUMNS_TOGETHER][:n_effects]
+
+
+def effect_values(house: pd.Series, n_effects: int) -> list[str]:
+    """The house's features beside n_effects attributions; own columns together have no value."""
+    return [*map(value_text, house), ""][:n_effects]
 
 
 def value_text(value: object) -> str:

@@ -33,6 +33,10 @@ PREPROCESSING = "preprocessing.json"
 OUTPUTS = (SETTINGS, METRICS, CURVES, OUT_OF_FOLD, SUBMISSION, MEMBERS, PREPROCESSING)
 """What every run writes beside its manifest and a copy of its train.csv and test.csv."""
 
+OWN_COLUMNS = "own_columns.py"
+"""A copy of the file of own columns, where a run has them; the manifest holds its checksum. It is never run from here
+unless the user names it."""
+
 REPORT, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
 EXPLANATIONS = "explanations"
 ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.json"

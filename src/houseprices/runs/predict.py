@@ -25,7 +25,14 @@ from houseprices.runs.submission import submission_table
 ROWS_AT_ONCE = 4096
 
 
-def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverage: float, tell: Tell = silent) -> int:
+def predict(
+    run: Path,
+    source: Path | BinaryIO,
+    output: Path | BinaryIO,
+    coverage: float,
+    tell: Tell = silent,
+    columns: Path | None = None,
+) -> int:
     """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
 
     Args:
@@ -34,18 +41,19 @@ def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverag
         output: a file or a stream that gets the prices, whole or not at all.
         coverage: of the interval from lower to upper, see `intervals.cv_plus`.
         tell: hears how many houses are priced, and which levels no training row had.
+        columns: the file of the run's own columns, see `read_run`.
 
     Returns:
         The number of houses.
 
     Raises:
-        RunError: the run cannot be read.
+        RunError, ColumnsError: the run cannot be read, or its own columns fail.
         SettingsError: the coverage is not between 0 and 1.
         DataError: a fault in the houses, or the output cannot be written.
     """
     # A coverage that makes no sense is refused before anything is read.
     rank_of(coverage, 1)
-    saved = read_run(run)
+    saved = read_run(run, columns)
     n_rows = len(saved.out_of_fold)
     if rank_of(coverage, n_rows) > n_rows:
         bound = f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}"

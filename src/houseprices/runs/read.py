@@ -14,11 +14,12 @@ from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID
 from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.errors import RunError, SettingsError
+from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
 from houseprices.intervals.error_scale import N_ERROR_FEATURES, ErrorScale
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.own_columns import OwnColumns
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
@@ -39,6 +40,7 @@ from houseprices.runs.format import (
     read_record,
     tensor_name,
 )
+from houseprices.runs.own_columns import find_columns_file, fit_own_columns
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -94,10 +96,15 @@ class SavedRun:
         return predict_folds(self.folds, houses)
 
 
-def read_run(folder: Path) -> SavedRun:
+def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     """Read a run folder.
 
+    Args:
+        folder: the run's.
+        columns: the file of its own columns, where it does not lie any more where the run's settings name it.
+
     Raises:
+        ColumnsError: the file of own columns fails, or gives other columns than in the run.
         RunError: a file is missing, was truncated or altered after the run, holds what no run writes, or comes from
             another version; the line names the file.
     """
@@ -107,14 +114,21 @@ def read_run(folder: Path) -> SavedRun:
     except SettingsError as error:
         raise RunError(str(error).replace("\n", "; ")) from None
     records = _read_folds(folder / PREPROCESSING, settings)
-    features = [_read_features(folder / PREPROCESSING, record) for record in records]
+    fold_names = fold_columns(settings.folds.n_repeats)
+    out_of_fold = _read_csv(folder / OUT_OF_FOLD, (ID, *EXACT_COLUMNS, *fold_names))
+    own: list[OwnColumns | None] = [None] * len(records)
+    columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
+    if columns_file is not None:
+        held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
+        own = [*fit_own_columns(columns_file, folder, manifest, out_of_fold, held_out)]
+    features = [_read_features(folder / PREPROCESSING, *one) for one in zip(records, own, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
     return SavedRun(
         folder=folder,
         settings=settings,
         metrics=read_record(Metrics, folder / METRICS),
         manifest=manifest,
-        out_of_fold=_read_csv(folder / OUT_OF_FOLD, (ID, *EXACT_COLUMNS, *fold_columns(settings.folds.n_repeats))),
+        out_of_fold=out_of_fold,
         curves=_read_csv(folder / CURVES, CURVE_COLUMNS),
         folds=[
             FoldModel(
@@ -160,11 +174,13 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     return records
 
 
-def _read_features(file: Path, record: FoldRecord) -> HouseFeatures:
+def _read_features(file: Path, record: FoldRecord, own: OwnColumns | None) -> HouseFeatures:
     try:
-        features = HouseFeatures.from_dict(record.features)
+        features = HouseFeatures.from_dict(record.features, own)
         known = features.to_dict()
         n_columns = len(features.get_feature_names_out())
+    except ColumnsError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(file, f"the features of fold {record.fold} cannot be read ({error})") from None
     unknown = set(record.features) - set(known)

@@ -28,6 +28,7 @@ from houseprices.runs.format import (
     MEMBERS,
     METRICS,
     OUT_OF_FOLD,
+    OWN_COLUMNS,
     PREPROCESSING,
     RUNS_FOLDER,
     SETTINGS,
@@ -86,12 +87,17 @@ def write_run(
     The houses come with it: what is made of a run later needs nothing but its folder.
 
     Raises:
-        RunError: train.csv or test.csv is no longer the file that the run has read.
+        RunError: train.csv, test.csv or the file of own columns is no longer what the run has read.
     """
     for name, sha256 in source.sha256.items():
         shutil.copyfile(source.folder / name, staging / name)
         if sha256_of(staging / name) != sha256:
             raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
+    sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
+    if len(sources) > 1:
+        raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
+    for source_code in sources:
+        (staging / OWN_COLUMNS).write_bytes(source_code)
     (staging / SETTINGS).write_text(dump_settings(settings), "utf-8")
     write_record(staging / METRICS, metrics)
     _curves(result).to_csv(staging / CURVES, index=False)

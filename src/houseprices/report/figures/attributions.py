@@ -9,6 +9,7 @@ from houseprices.charts import BLUE, INK, Drawing, draw
 from houseprices.data.schema import BY_NAME
 from houseprices.report.evidence import Evidence
 from houseprices.report.figures.marks import by_level, height_of, name_lines, plot_cloud, plot_quantiles
+from houseprices.report.waterfall import OWN_COLUMNS_TOGETHER, effect_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,8 @@ _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "ra
 def importance_figure(evidence: Evidence) -> Drawing:
     """Overall importance with its spread over folds."""
     important = evidence.importance.head(_N_IMPORTANT)
-    of_folds = 100 * evidence.fold_importance[:, [list(BY_NAME).index(name) for name in important.index]]
+    names = effect_names(len(evidence.importance))
+    of_folds = 100 * evidence.fold_importance[:, [names.index(name) for name in important.index]]
 
     def plot(axes: "Axes") -> None:
         places = np.arange(len(important))[::-1]
@@ -42,7 +44,7 @@ def importance_figure(evidence: Evidence) -> Drawing:
 
 def effect_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Attribution against value for the main features."""
-    for name in evidence.importance.index[:N_EFFECTS]:
+    for name in evidence.importance.index.drop(OWN_COLUMNS_TOGETHER, errors="ignore")[:N_EFFECTS]:
         yield _effect(evidence, str(name))
 
 
