@@ -119,7 +119,9 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
 def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
     changed = load_settings(None, parse_overrides(["--groups.tanh.dropout", "0.25"]))
     assert changed.groups == Settings().groups | {"tanh": replace(Settings().groups["tanh"], dropout=0.25)}
-    with pytest.raises(SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh$"):
+    with pytest.raises(
+        SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh, deep, ranks, additive$"
+    ):
         load_settings(None, {"groups.rule.dropout": 0.25})
 
 

@@ -34,7 +34,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 5
+    n_repeats: Count = 3
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -67,7 +67,17 @@ class GroupSettings(Hyperparameters):
 
 
 def _default_groups() -> dict[str, GroupSettings]:
-    return {"tanh": GroupSettings()}
+    """Four kinds of network that err differently: by width and depth, loss, and above all by view of the columns."""
+    wide = GroupSettings()
+    deep = replace(wide, hidden=(256, 128), activation="relu", loss="student_t", dropout=0.3)
+    crosses = tuple(block for block in DEFAULT_BLOCKS if block not in ("numbers", "products"))
+    additive_blocks: tuple[Block, ...] = ("pieces", "numbers", *crosses)
+    return {
+        "tanh": wide,
+        "deep": deep,
+        "ranks": replace(deep, blocks=("ranks", *crosses)),
+        "additive": replace(wide, hidden=(), loss="student_t", blocks=additive_blocks),
+    }
 
 
 @dataclass(frozen=True, config=STRICT)
