@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.settings import Settings
@@ -101,13 +102,15 @@ def judge(first: Floats, second: Floats, log_price: Floats) -> Judgement:
         before, after = (np.mean((of[:, rows] - log_price[rows]) ** 2, axis=1) for of in (first, second))
         return float(np.mean(after < before))
 
-    return Judgement(
-        whole=paired_difference(first, second, log_price),
-        bulk=paired_difference(first[:, bulk], second[:, bulk], log_price[bulk]),
-        median=paired_median(first, second, log_price),
-        won_whole=won(np.ones_like(bulk)),
-        won_bulk=won(bulk),
-    )
+    # On a busy machine BLAS's threads wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        return Judgement(
+            whole=paired_difference(first, second, log_price),
+            bulk=paired_difference(first[:, bulk], second[:, bulk], log_price[bulk]),
+            median=paired_median(first, second, log_price),
+            won_whole=won(np.ones_like(bulk)),
+            won_bulk=won(bulk),
+        )
 
 
 def objections(judgement: Judgement, recipe: Settings, *, simplification: bool = False) -> list[str]:
