@@ -34,7 +34,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 3
+    n_repeats: Count = 2
 
 
 @dataclass(frozen=True, config=STRICT)
