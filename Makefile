@@ -19,7 +19,7 @@ export CONFIG DATA RUN SEED SOURCE FILE INPUT ID
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress lessons settings \
-	bench bench-estimator bench-gate bench-score bench-recipe test check format clean
+	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,10 @@ bench: $(VENV)/run.stamp ## seconds a member, against the textbook's loop and th
 
 test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+attack: $(VENV)/dev.stamp ## spoilt files and stopped commands, for some minutes; ARGS="--seconds 600"
+	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
+	@$(BIN)/python tests/attack/faults.py $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
