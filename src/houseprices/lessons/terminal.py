@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from houseprices.lessons.content import Chart, Formula, Heading, Lesson, Paragraph, Table
+from houseprices.lessons.content import Chart, Formula, Heading, Lesson, Named, Paragraph, Table
 from houseprices.lessons.markup import to_plain
 
 _WIDTH = 100
@@ -15,6 +15,8 @@ _WIDTH = 100
 def lesson_text(lesson: Lesson, folder: Path) -> str:
     """All of the lesson but the engine's source, which the page shows."""
     lines = [lesson.title.upper(), ""]
+    for opening in (f"The question. {lesson.question}", f"Look at {lesson.look_at}"):
+        lines += [textwrap.fill(to_plain(opening), _WIDTH), ""]
     for block in lesson.blocks:
         match block:
             case Heading(text):
@@ -23,10 +25,22 @@ def lesson_text(lesson: Lesson, folder: Path) -> str:
                 lines += [textwrap.fill(to_plain(text), _WIDTH), ""]
             case Formula(plain=plain):
                 lines += [f"    {plain}", ""]
+            case Named(name, formula):
+                lines += [f"    {to_plain(name)}: {formula.plain}", ""]
             case Table(caption=caption, content=content, digits=digits):
                 lines += [to_plain(caption), _aligned(content, digits), ""]
             case Chart(name=name, caption=caption):
                 lines += [f"[{to_plain(caption)} {folder / name}.svg]", ""]
+    lines += ["Exercises", "---------"]
+    for number, exercise in enumerate(lesson.exercises, start=1):
+        lines += [textwrap.fill(f"{number}. {to_plain(exercise.question)}", _WIDTH)]
+        lines += [
+            f"   houseprices {exercise.command}",
+            textwrap.fill(f"Answer: {to_plain(exercise.answer)}", _WIDTH),
+            "",
+        ]
+    if lesson.following:
+        lines += [f"Next: houseprices lesson {lesson.following}", ""]
     return "\n".join(lines)
 
 
