@@ -1,5 +1,6 @@
 """The lessons' pages, folders and options: nothing is half-written."""
 
+import ast
 import html
 import inspect
 import re
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 from idx_bytes import idx_bytes
 
+from houseprices import lessons as lessons_package
 from houseprices.charts import new_chart
+from houseprices.cli import app as cli_app
 from houseprices.cli import main
 from houseprices.engine.regularization import dropout
 from houseprices.errors import DataError, HousePricesError
@@ -218,6 +221,30 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert len(err.splitlines()) == 1
     assert words in err
     assert list(Path().iterdir()) == []
+
+
+def commands_of_exercises() -> dict[str, list[str]]:
+    """{module: the commands of its exercises}, a computed part of one standing as 1."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(Path(lessons_package.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="Exercise"), args=[_, ast.Constant(value=command), _]):
+                    found.setdefault(file.stem, []).append(command)
+                case ast.Call(func=ast.Name(id="Exercise"), args=[_, ast.JoinedStr(values=parts), _]):
+                    texts = [part.value if isinstance(part, ast.Constant) else "1" for part in parts]
+                    found.setdefault(file.stem, []).append("".join(map(str, texts)))
+    return found
+
+
+def test_every_lesson_has_three_exercises_and_their_commands_are_the_command_lines():
+    commands = commands_of_exercises()
+    assert set(commands) == {"norms", "weight_decay", "dropout", "backprop", "lesson", "house_prices"}
+    for of_lesson in commands.values():
+        assert len(of_lesson) == 3
+        for command in of_lesson:
+            function, _, _ = cli_app.parse_args(command.split(), exit_on_error=False, print_error=False)
+            assert function.__module__ == "houseprices.cli.lessons"
 
 
 def test_neighbouring_charts_share_a_row():

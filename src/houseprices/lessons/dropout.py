@@ -41,7 +41,7 @@ from houseprices.lessons.seed_intervals import mean_interval
 
 N_EPOCHS = 10
 """Of Fashion-MNIST's 60,000 images, as in the textbook."""
-N_DIGIT_EPOCHS = 100
+N_DIGIT_EPOCHS = 80
 """Of 898 digits: ten epochs would be 40 steps."""
 N_EQUAL_STEPS = 50
 """Of the three forms in lockstep on Fashion-MNIST; on the digits all steps."""

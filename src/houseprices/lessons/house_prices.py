@@ -27,7 +27,7 @@ DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
 (RECIPE,) = Settings().groups.values()
 TRAINING = replace(RECIPE, input_dropout=0)
-N_SPLITS = FoldSettings().n_repeats
+N_SPLITS = 3
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         ),
         "more splits": (
             f"The mean of {N_SPLITS} networks a house, each from another split of the rows. The main job does this "
-            f"on {FoldSettings().n_folds} folds instead of {N_FOLDS}."
+            f"{FoldSettings().n_repeats} times on {FoldSettings().n_folds} folds."
         ),
     }
     told: list[Block] = [

@@ -1,10 +1,8 @@
 """Trains the network for images: its three forms in lockstep, and by itself over seeds."""
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 
 from houseprices.lessons.image_networks import FromScratch, Subclass, as_sequence, keep_at_random
 from houseprices.lessons.images import Images
+from houseprices.lessons.side_by_side import side_by_side
 
 LEARNING_RATE, BATCH_SIZE = 0.5, 256
 CURVES = ["epoch", "training loss", "training accuracy", "test accuracy"]
@@ -178,13 +177,7 @@ def train_over_seeds(
     """A training a pair of rates and seed, side by side in a thread each: [pair][seed]."""
     todo = [(rates, seed) for seed in seeds for rates in rate_pairs]
 
-    def one(what: tuple[Sequence[float], int]) -> Training:
-        # The number of threads within a product is each thread's own; one scales better than two.
-        torch.set_num_threads(1)
-        return train(images, what[0], n_epochs, what[1])
-
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
-        done = list(executor.map(one, todo))
+    done = side_by_side(lambda what: train(images, what[0], n_epochs, what[1]), todo)
     return [done[place :: len(rate_pairs)] for place in range(len(rate_pairs))]
 
 

@@ -11,6 +11,7 @@ from houseprices.lessons.chapter import read_chapter_table
 from houseprices.lessons.content import Block, Exercise, Lesson, require
 from houseprices.lessons.images import load_digit_images
 from houseprices.lessons.seed_intervals import mean_interval
+from houseprices.lessons.side_by_side import side_by_side
 from houseprices.lessons.since.double_descent import double_descent_section
 from houseprices.lessons.since.early_stopping import early_stopping_section
 from houseprices.lessons.since.label_noise import NoisyTraining, label_noise_section, train_on_noisy_labels
@@ -38,7 +39,7 @@ def since_lesson(flipped: float = 0.12, data: Path | None = None, seed: int = 0)
     seeds, seeds_of_images = range(seed, seed + N_SEEDS), range(seed, seed + N_SEEDS_OF_IMAGES)
     houses = _houses(data, range(seed, seed + N_SEEDS_OF_HOUSES))
     images = load_digit_images()
-    clean, noisy = (train_on_noisy_labels(images, share, seeds_of_images) for share in (0.0, flipped))
+    clean, noisy = side_by_side(lambda share: train_on_noisy_labels(images, share, seeds_of_images), (0.0, flipped))
     tables = [friedman(seeds), diabetes(seeds)]
     blocks: list[Block] = [
         *label_noise_section(clean, noisy, flipped, N_SEEDS_OF_IMAGES),

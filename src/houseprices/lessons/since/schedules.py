@@ -9,6 +9,7 @@ import torch
 from houseprices.charts import line_style, new_chart
 from houseprices.lessons.content import Block, Chart, Heading, Paragraph, Source, Table
 from houseprices.lessons.seed_intervals import MeanInterval, mean_interval
+from houseprices.lessons.side_by_side import side_by_side
 from houseprices.lessons.since.networks import Plan, Recipe, train
 from houseprices.lessons.since.tables import Splits
 
@@ -49,7 +50,7 @@ def schedules_section(tables: Sequence[Splits]) -> list[Block]:
     curve = pd.DataFrame({"progress": progress, "share of the strength": [flat_cosine(one) for one in progress]})
     figure, axes = new_chart("progress of the training", "share of the strength", height=2.4)
     axes.plot(*curve.to_numpy().T, **line_style(0))
-    found = [(splits, *changes(splits)) for splits in tables]
+    found = [(splits, *changed) for splits, changed in zip(tables, side_by_side(changes, tables), strict=True)]
     rows = [
         (
             f"{splits.name}, {len(splits.seeds)} seeds",

@@ -10,6 +10,7 @@ from torch import Tensor
 from houseprices.lessons.content import Block, Heading, Paragraph, Source, Table
 from houseprices.lessons.images import Images
 from houseprices.lessons.seed_intervals import MeanInterval, mean_interval
+from houseprices.lessons.side_by_side import side_by_side
 from houseprices.lessons.since.label_noise import NoisyTraining
 from houseprices.lessons.since.networks import Networks, Plan, Recipe, loss_of, train
 from houseprices.lessons.since.tables import Splits
@@ -80,7 +81,7 @@ def _root_mean_square(values: Tensor) -> Tensor:
 
 def thinned_networks_section(tables: Sequence[Splits], noisy: NoisyTraining, images: Images) -> list[Block]:
     """On numbers and on classes."""
-    found = {splits.name: measure_spread(splits) for splits in tables}
+    found = {splits.name: of_one for splits, of_one in zip(tables, side_by_side(measure_spread, tables), strict=True)}
     rows = [
         (
             name,
