@@ -60,7 +60,10 @@ def adam_section(problem: Problem) -> list[Block]:
     )
     return [
         Paragraph(
-            "Adam divides each gradient by its running size. A penalty in the loss is part of the gradient and is "
+            "Adam is the optimiser that most networks are trained by: it keeps a running mean of each weight's "
+            "gradient "
+            "and divides it by the gradient's running size, so that all weights take steps of a like size. A "
+            "penalty in the loss is part of the gradient and is "
             "divided too (coupled): weights whose gradients are large are decayed less. AdamW shrinks the weights "
             "past Adam (decoupled), all by the same factor."
         ),

@@ -177,17 +177,18 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
             "gradient on the way back. ($[z > 0]$ is 1 where it holds and 0 elsewhere.)"
         ),
         Formula(
-            r"\partial o = \dfrac{2}{n} (o - y), \quad \partial W_2 = h^\top \partial o + \lambda W_2, \quad "
+            r"\partial o = \dfrac{2}{n} (o - y), \quad \partial W_2 = h^\mathsf{T} \partial o + \lambda W_2, \quad "
             r"\partial b_2 = \sum \partial o",
             "∂o = 2/n (o − y);  ∂W2 = hᵀ ∂o + λ W2;  ∂b2 = Σ ∂o",
         ),
         Formula(
-            r"\partial h = \partial o \, W_2^\top, \quad \partial a = m \odot \partial h, \quad \partial z = [z > 0] "
+            r"\partial h = \partial o \, W_2^\mathsf{T}, \quad \partial a = m \odot \partial h, \quad \partial z "
+            r"= [z > 0] "
             r"\odot \partial a",
             "∂h = ∂o W2ᵀ;  ∂a = m ⊙ ∂h;  ∂z = [z > 0] ⊙ ∂a",
         ),
         Formula(
-            r"\partial W_1 = x^\top \partial z + \lambda W_1, \quad \partial b_1 = \sum \partial z",
+            r"\partial W_1 = x^\mathsf{T} \partial z + \lambda W_1, \quad \partial b_1 = \sum \partial z",
             "∂W1 = xᵀ ∂z + λ W1;  ∂b1 = Σ ∂z",
         ),
         Source(backward),

@@ -68,9 +68,13 @@ _FLAWS = (
 )
 
 
-def flaws_section(table: ChapterTable, price: Floats, seed: int, whose: str) -> list[Block]:
-    """A table of the flaws over seeds, and what it says."""
-    scores = pd.DataFrame([scores_by_seed(table, price, seed + place) for place in range(N_SEEDS)])
+def flaws_section(scores: pd.DataFrame, whose: str) -> list[Block]:
+    """A table of the flaws, and what it says.
+
+    Args:
+        scores: of `scores_by_seed`, a row a seed.
+        whose: houses they are.
+    """
     differences = {flaw: mean_interval(scores[with_it] - scores[without]) for flaw, with_it, without in _FLAWS}
     content = pd.DataFrame(
         [
@@ -92,14 +96,16 @@ def flaws_section(table: ChapterTable, price: Floats, seed: int, whose: str) -> 
         ),
         Table(
             "flaws",
-            f"Log-RMSE on {whose}, mean over {N_SEEDS} seeds of folds and networks; the difference on the same seed, ± "
+            f"Log-RMSE on {whose}, mean over {len(scores)} seeds of folds and networks; the difference on the "
+            "same seed, ± "
             "half its 95% interval.",
             content,
         ),
         Paragraph(
-            f"Scaling over all rows moves the score by {of_scales.text(4, sign=True)}, "
-            f"{_verdict(of_scales.excludes_zero)}: no price takes part in it. It is a bad habit nonetheless: the same "
-            "habit with the price's own mean by neighbourhood would be a leak. The mean of the folds says "
+            f"Scaling over all rows moves the score by {of_scales.text(4, sign=True)} "
+            f"({_verdict(of_scales.excludes_zero)}). No price takes part in it, so that it can hardly flatter; it is a "
+            "bad habit nonetheless, since done with prices, such as their mean by neighbourhood, it would. The "
+            "mean of the folds says "
             f"{of_means.text(4, sign=True)}, folds in the file's order {of_order.text(4, sign=True)} "
             f"({_verdict(of_order.excludes_zero)}). Learning dollars costs {of_dollars.text(4, sign=True)}. Going "
             f"without decay costs {of_decay.text(4, sign=True)} ({_verdict(of_decay.excludes_zero)}), without dropout "

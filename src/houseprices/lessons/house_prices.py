@@ -17,7 +17,7 @@ from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
 from houseprices.data.table import read_houses
 from houseprices.engine.training import LearningCurves
 from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, Floats, Rows, read_chapter_table, train_on_folds
-from houseprices.lessons.chapter_flaws import flaws_section
+from houseprices.lessons.chapter_flaws import N_SEEDS, flaws_section, scores_by_seed
 from houseprices.lessons.content import Block, Chart, Exercise, Formula, Heading, Lesson, Paragraph, Table, require
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
@@ -80,10 +80,11 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
             f"{source.folder} is a synthetic sample: the scores of the lesson house-prices say nothing about Kaggle "
             f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
         )
+    flaws = pd.DataFrame([scores_by_seed(table, price, seed + place) for place in range(N_SEEDS)])
     blocks = [
         *_blocks(steps, price, fold_of_row, matrix.shape[1], whose),
         Heading("The chapter's flaws, each as a number"),
-        *flaws_section(table, price, seed, whose),
+        *flaws_section(flaws, whose),
     ]
     return Lesson(
         "house-prices",
@@ -92,7 +93,7 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         "the gain of each step beside what chance alone moves, and the flaws that change the score without changing "
         "the network.",
         blocks,
-        _exercises(steps, price),
+        _exercises(steps, price, flaws),
         following=None,
         notices=notices,
     )
@@ -147,8 +148,7 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: Rows, d_in: int, whos
             **{f"fold {fold + 1}": by_fold[:, fold] for fold in range(N_FOLDS)},
         }
     )
-    shown = content.iloc[:, :4].astype({"gain": object, "in training": object})
-    shown.loc[0, "gain"] = shown.loc[0, "in training"] = "–"
+    shown = content.iloc[:, :4]
     drawn = next(step for step in steps if step.name == "hidden layer"), next(s for s in steps if s.name == "dropout")
     return [
         Heading("The chapter's own solution"),
@@ -209,13 +209,15 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         "weight decay": f"Decoupled, {WEIGHT_DECAY.weight_decay:g}.",
         "dropout": f"At rate {DROPOUT.dropout:g} on the hidden layer.",
         "this project's columns": (
-            "Gaps filled from the neighbourhood, ranks for ordinal levels, sizes in logs, scales that a giant lot does "
+            "Gaps filled from the neighbourhood, ranks for levels that have an order (poor, fair, good), sizes "
+            "in logs, scales that a giant lot does "
             "not stretch, crosses with the neighbourhood; all of it fitted on each fold's training rows alone; and the "
             "inputs also reach the output directly."
         ),
         "longer, more dropout": (
             f"{', '.join(map(str, TRAINING.hidden))} {TRAINING.activation} units, {TRAINING.epochs} epochs at learning "
-            f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule, weight decay "
+            f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule (it falls to zero along half a "
+            "wave), weight decay "
             f"{TRAINING.weight_decay:g}, dropout {TRAINING.dropout:g}."
         ),
         "input dropout": (
@@ -234,11 +236,8 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         *told,
         Paragraph(
             "Weight decay and dropout work against the same fault, so that the second of them finds less left to do; a "
-            "gain below zero is shown as it came out."
-        ),
-        Paragraph(
-            "Two such scores differ by chance by some 0.001 from seed to seed, and all of them together by 0.006 from "
-            "one set of houses to another: read the first digits."
+            "gain below zero is shown as it came out. All steps share one seed; how far such scores move from seed to "
+            "seed is the first exercise."
         ),
     ]
 
@@ -285,18 +284,19 @@ def _learning_curves(plain: Step, regularised: Step) -> list[Block]:
     ]
 
 
-def _exercises(steps: list[Step], price: Floats) -> list[Exercise]:
+def _exercises(steps: list[Step], price: Floats, flaws: pd.DataFrame) -> list[Exercise]:
     log_price = np.log(price)
     scores = {step.name: log_rmse(step.prediction, log_price) for step in steps}
+    plain, both = (next(step for step in steps if step.name == name) for name in ("hidden layer", "dropout"))
     of_logs = scores[steps[0].name] - scores["log target"]
     errors = np.sort((steps[-1].prediction - log_price) ** 2)[::-1]
     n_odd = max(1, len(errors) // 100)
     return [
         Exercise(
-            "Does the order of the steps hold on another split of the rows?",
+            "By how much does the chapter's own score move if the folds are drawn anew?",
             "lesson house-prices --seed 1",
-            "The large steps do; those of a thousandth change places. The table of flaws above says over its seeds how "
-            "far such scores move by chance.",
+            f"Over {len(flaws)} seeds it lies between {flaws['own'].min():.4f} and {flaws['own'].max():.4f}. A step of "
+            "the ladder that brings less than that needs the same folds on both sides, and more than one seed.",
         ),
         Exercise(
             "How much of the last step's squared error do the hundredth of all houses with the largest errors make?",
@@ -305,11 +305,12 @@ def _exercises(steps: list[Step], price: Floats) -> list[Exercise]:
             "is the tale of a few odd sales, so compare two networks house by house, on the same folds.",
         ),
         Exercise(
-            "Decay and dropout together bring less than a log target. Where would they bring more?",
+            "What do decay and dropout act on here? Compare the scores in training and out of fold.",
             "lesson house-prices --data data/sample",
-            f"Here the log target brings {of_logs:+.4f}, decay and dropout "
-            f"{scores['hidden layer'] - scores['dropout']:+.4f}. They act on what a network could learn by heart: the "
-            "more units, columns and epochs a row, the more they bring. The command takes synthetic houses "
-            "(`houseprices sample` draws them), whose noise is known.",
+            f"The hidden layer without them scores {plain.training:.4f} in training and {scores[plain.name]:.4f} "
+            "out of "
+            f"fold, with both {both.training:.4f} and {scores[both.name]:.4f}: they hold back what is learnt by heart, "
+            f"and a part of it was worth something. (The log target alone brings {of_logs:+.4f}.) The command takes "
+            "synthetic houses, which `houseprices sample` draws and whose noise is known.",
         ),
     ]

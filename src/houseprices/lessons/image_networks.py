@@ -95,4 +95,5 @@ class Subclass(nn.Module):
         """Scores of the ten classes, (n_rows, 10), of images (n_rows, d_in)."""
         hidden = self.dropout_1(self.hidden_1(images).relu())
         hidden = self.dropout_2(self.hidden_2(hidden).relu())
-        return self.output(hidden)  # type: ignore[no-any-return]  # torch's layers return Any
+        scores: Tensor = self.output(hidden)
+        return scores

@@ -49,12 +49,12 @@ def norms_lesson(p: float = 3.0, strength: float = 0.5) -> Lesson:
         ),
         Named(
             "Euclidean, L2: as the crow flies",
-            Formula(r"\|x\|_2 = \sqrt{\sum_i \, x_i^2}", "‖x‖₂ = √(Σ x_i²)"),
+            Formula(r"\|x\|_2 = \sqrt{\sum_i \; x_i^2}", "‖x‖₂ = √(Σ x_i²)"),
             Source(euclidean),
         ),
         Named(
             "Manhattan, L1: along the streets of a grid",
-            Formula(r"\|x\|_1 = \sum_i \, |x_i|", "‖x‖₁ = Σ |x_i|"),
+            Formula(r"\|x\|_1 = \sum_i \; |x_i|", "‖x‖₁ = Σ |x_i|"),
             Source(manhattan),
         ),
         Named(
@@ -68,7 +68,7 @@ def norms_lesson(p: float = 3.0, strength: float = 0.5) -> Lesson:
             "where $p$ grows without end it alone is left:"
         ),
         Formula(
-            r"\|x\|_p = \left( \sum_i \, |x_i|^p \right)^{1/p} \quad (p \geq 1), \qquad "
+            r"\|x\|_p = \left( \sum_i \; |x_i|^p \right)^{1/p} \quad (p \geq 1), \qquad "
             r"\lim_{p \to \infty} \|x\|_p = \max_i |x_i|",
             "‖x‖_p = (Σ |x_i|^p)^(1/p) for p >= 1, which tends to max |x_i|",
         ),

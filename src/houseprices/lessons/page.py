@@ -17,8 +17,9 @@ OPENING = (
     "A short course on weight decay and dropout, for whoever has just trained a linear regression by stochastic "
     "gradient descent (SGD), as after the first chapters of Dive into Deep Learning (d2l.ai), called the textbook "
     "here. It follows the textbook's own examples, and then asks what has been learnt since.",
-    "Every number, table and figure was computed when this page was made, by the code that the page shows; nothing was "
-    "typed in. Where chance has a say, an experiment is repeated with other seeds (a seed fixes all random numbers), "
+    "Every table and figure, and what the text says of them, was computed when this page was made, by the code that it "
+    "shows; what others found is quoted with its source. Where chance has a say, an experiment is repeated with "
+    "other seeds (a seed fixes all random numbers), "
     "and a mean over seeds stands as `mean ± half the width of its 95% interval`: a difference whose interval holds "
     "zero may be chance.",
     "Read the lessons in this order: each uses words of those before it. A lesson opens with its question and ends "

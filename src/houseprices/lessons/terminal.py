@@ -1,5 +1,6 @@
 """A lesson as text: paragraphs folded to the line, tables, and where the charts are."""
 
+import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -47,13 +48,15 @@ def lesson_text(lesson: Lesson, folder: Path) -> str:
 def formatter(digits: int) -> Callable[[object], str]:
     """How a cell is written: numbers between 0.001 and a million in full, others in powers of ten.
 
-    >>> formatter(2)(1234.5), formatter(2)(1.5e-9), formatter(2)(0.0), formatter(0)("a")
-    ('1,234.50', '1.5e-09', '0', 'a')
+    >>> formatter(2)(1234.5), formatter(2)(1.5e-9), formatter(2)(0.0), formatter(0)("a"), formatter(0)(float("nan"))
+    ('1,234.50', '1.5e-09', '0', 'a', '–')
     """
 
     def text(cell: object) -> str:
         if not isinstance(cell, float):
             return str(cell)
+        if math.isnan(cell):
+            return "–"
         if cell == 0 or cell == float("inf"):
             return f"{cell:g}"
         return f"{cell:,.{digits}f}" if 1e-3 <= abs(cell) < 1e6 else f"{cell:.2g}"
@@ -62,4 +65,4 @@ def formatter(digits: int) -> Callable[[object], str]:
 
 
 def _aligned(content: pd.DataFrame, digits: int) -> str:
-    return content.to_string(index=False, formatters=[formatter(digits)] * content.shape[1])
+    return content.to_string(index=False, na_rep="–", formatters=[formatter(digits)] * content.shape[1])

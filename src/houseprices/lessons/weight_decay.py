@@ -64,7 +64,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
         ),
         Paragraph("Weight decay, also called L2 regularisation, adds a penalty to the loss:"),
         Formula(
-            r"L(w, b) = \dfrac{1}{n} \sum_{i=1}^{n} \dfrac{1}{2} \left( w^\top x_i + b - y_i \right)^2 + "
+            r"L(w, b) = \dfrac{1}{n} \sum_{i=1}^{n} \dfrac{1}{2} \left( w^\mathsf{T} x_i + b - y_i \right)^2 + "
             r"\dfrac{\lambda}{2} \|w\|_2^2",
             "L(w, b) = mean of ½ (wᵀx + b − y)² + λ/2 ‖w‖²",
         ),

@@ -27,11 +27,13 @@ def fit(inputs: Tensor, targets: Tensor, strength: float) -> Tensor:
         returns: (d_in,)
     """
     n_rows, d_in = inputs.shape
+    weights: Tensor
     if strength == 0:
-        weights: Tensor = torch.linalg.pinv(inputs) @ targets
-        return weights
-    decay = n_rows * strength * torch.eye(d_in, dtype=inputs.dtype)
-    return torch.linalg.solve(inputs.T @ inputs + decay, inputs.T @ targets)  # type: ignore[no-any-return]
+        weights = torch.linalg.pinv(inputs) @ targets
+    else:
+        decay = n_rows * strength * torch.eye(d_in, dtype=inputs.dtype)
+        weights = torch.linalg.solve(inputs.T @ inputs + decay, inputs.T @ targets)
+    return weights
 
 
 def loss_at_width(problem: Problem, width: int, strength: float) -> float:
@@ -77,7 +79,7 @@ def double_descent_section(seeds: Sequence[int]) -> list[Block]:
             "et al. 2020). The weights are computed at once, without steps; at λ = 0 the smallest ones that fit:"
         ),
         Formula(
-            r"w = \left( X^\top X + n \lambda I \right)^{-1} X^\top y",
+            r"w = \left( X^\mathsf{T} X + n \lambda I \right)^{-1} X^\mathsf{T} y",
             "w = (XᵀX + nλI)⁻¹ Xᵀy",
         ),
         Source(fit, folded=False),

@@ -81,7 +81,8 @@ def schedules_section(tables: Sequence[Splits]) -> list[Block]:
         ),
         Table(
             "schedules",
-            "Test error (RMSE, in units of the target's spread) with constant strengths, and its change by each "
+            "Test error (RMSE, the root of the mean squared error, in units of the target's spread) with "
+            "constant strengths, and its change by each "
             "schedule; mean over seeds ± half its 95% interval, below zero is better.",
             pd.DataFrame(rows, columns=columns),
         ),
