@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,13 +37,20 @@ COMMANDS: dict[str, list[str]] = {
 }
 
 
-def start(place: Path, environment: dict[str, str], command: str) -> subprocess.Popen[str]:
-    """The command, the first of a process group of its own."""
-    return subprocess.Popen(
+@contextmanager
+def running(place: Path, environment: dict[str, str], command: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, the first of a process group of its own, which ends with the block."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "houseprices", *COMMANDS[command]],
         cwd=place, env={**os.environ, **environment}, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def group_lives(group: int) -> bool:
@@ -83,21 +92,21 @@ def faults(command: str, place: Path, server: KaggleServer, rng: random.Random, 
     """Stop the command once, within so many seconds; return what gave way."""
     gave_way = []
     number, moment = rng.choice(SIGNALS), rng.uniform(0.1, seconds)
-    process = start(place, {**server.environment, "KAGGLE_API_TOKEN": TOKEN, "HOME": str(place)}, command)
-    try:
-        process.communicate(timeout=moment)
-    except subprocess.TimeoutExpired:
-        (os.killpg if rng.random() < 0.5 else os.kill)(process.pid, number)
-        _, told = process.communicate()
-        if "Traceback" in told and 'File "<frozen' not in told and "houseprices/cli/__init__" not in told:
-            gave_way.append(f"traceback: {told[-300:]}")
-    for _ in range(250):
-        if not group_lives(process.pid):
-            break
-        time.sleep(0.02)
-    else:
-        gave_way.append("a process lives on")
-        os.killpg(process.pid, signal.SIGKILL)
+    settings = {**server.environment, "KAGGLE_API_TOKEN": TOKEN, "HOME": str(place)}
+    with running(place, settings, command) as process:
+        try:
+            process.communicate(timeout=moment)
+        except subprocess.TimeoutExpired:
+            (os.killpg if rng.random() < 0.5 else os.kill)(process.pid, number)
+            _, told = process.communicate()
+            # Before the program's first line Python tells of Ctrl-C in its own way.
+            if "Traceback" in told and 'File "<frozen' not in told and "houseprices/cli/__init__" not in told:
+                gave_way.append(f"traceback: {told[-300:]}")
+        end = time.monotonic() + 10
+        while group_lives(process.pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        if group_lives(process.pid):
+            gave_way.append("a process lives on")
     if (place / "runs" / "new").exists():
         read_run(place / "runs" / "new")
     read_run(place / "runs" / "old")
@@ -105,8 +114,8 @@ def faults(command: str, place: Path, server: KaggleServer, rng: random.Random, 
     lost = [one["description"] for one in server.submissions if one["description"] not in noted]
     gave_way += [f"not in the ledger: {one}" for one in lost]
     shutil.rmtree(place / "runs" / "new", ignore_errors=True)
-    again = start(place, {**server.environment, "KAGGLE_API_TOKEN": TOKEN, "HOME": str(place)}, command)
-    _, told = again.communicate()
+    with running(place, settings, command) as again:
+        _, told = again.communicate()
     if again.returncode != 0 and "this very file was submitted" not in told:
         gave_way.append(f"the next command: {told[-300:]}")
     if len(server.submissions) > 1:
@@ -128,7 +137,8 @@ def main() -> None:
         good, usual = make_good(folder / "good"), {}
         for command in COMMANDS:  # how long it takes undisturbed
             begin = time.monotonic()
-            start(workplace(folder, good), {**environment, "KAGGLE_API_TOKEN": TOKEN}, command).communicate()
+            with running(workplace(folder, good), {**environment, "KAGGLE_API_TOKEN": TOKEN}, command) as process:
+                process.communicate()
             usual[command] = time.monotonic() - begin
         end = time.monotonic() + options.seconds
         while time.monotonic() < end:
@@ -137,7 +147,7 @@ def main() -> None:
                 found = faults(command, workplace(folder, good), server, rng, 1.2 * usual[command])
             counts[command] += 1
             gave_way += bool(found)
-            for one in found:
+            for one in found or ["held"]:
                 print(f"{command}: {one}", flush=True)
     print(f"stopped {dict(counts)}; {gave_way} gave way")
     sys.exit(gave_way > 0)
