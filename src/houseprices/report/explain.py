@@ -1,9 +1,10 @@
-"""Why a run gave one house its price: the effect of each feature, and a figure."""
+"""Why a run gave one house its price: the effect of each theme and feature, and a figure."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.data.schema import FEATURES
@@ -11,7 +12,9 @@ from houseprices.errors import RunError
 from houseprices.files import replacing
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
-from houseprices.report.waterfall import value_text, waterfall
+from houseprices.report.themes import POSITIONS, WORDS, by_size
+from houseprices.report.waterfall import waterfall
+from houseprices.report.words import value_words
 from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
@@ -48,7 +51,6 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
     with replacing(*files) as (svg, png):
         svg.write_text(drawing.svg, "utf-8")
         png.write_bytes(drawing.png)
-    order = np.argsort(-np.abs(attributions), kind="stable")
     return {
         "id": house_id,
         "out_of_fold": house_id not in test.index,
@@ -56,9 +58,23 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
         "predicted_usd": float(np.exp(prediction)),
         "average_log_price": baseline,
         "predicted_log_price": prediction,
-        "attributions": [
-            {"feature": FEATURES[i].name, "value": value_text(house.iloc[0, i]), "log_price": float(attributions[i])}
-            for i in order
+        "themes": [
+            {
+                "theme": theme,
+                "log_price": float(attributions[places].sum()),
+                "features": [_effect(house, attributions, place) for place in by_size(attributions, places)],
+            }
+            for theme, places in sorted(POSITIONS.items(), key=lambda item: -abs(attributions[item[1]].sum()))
         ],
         "figure": str(files[0]),
+    }
+
+
+def _effect(house: pd.DataFrame, attributions: NDArray[np.float64], place: int) -> dict[str, Any]:
+    name = FEATURES[place].name
+    return {
+        "feature": name,
+        "words": WORDS[name],
+        "value": value_words(name, house.iloc[0, place]),
+        "log_price": float(attributions[place]),
     }

@@ -7,19 +7,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprices.charts import Drawing, page_colours
 from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.evidence import COVERAGES, Evidence
 from houseprices.report.figures.ablation import ablation_figures
-from houseprices.report.figures.attributions import effect_figures, importance_figure
+from houseprices.report.figures.attributions import effect_figures, importance_figures
 from houseprices.report.figures.curves import curve_figures
 from houseprices.report.figures.errors import error_figures
 from houseprices.report.figures.intervals import interval_figures
 from houseprices.report.figures.score import score_figures
 from houseprices.report.money import dollars, percent
-from houseprices.report.waterfall import value_text
+from houseprices.report.themes import POSITIONS, THEMES, WORDS, by_size
+from houseprices.report.words import level_words, value_words
 from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
 
@@ -36,7 +38,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         "ablation": list(ablation_figures(evidence.ablation, run.settings)) if evidence.ablation else [],
         "errors": list(error_figures(evidence)),
         "intervals": list(interval_figures(evidence, bands, neighborhoods)),
-        "importance": [importance_figure(evidence)],
+        "importance": list(importance_figures(evidence)),
         "effects": list(effect_figures(evidence)),
     }
     environment = jinja2.Environment(
@@ -70,6 +72,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
         banner=evidence.is_sample,
+        spread_known=run.settings.folds.n_repeats * max(one.n_members for one in run.settings.groups.values()) > 1,
     )
     return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
 
@@ -81,32 +84,49 @@ def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[s
         yield {
             **row.to_dict(),
             "id": int(row["Id"]),
-            "neighborhood": str(house["Neighborhood"]),
-            "sale": str(house["SaleCondition"]),
+            "neighborhood": level_words("Neighborhood", str(house["Neighborhood"])),
             "baseline": float(np.exp(explanation.baseline[place])),
             "figure": drawing,
-            "features": [
-                {"name": feature.name, "value": value_text(value), "effect": float(effect)}
-                for feature, value, effect in zip(FEATURES, house, explanation.attributions[place], strict=True)
-            ],
+            "themes": list(_themes(house, explanation.attributions[place])),
         }
+
+
+def _themes(house: pd.Series, effects: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
+    """A house's themes and the features in them, the largest effects first."""
+    for theme, places in sorted(POSITIONS.items(), key=lambda item: -abs(effects[item[1]].sum())):
+        names = [(FEATURES[place].name, effects[place]) for place in by_size(effects, places)]
+        features = [
+            {"name": name, "words": WORDS[name], "value": value_words(name, house[name]), "effect": float(effect)}
+            for name, effect in names
+        ]
+        yield {"name": theme, "effect": float(effects[places].sum()), "features": features}
 
 
 def _table(evidence: Evidence) -> list[dict[str, Any]]:
     """The rows of the sortable table of all out-of-fold predictions."""
     shown = ("Neighborhood", "YearBuilt", "OverallQual", "GrLivArea", "SaleCondition")
     houses = evidence.houses[list(shown)].reset_index(drop=True)
-    table = pd.concat([evidence.rows, houses.astype({"Neighborhood": "str", "SaleCondition": "str"})], axis=1)
+    for name in ("Neighborhood", "SaleCondition"):
+        houses[name] = [level_words(name, code) for code in houses[name].astype("str")]
+    table = pd.concat([evidence.rows, houses], axis=1)
     return [dict(zip(table.columns, values, strict=True)) for values in table.itertuples(index=False, name=None)]
 
 
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:
-    position = {feature.name: index for index, feature in enumerate(FEATURES)}
+    """Themes and the features in them, the largest first, each with its size and the spread of it over folds."""
+    sizes, spread = evidence.importance, evidence.fold_importance.std(axis=0)
+    of_theme = dict(zip(THEMES, evidence.fold_theme_importance.std(axis=0), strict=True))
     return [
         {
-            "name": str(name),
+            "name": theme,
             "size": float(size),
-            "spread": float(evidence.fold_importance[:, position[str(name)]].std()),
+            "spread": float(of_theme[str(theme)]),
+            "features": [
+                {"name": name, "words": WORDS[name], "size": float(sizes[name]), "spread": float(spread[place])}
+                for name, place in sorted(
+                    ((FEATURES[place].name, place) for place in POSITIONS[str(theme)]), key=lambda one: -sizes[one[0]]
+                )
+            ],
         }
-        for name, size in evidence.importance.items()
+        for theme, size in evidence.theme_importance.items()
     ]
