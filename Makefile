@@ -65,7 +65,7 @@ report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
 explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
 
-compare: $(VENV)/run.stamp ## two settings house by house; ARGS="--against other.toml --seeds 5" or "--groups.tanh.dropout 0.2"
+compare: $(VENV)/run.stamp ## two settings on repeated halves; ARGS="--against other.toml" or "--groups.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 settings: $(VENV)/run.stamp ## list every setting with its default

@@ -16,7 +16,7 @@ from houses import UNUSUAL, find_houses
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.settings import load_settings
-from houseprices.studies.comparison import paired_difference
+from houseprices.studies.gate import paired_difference
 
 
 def main() -> None:

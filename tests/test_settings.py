@@ -38,6 +38,7 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.dropout": 0.45,
     "groups.<group>.input_dropout": 0.25,
     "groups.<group>.huber_delta": 0.75,
+    "groups.<group>.loss": "gaussian",
     "groups.<group>.weight_decay": 0.75,
     "groups.<group>.decay_kind": "coupled",
     "groups.<group>.learning_rate": 0.03,

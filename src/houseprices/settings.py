@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 
 from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import BLOCKS, Block
+from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, Block
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -60,7 +60,7 @@ class GroupSettings(Hyperparameters):
     """
 
     n_members: Count = 1
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = BLOCKS
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = DEFAULT_BLOCKS
 
 
 def _default_groups() -> dict[str, GroupSettings]:

@@ -1,12 +1,14 @@
 import pytest
 import torch
+from reference_losses import beta_nll
 
 from houseprices.engine.backpropagation import backpropagate
-from houseprices.engine.losses import loss_derivative
+from houseprices.engine.losses import gaussian_derivative, huber_derivative
 from houseprices.engine.mlp import Architecture, BatchedMLP
 
 N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
 RATE = torch.tensor([0.0, 0.2, 0.5])[:, None, None]
+ONES = torch.ones(N_MEMBERS, N_ROWS)
 SQUARED = torch.full((3, 1), torch.inf)
 
 
@@ -26,7 +28,7 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(
 
     parameters = network.parameters.double().requires_grad_(True)
     reference = BatchedMLP(network.architecture, parameters=parameters)
-    output = reference.forward(inputs.double(), RATE.double() if keep else None, keep)
+    output = reference.forward(inputs.double(), RATE.double() if keep else None, keep)[:, :, 0]
     error = output - targets.double()
     losses = error.square()
     if delta is not SQUARED:
@@ -39,7 +41,29 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(
     (expected,) = torch.autograd.grad(loss, parameters)
 
     def derivative(output: torch.Tensor) -> torch.Tensor:
-        return loss_derivative(output, targets, delta, torch.ones_like(targets), torch.tensor(float(N_ROWS)))
+        of_first = huber_derivative(output[:, :, 0], targets, delta, ONES, torch.tensor(float(N_ROWS)))
+        return of_first[:, :, None]
+
+    gradient = backpropagate(network, inputs, derivative, RATE, keep)
+    torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("hidden", [(), (16, 8)])
+def test_so_do_those_of_both_outputs_of_the_likelihood(hidden):
+    torch.manual_seed(0)
+    network = BatchedMLP(Architecture(D_IN, hidden, "tanh", True, n_outputs=2), seeds=[0, 1, 2])
+    network.parameters += 0.1 * torch.randn_like(network.parameters)
+    inputs, targets = torch.randn(N_MEMBERS, N_ROWS, D_IN), torch.randn(N_MEMBERS, N_ROWS)
+    keep = [torch.rand(N_MEMBERS, N_ROWS, width) >= RATE for width in hidden]
+
+    parameters = network.parameters.double().requires_grad_(True)
+    reference = BatchedMLP(network.architecture, parameters=parameters)
+    mean, log_spread = reference.forward(inputs.double(), RATE.double(), keep).unbind(dim=2)
+    (expected,) = torch.autograd.grad(beta_nll(mean, log_spread, targets.double()).mean(dim=1).sum(), parameters)
+
+    def derivative(output: torch.Tensor) -> torch.Tensor:
+        both = gaussian_derivative(output[:, :, 0], output[:, :, 1], targets, ONES, torch.tensor(float(N_ROWS)))
+        return torch.stack(both, dim=2)
 
     gradient = backpropagate(network, inputs, derivative, RATE, keep)
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))

@@ -17,6 +17,7 @@ from houseprices.engine import kernels
 from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.compiled_step import CompiledStep
 from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.members import Member, Plan, plan_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.torch_step import TorchStep
@@ -70,9 +71,15 @@ def start_of(batch: list[Member], plan: Plan) -> BatchedMLP:
 @pytest.mark.parametrize("activation", NONLINEARITIES)
 @pytest.mark.parametrize("linear_path", [True, False])
 @pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
-def test_it_is_that_of_plain_torch(hidden, activation, linear_path, decay_kind):
+@pytest.mark.parametrize("loss", N_OUTPUTS)
+def test_it_is_that_of_plain_torch(hidden, activation, linear_path, decay_kind, loss):
     batch = members(
-        hidden=hidden, activation=activation, linear_path=linear_path, decay_kind=decay_kind, epochs=N_STEPS // 3
+        hidden=hidden,
+        activation=activation,
+        linear_path=linear_path,
+        decay_kind=decay_kind,
+        loss=loss,
+        epochs=N_STEPS // 3,
     )
     plain, fast = (trained(kind, batch) for kind in (TorchStep, CompiledStep))
     torch.testing.assert_close(fast, plain, rtol=0, atol=2e-5)
@@ -129,7 +136,8 @@ def test_no_held_out_row_moves_a_bit_of_what_is_learnt():
 
 
 def test_one_machine_code_serves_all_settings():
-    trained(CompiledStep, members(activation="tanh", decay_kind="coupled"))
+    warm_up()
+    trained(CompiledStep, members(activation="tanh", decay_kind="coupled", loss="gaussian"))
     for kernel in (kernels.run_steps, kernels.predict, kernels.rare_entries):
         assert len(kernel.signatures) == 1
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
+from reference_losses import beta_nll
 
-from houseprices.engine.losses import loss_derivative
+from houseprices.engine.losses import gaussian_derivative, huber_derivative
 
 N_ROWS = 40
 ROW_WEIGHTS = torch.linspace(0.5, 1.5, N_ROWS)[None]
@@ -18,12 +19,27 @@ def test_it_is_the_derivative_of_the_mean_of_twice_torchs_huber_loss(delta):
         else 2 * torch.nn.functional.huber_loss(output, target, "none", delta)
     )
     (expected,) = torch.autograd.grad((each * ROW_WEIGHTS).mean(), output)
-    found = loss_derivative(output.detach(), target, torch.tensor([[delta]]), ROW_WEIGHTS, torch.tensor(float(N_ROWS)))
+    found = huber_derivative(output.detach(), target, torch.tensor([[delta]]), ROW_WEIGHTS, torch.tensor(float(N_ROWS)))
     torch.testing.assert_close(found, expected)
     assert ((output - target).abs() > 1).any()
 
 
 def test_each_member_has_its_own_delta():
     errors, one = torch.full((2, 1), 3.0), torch.ones(2, 1)
-    found = loss_derivative(errors, torch.zeros(2, 1), torch.tensor([[0.5], [2.0]]), one, torch.tensor(1.0))
+    found = huber_derivative(errors, torch.zeros(2, 1), torch.tensor([[0.5], [2.0]]), one, torch.tensor(1.0))
     torch.testing.assert_close(found, torch.tensor([[1.0], [4.0]]))
+
+
+def test_the_gaussian_one_is_the_derivative_of_the_mean_of_torchs_likelihood_weighted_with_its_spread():
+    generator = torch.Generator().manual_seed(0)
+    mean, log_spread, target = (torch.randn(1, N_ROWS, generator=generator, dtype=torch.float64) for _ in range(3))
+    outputs = [mean.requires_grad_(True), log_spread.requires_grad_(True)]
+    expected = torch.autograd.grad((beta_nll(mean, log_spread, target) * ROW_WEIGHTS).mean(), outputs)
+    found = gaussian_derivative(mean.detach(), log_spread.detach(), target, ROW_WEIGHTS, torch.tensor(float(N_ROWS)))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("log_spread", [-1e30, 1e30])
+def test_no_spread_overflows(log_spread):
+    one = torch.ones(1, 1)
+    assert torch.isfinite(torch.cat(gaussian_derivative(one, log_spread * one, 0 * one, one, torch.tensor(1.0)))).all()

@@ -4,10 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from reference_losses import beta_nll
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.members import Member, Stopped, plan_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import schedule_factor
@@ -79,7 +81,7 @@ def test_training_equals_a_plain_torch_loop(decay_kind, step):
     optimizer = kind([{"params": [weights], "weight_decay": 0.2}, {"params": [biases], "weight_decay": 0.0}], lr=0.01)
     for _ in range(20):
         network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
-        loss = (network.forward(inputs[None]) - targets).square().mean()
+        loss = (network.forward(inputs[None])[:, :, 0] - targets).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -167,7 +169,10 @@ def reference_training(inputs: torch.Tensor, targets: torch.Tensor, one: Member)
         seen = inputs[rows] * keep_inputs / (1 - of.input_dropout)
         network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
         outputs = network.forward(seen[None], torch.tensor(of.dropout), keep)
-        loss = 2 * torch.nn.functional.huber_loss(outputs, targets[rows][None], delta=of.huber_delta)
+        if of.loss == "gaussian":
+            loss = beta_nll(*outputs.unbind(dim=2), targets[rows][None]).mean()
+        else:
+            loss = 2 * torch.nn.functional.huber_loss(outputs[:, :, 0], targets[rows][None], delta=of.huber_delta)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -175,11 +180,12 @@ def reference_training(inputs: torch.Tensor, targets: torch.Tensor, one: Member)
 
 
 @pytest.mark.parametrize("activation", NONLINEARITIES)
+@pytest.mark.parametrize("loss", N_OUTPUTS)
 @pytest.mark.parametrize("step", ["compiled", "torch"])
-def test_every_step_is_that_of_the_plain_reference(activation, step):
+def test_every_step_is_that_of_the_plain_reference(activation, loss, step):
     inputs, targets = problem()
-    one = member(3, learning_rate=0.003, huber_delta=0.5, activation=activation)
-    both = [member(0, activation=activation), one]
+    one = member(3, learning_rate=0.003, huber_delta=0.5, activation=activation, loss=loss)
+    both = [member(0, activation=activation, loss=loss), one]
     trained, _ = train(inputs, targets, both, step=step)
     torch.testing.assert_close(trained.parameters[1:], reference_training(inputs, targets, one), rtol=0, atol=1e-5)
     again, _ = train(inputs, targets, both, step=step)

@@ -103,8 +103,24 @@ def test_blocks_part_the_columns(fitted):
     for block in BLOCKS:
         assert [names[index] for index in block_indices((block,))] == [column.name for column in COLUMNS[block]]
     assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
-    products = set(block_indices(("products",)))
-    assert set(block_indices(LINEAR_BLOCKS)) == set(range(len(names))) - products
+    assert set(block_indices(LINEAR_BLOCKS)) == set(range(len(names))) - set(block_indices(("products", "ranks")))
+
+
+def test_normal_scores_are_those_of_ranks_alone():
+    (area,) = (column for column in COLUMNS["ranks"] if column.parents == ("LogTotalArea",))
+    (quantiles,) = area.statistics
+    values = np.random.default_rng(0).standard_normal(3000)
+
+    def scores(of: np.ndarray) -> np.ndarray:
+        return area.formula(of, quantiles.fit(of))
+
+    within = np.abs(values) < 2
+    np.testing.assert_allclose(scores(values)[within], values[within], atol=0.1)
+    # Any other scale gives the same but for the straight lines between quantiles.
+    np.testing.assert_allclose(scores(np.exp(values)), scores(values), atol=0.03)
+    few = np.random.default_rng(1).integers(0, 3, 3000).astype(float)
+    assert np.unique(scores(few)).round(1) == pytest.approx([-1.5, 0, 1.5])
+    assert (scores(np.zeros(9)) == 0).all()
 
 
 @pytest.mark.parametrize("by", ["Neighborhood", "MSSubClass"])

@@ -1,136 +1,144 @@
+"""A look through the gate: what is trained, noted, kept and refused; by the command line."""
+
+import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from houseprices.cli import main
-from houseprices.studies.comparison import compare, out_of_fold_of_seeds, paired_difference
+from houseprices.data.schema import PRICE
+from houseprices.preprocessing.house_array import house_array
+from houseprices.studies.comparison import PREDICTIONS, compare, predict_halves
+from houseprices.studies.gate import N_HALVINGS
 
-TRUTH = np.random.default_rng(0).normal(size=400)
-
-
-def guesses(error: float, seed: int = 1) -> np.ndarray:
-    """Out-of-fold predictions of two seeds with independent errors of this size."""
-    return TRUTH + error * np.random.default_rng(seed).normal(size=(2, len(TRUTH)))
+OPTION = ("--groups.tiny.dropout", "0.3")
 
 
-def test_equal_predictions_differ_by_nothing():
-    same = guesses(0.1)
-    difference = paired_difference(same, same, TRUTH)
-    assert (difference.low, difference.difference, difference.high) == (0.0, 0.0, 0.0)
-    assert difference.verdict == "no difference"
+@pytest.fixture
+def looked(place, data_folder, fast_config, capsys):
+    """Make a look by the command line: the figures as JSON."""
+
+    def look(*arguments: str) -> dict:
+        assert compared(data_folder, fast_config, *arguments, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    return look
 
 
-def test_the_score_is_the_mean_over_seeds_of_the_pooled_error():
-    first = np.stack([TRUTH + 0.1, TRUTH + 0.3])
-    assert paired_difference(first, first, TRUTH).first == pytest.approx(0.2)
-
-
-def test_a_clear_gain_is_found_and_turns_its_sign_when_the_two_change_places():
-    one, other = guesses(0.2), guesses(0.1, seed=2)
-    there, back = paired_difference(one, other, TRUTH), paired_difference(other, one, TRUTH)
-    assert there.verdict == "better"
-    assert back.verdict == "worse"
-    assert (back.difference, back.low, back.high) == pytest.approx((-there.difference, -there.high, -there.low))
-
-
-def test_a_gain_that_rests_on_one_house_is_no_gain():
-    first, second = guesses(0.1), guesses(0.1)
-    first[:, 7] += 0.5
-    difference = paired_difference(first, second, TRUTH)
-    assert difference.difference < 0
-    assert difference.verdict == "no difference"
-
-
-def test_pairing_narrows_the_interval():
-    """Errors that both share cancel; as independent errors they would not."""
-    shared = guesses(0.2)
-    small = 0.01 * np.random.default_rng(5).normal(size=shared.shape)
-    paired = paired_difference(shared, shared + small, TRUTH)
-    unpaired = paired_difference(shared, guesses(0.2, seed=9), TRUTH)
-    assert paired.high - paired.low < 0.2 * (unpaired.high - unpaired.low)
-
-
-def test_the_interval_covers_the_true_difference_of_independent_draws():
-    """95% intervals over 200 fresh problems; 5 standard errors below 95% would be 87%."""
-    rng = np.random.default_rng(3)
-    covered = 0
-    for _ in range(200):
-        truth = np.zeros(150)
-        first, second = 0.3 * rng.normal(size=(1, 150)), 0.2 * rng.normal(size=(1, 150))
-        found = paired_difference(first, second, truth, n_draws=300)
-        covered += found.low <= 0.2 - 0.3 <= found.high
-    assert covered >= 0.87 * 200
-
-
-def test_seeds_change_the_folds_and_equal_seeds_do_not(houses, raw_test, fast_settings):
-    unpriced = houses.drop(columns="SalePrice").iloc[:5]
-    found = out_of_fold_of_seeds(houses, unpriced, fast_settings, [0, 1, 0])
-    assert found.shape == (3, len(houses))
-    np.testing.assert_array_equal(found[0], found[2])
-    assert not np.array_equal(found[0], found[1])
-    other = out_of_fold_of_seeds(houses, unpriced, replace(fast_settings, seed=1), [0])
-    np.testing.assert_array_equal(other[0], found[0])
-
-
-def test_all_cross_validations_are_told_of_as_one_stage(data_folder, fast_settings):
-    told = []
-    more = replace(fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], n_members=3)})
-    compare(data_folder, fast_settings, more, n_seeds=2, tell=told.append)
-    counts = [one.n_done for one in told]
-    assert counts == sorted(counts)
-    assert (counts[0], counts[-1]) == (0, 2 * 3 * (2 + 3))
-    assert {(one.stage, one.n_total) for one in told} == {("training networks", counts[-1])}
-
-
-# ---- the command ----
-
-
-def compared(*arguments: str) -> int | str | None:
+def compared(data: Path, config: Path, *arguments: str) -> int | str | None:
     with pytest.raises(SystemExit) as exit_info:
-        main(["compare", *arguments])
+        main(["compare", "--data", str(data), "--config", str(config), *arguments])
     return exit_info.value.code
 
 
-def test_settings_compared_with_themselves_differ_by_nothing(data_folder, fast_config, capsys):
-    assert compared("--data", str(data_folder), "--config", str(fast_config), "--seeds", "1", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["overall"]["difference"] == found["overall"]["low"] == found["overall"]["high"] == 0
-    assert found["without"] is None
+def noted(log: str = "docs/experiments.csv") -> list[dict[str, str]]:
+    with Path(log).open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
-def test_an_option_changes_the_second_settings_and_the_figures_are_those_of_cv(data_folder, fast_config, place, capsys):
-    data, config = ["--data", str(data_folder)], ["--config", str(fast_config)]
-    option = ["--groups.tiny.learning_rate", "0.05"]
-    assert compared(*data, *config, "--seeds", "1", "--without-id", "3", "--json", *option) == 0
-    found = json.loads(capsys.readouterr().out)
-    for name, options in (("first", []), ("second", option)):
-        with pytest.raises(SystemExit):
-            main(["cv", *data, *config, "--json", *options])
-        assert found["overall"][name] == pytest.approx(json.loads(capsys.readouterr().out)["log_rmse"]["pooled"])
-    assert found["without"]["first"] != found["overall"]["first"]
-    assert len(found["largest"]) == 5
+def test_every_house_is_predicted_in_every_halving_as_the_mean_over_members_and_groups(houses, fast_settings):
+    group = fast_settings.groups["tiny"]
+    recipe = replace(fast_settings, groups={"tiny": group, "relu": replace(group, activation="relu")})
+    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
+    [found] = predict_halves([recipe], house_array(houses.drop(columns=PRICE)), log_price, None)
+    assert found.prediction.shape == (N_HALVINGS, len(houses))
+    np.testing.assert_allclose(found.prediction, np.mean(list(found.by_group.values()), axis=0), rtol=1e-12)
+    assert not np.array_equal(found.by_group["tiny"], found.by_group["relu"])
 
 
-def test_the_verdict_is_printed(data_folder, fast_config, capsys):
-    assert compared("--data", str(data_folder), "--config", str(fast_config), "--seeds", "1") == 0
-    first, last = capsys.readouterr().out.splitlines()
-    assert first.endswith("difference +0.0000 [+0.0000, +0.0000]: no difference (every row)")
-    assert last.startswith("largest changes of a squared error: Id ")
+def test_a_look_is_noted_once_with_the_figures_shown(looked):
+    found = looked(*OPTION)
+    [line] = noted()
+    assert (line["change"], line["data"], line["rule"]) == (
+        f"{line['change'].split()[0]} {' '.join(OPTION)}",
+        "other",
+        "improvement",
+    )
+    assert (line["incumbent"], line["candidate"]) == (found["first"], found["second"])
+    assert float(line["bulk_difference"]) == pytest.approx(found["judgement"]["bulk"]["difference"], abs=1e-5)
+    assert line["verdict"] == found["verdict"] == ("rejected" if found["objections"] else "adopted")
+    assert looked(*OPTION) == found
+    assert noted() == [line]
+
+
+def test_looks_are_counted_by_kind_of_houses(looked):
+    assert looked(*OPTION)["look"] == 1
+    assert looked("--groups.tiny.dropout", "0.4", "--change", "more  dropout")["look"] == 2
+    assert [line["change"] for line in noted()][1] == "more dropout"
+    text = Path("docs/experiments.csv").read_text()
+    Path("docs/experiments.csv").write_text(text.replace(",other,", ",kaggle,"))
+    assert looked("--groups.tiny.dropout", "0.45")["look"] == 1
+
+
+def test_the_incumbent_is_not_trained_again(data_folder, fast_settings, place):
+    def look(dropout: float) -> int:
+        told = []
+        second = replace(fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], dropout=dropout)})
+        compare(data_folder, fast_settings, second, change="", log=Path("log.csv"), tell=told.append)
+        return told[-1].n_done if told else 0
+
+    assert [look(0.3), look(0.4), look(0.3)] == [2 * 4 * 2 * N_HALVINGS, 4 * 2 * N_HALVINGS, 0]
+    assert len(list(PREDICTIONS.iterdir())) == 3 * 2 * N_HALVINGS
+
+
+def test_a_simplification_is_counted_from_the_last_incumbent_that_was_none(
+    data_folder, fast_config, looked, place, capsys
+):
+    """So that many small losses do not add up unseen."""
+    found = looked(*OPTION, "--simplification")
+    assert found["counted_from"] == found["first"]
+    log, simpler, simplest = Path("docs/experiments.csv"), Path("simpler.toml"), Path("simplest.toml")
+    log.write_text(log.read_text().replace(",rejected", ",adopted"))
+    simpler.write_text(fast_config.read_text() + "dropout = 0.3\n")
+    simplest.write_text(fast_config.read_text() + "dropout = 0.4\n")
+    for rule, counted_from in (["--simplification"], found["first"]), ([], found["second"]):
+        assert compared(data_folder, simpler, "--against", str(simplest), "--json", *rule) == 0
+        after = json.loads(capsys.readouterr().out)
+        assert (after["first"], after["counted_from"]) == (found["second"], counted_from)
+        assert noted()[-1]["counted_from"] == counted_from
+        before = found["judgement"]["whole"]["first" if rule else "second"]
+        assert after["judgement"]["whole"]["first"] == pytest.approx(before)
+
+
+def test_the_verdict_is_printed(data_folder, fast_config, place, capsys):
+    assert compared(data_folder, fast_config, "--groups.tiny.dropout", "0", "--without-id", "3") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines[1:5]] == [
+        "whole", "bulk", "median |error|", "whole without the Ids named",
+    ]  # fmt: skip
+    assert lines[-2].startswith("largest changes of a squared error: Id ")
+    assert lines[-1].startswith("look 1: rejected, for ")
+    assert "groups.tiny.dropout is 0" in lines[-1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--folds.n_folds", "2"], "both settings must have the same folds"),
-        (["--seeds", "0"], "seeds must be at least 1, got 0"),
-        (["--without-id", "99999"], "no house has the Id 99999"),
+        ([], "the recipes train the very same networks"),
+        (["--folds.n_folds", "2"], "the recipes train the very same networks"),
+        ([*OPTION, "--without-id", "99999"], "no house has the Id 99999"),
         (["--against", "nowhere.toml"], "nowhere.toml: No such file"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line_and_exit_2(arguments, told, data_folder, fast_config, place, capsys):
-    assert compared("--data", str(data_folder), "--config", str(fast_config), *arguments) == 2
+    assert compared(data_folder, fast_config, *arguments) == 2
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+    assert list(place.iterdir()) == []
+
+
+def test_a_log_of_something_else_is_left_alone(data_folder, fast_config, place, capsys):
+    Path("notes.csv").write_text("a,b\n1,2\n")
+    assert compared(data_folder, fast_config, *OPTION, "--log", "notes.csv") == 1
+    assert "notes.csv: is no log of looks" in capsys.readouterr().err
+    assert Path("notes.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_training_that_diverges_is_one_line_and_no_look(data_folder, fast_config, place, capsys):
+    assert compared(data_folder, fast_config, "--groups.tiny.learning_rate", "1e30") == 1
+    assert "training diverged" in capsys.readouterr().err
+    assert not Path("docs").exists()

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from houseprices.cli.parameters import AsJson, Override
+from houseprices.cli.parameters import AsJson, Flag, Override
 from houseprices.errors import SettingsError
 
 
@@ -52,19 +52,25 @@ def compare(
     data: Path | None = None,
     config: Path | None = None,
     against: Path | None = None,
-    seeds: int = 3,
+    simplification: Flag = False,
     without_id: tuple[int, ...] = (),
+    change: str | None = None,
+    log: Path = Path("docs/experiments.csv"),
     as_json: AsJson = False,
 ) -> None:
-    """Compare two settings house by house on the same folds and seeds: is the second better than the first?
+    """Judge two settings house by house on repeated halves: is the second better than the first?
+
+    Each look is a line in a log. No network is trained twice: its predictions are kept in runs/gate.
 
     Args:
-        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3.
+        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3; folds play no part here.
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
         against: TOML file of the second; without it the first one's, changed by the settings given here.
-        seeds: How many fold seeds, from 0 on.
-        without_id: Houses left out of a second figure; may be repeated.
+        simplification: The second is the simpler one and need only be no worse.
+        without_id: Houses left out of a further figure; may be repeated.
+        change: What is new in the second, in words for the log; without it the files and settings given.
+        log: The CSV of all looks.
         as_json: Print the figures as JSON on stdout.
     """
     from dataclasses import asdict
@@ -73,15 +79,25 @@ def compare(
 
     first = load_settings(config)
     second = load_settings(against or config, parse_overrides(settings))
+    files = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
 
     from houseprices.console import listening
-    from houseprices.console.scores import print_comparison
+    from houseprices.console.comparison import print_comparison
     from houseprices.studies.comparison import compare
 
     with listening() as tell:
-        found = compare(data, first, second, n_seeds=seeds, without_ids=without_id, tell=tell)
+        found = compare(
+            data,
+            first,
+            second,
+            change=change or " ".join([*files, *settings]),
+            log=log,
+            simplification=simplification,
+            without_ids=without_id,
+            tell=tell,
+        )
     if as_json:
-        print(json.dumps(asdict(found)))
+        print(json.dumps({**asdict(found), "verdict": found.verdict}))
     else:
         print_comparison(found)
 

@@ -1,4 +1,4 @@
-"""The scores of a run, of a comparison, and of a grid of regularisers."""
+"""The scores of a run, and of a grid of regularisers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from houseprices.runs.format import Metrics
-    from houseprices.studies.comparison import Comparison
 
 
 def print_summary(run: Path, metrics: "Metrics") -> None:
@@ -59,18 +58,6 @@ def _print_groups(metrics: "Metrics") -> None:
 
 def _score(log_rmse: float) -> str:
     return f"{log_rmse:.4f}"
-
-
-def print_comparison(comparison: "Comparison") -> None:
-    """The two scores, their difference with its interval, and the houses behind it."""
-    named = [("every row", comparison.overall), ("without the rows named", comparison.without)]
-    for rows, found in named:
-        if found:
-            print(
-                f"log-RMSE {found.first:.4f} -> {found.second:.4f}, difference {found.difference:+.4f} "
-                f"[{found.low:+.4f}, {found.high:+.4f}]: {found.verdict} ({rows})"
-            )
-    print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
 
 
 def print_best_cell(folder: Path, grid: "pd.DataFrame") -> None:

@@ -64,7 +64,7 @@ def cross_validate(
     first = next(_repeats(folds))
     with stopwatch("calibration"):
         prediction = mean_prediction(out_of_fold)
-        _check_finite(prediction)
+        check_finite(prediction)
         features = error_features(prediction, spread_of_repeats(out_of_fold), all_houses.rows(np.arange(n_rows)))
         error_scales = fit_error_scales(features, log_price - prediction, fold_of_row)
         scale_of_row = scale_of_rows(features, fold_of_row, error_scales)
@@ -177,10 +177,15 @@ def _by_row(parts: list[Floats], folds: list[_TrainedFold]) -> Floats:
     return np.concatenate(parts, axis=-1)[..., order]
 
 
-def _check_finite(prediction: Floats) -> None:
+def check_finite(prediction: Floats) -> None:
+    """Refuse (.., n_rows) predictions that are no prices.
+
+    Raises:
+        DataError: some are no numbers: training diverged.
+    """
     lost = ~np.isfinite(prediction)
     if lost.any():
-        found = f"training: the predictions of {lost.sum()} of {len(lost)} houses are no numbers"
+        found = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
         accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
         raise DataError([f"{found}; {accepted}"])
 

@@ -72,7 +72,19 @@ def prepare_fold(
         log_price: (n_rows,)
         fold_of_row: (n_repeats, n_rows)
     """
-    training, held_out = split_rows(fold_of_row[repeat], fold)
+    return fit_fold(repeat, fold, *split_rows(fold_of_row[repeat], fold), houses, log_price, settings)
+
+
+def fit_fold(
+    repeat: int,
+    fold: int,
+    training: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    houses: HouseArray,
+    log_price: Floats,
+    settings: FeatureSettings,
+) -> FoldData:
+    """The same for any positions of training and held-out rows among the priced ones."""
     features = HouseFeatures(settings.clip, settings.min_level_rows)
     features.fit(houses.rows(training))
     mean, std = float(log_price[training].mean()), float(log_price[training].std())
@@ -101,8 +113,8 @@ def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> Fi
     """Start the members of all groups on the fold's training rows."""
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
     pending = {}
-    for index, (name, group) in enumerate(settings.groups.items()):
-        seeds = [_seed(settings.seed, data.repeat, data.fold, index, member) for member in range(group.n_members)]
+    for name, group in settings.groups.items():
+        seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]
         pending[name] = start_members(pool, data, columns[name], [(group, seed) for seed in seeds])
 
     def finish(on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
@@ -115,6 +127,10 @@ def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> Fi
     return finish
 
 
-def _seed(*place: int) -> int:
-    """A member's seed from the job's seed and its place, so that no two share a stream."""
+def member_seed(seed: int, repeat: int, fold: int, group: str, member: int) -> int:
+    """A member's seed from the job's seed and its place, so that no two share a stream.
+
+    The group counts by its name: its networks are the same whatever groups stand beside it.
+    """
+    place = (seed, repeat, fold, int.from_bytes(group.encode(), "little"), member)
     return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -20,7 +20,7 @@ def backpropagate(
     """The gradient of the sum over members of each member's loss, laid out as the network's parameters.
 
     With h_0 the inputs, a_l = activate(h_{l-1} W_l + b_l) and h_l = m_l * a_l, where m_l is the scaled dropout mask,
-    the prediction is h_L v + x w + c. From the loss's derivative d by the prediction backward:
+    the outputs are h_L v + x w + c. From the loss's derivative d by them backward:
 
         grad v = h_L' d,   grad w = x' d,   grad c = sum d
         d_L = (d v') * m_L * activate'(a_L),   grad W_l = h_{l-1}' d_l,   grad b_l = sum d_l
@@ -28,14 +28,14 @@ def backpropagate(
 
     Shape:
         inputs: (n_members, n_rows, d_in)
-        loss_derivative: of the outputs, (n_members, n_rows), to the losses' derivatives by them
+        loss_derivative: of the outputs, (n_members, n_rows, n_outputs), to the losses' derivatives by them
         dropout_rate: (n_members, 1, 1)
         keep_masks: per hidden layer (n_members, n_rows, width), bool; None without dropout
         returns: (n_members, n_parameters)
     """
     units = network.hidden_units(inputs, dropout_rate, keep_masks)
     layers, matrices, last = [inputs, *units], network.matrices(), len(units)
-    delta = loss_derivative(network.output(inputs, layers[-1]))[:, :, None]
+    delta = loss_derivative(network.output(inputs, layers[-1]))
     of_matrices: list[Tensor] = [torch.bmm(inputs.transpose(1, 2), delta)] if len(matrices) > last + 1 else []
     of_biases: list[Tensor] = []
     for layer in range(last, -1, -1):

@@ -150,12 +150,12 @@ def _net(architecture: Architecture, batch_size: int) -> Net:
 
     hidden, shapes, widths = architecture.hidden, architecture.weight_shapes, [architecture.d_in, *architecture.hidden]
     return Net(
-        widths=np.array([*widths, 1]),
+        widths=np.array([*widths, architecture.n_outputs]),
         activation=list(NONLINEARITIES).index(architecture.activation),
         linear_path=len(shapes) > len(hidden) + 1,
         n_weights=architecture.n_weights,
         matrices=starts([fan_in * fan_out for fan_in, fan_out in shapes]),
-        biases=architecture.n_weights + starts([*hidden, 1]),
+        biases=architecture.n_weights + starts([*hidden, architecture.n_outputs]),
         units=batch_size * starts(hidden),
         words=starts([-(-batch_size * width // 4) for width in widths]),
     )
@@ -169,6 +169,7 @@ def _options(member: Member) -> Options:
         input_threshold=np.uint32(drop_threshold(of.input_dropout)),
         dropout=np.float32(of.dropout),
         threshold=np.uint32(drop_threshold(of.dropout)),
+        gaussian=of.loss == "gaussian",
         delta=np.float32(of.huber_delta),
         coupled_decay=np.float32(of.weight_decay if coupled else 0),
         decoupled_decay=np.float32(0 if coupled else of.weight_decay),
@@ -195,6 +196,6 @@ def _scratch(net: Net, batch_size: int, n_common: int) -> Scratch:
         deltas=floats(net.units[-1]),
         bits=words.view(np.uint16),
         words=words,
-        output=floats(batch_size, 1),
-        direct=floats(batch_size, 1),
+        output=floats(batch_size, net.widths[-1]),
+        direct=floats(batch_size, net.widths[-1]),
     )

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from houseprices.engine.activations import Activation
+from houseprices.engine.losses import Loss
 from houseprices.engine.optimizer import DecayKind, Schedule
 
 STRICT = ConfigDict(extra="forbid")
@@ -26,7 +27,8 @@ class Hyperparameters:
         linear_path: whether inputs also reach the output directly.
         dropout: share of hidden units dropped in training.
         input_dropout: share of inputs dropped in training; hidden layers and linear path miss the same ones.
-        huber_delta: errors beyond it, in units of the targets, count linearly; inf for squares alone.
+        loss: huber, or gaussian: the likelihood of a Gaussian whose spread the network learns too.
+        huber_delta: Huber's errors beyond it, in units of the targets, count linearly; inf for squares alone.
         weight_decay: strength of the decay of the weights.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -43,6 +45,7 @@ class Hyperparameters:
     linear_path: bool = True
     dropout: Rate = 0.5
     input_dropout: Rate = 0.15
+    loss: Loss = "huber"
     huber_delta: Annotated[float, Field(gt=0)] = 1.0
     weight_decay: NotNegative = 0.5
     decay_kind: DecayKind = "decoupled"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.engine.activations import NONLINEARITIES, relu, relu_backward, tanh, tanh_backward
-from houseprices.engine.losses import loss_derivative
+from houseprices.engine.losses import gaussian_derivative, huber_derivative
 from houseprices.engine.numba_formulas import digest_of_sources
 from houseprices.engine.optimizer import adam_step
 from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, undo_dropout
@@ -66,7 +66,8 @@ class Options(NamedTuple):
     input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
     dropout: np.float32
     threshold: np.uint32
-    delta: np.float32  # of the loss
+    gaussian: bool  # the loss; else Huber's
+    delta: np.float32  # of Huber's
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
     row_weights: Floats32  # (n_rows,), or none
@@ -85,8 +86,8 @@ class Scratch(NamedTuple):
     deltas: Floats32  # the loss's derivatives by them, in the same places
     bits: NDArray[np.uint16]  # random, for each input and each unit
     words: NDArray[np.uint64]  # the same memory
-    output: Floats32  # (batch_size, 1), and then the loss's derivatives by it
-    direct: Floats32  # (batch_size, 1), what the linear path adds to it
+    output: Floats32  # (batch_size, n_outputs), and then the loss's derivatives by it
+    direct: Floats32  # (batch_size, n_outputs), what the linear path adds to it
 
 
 class Table(NamedTuple):
@@ -154,7 +155,7 @@ def run_steps(
         rows = draws.rows[step]
         _gather(net, options, table, scratch, draws.input_state, rows)
         _forward(net, options, trained.parameters, scratch, draws.hidden_state)
-        _loss_derivative(scratch.output[:, 0], table.targets, options, rows)
+        _loss_derivative(scratch.output, table.targets, options, rows)
         _backward(net, options, trained.parameters, scratch)
         of_step = rates.rates[step], rates.step_sizes[step], rates.corrections[step]
         _update(net, options, trained, scratch.gradient, of_step)
@@ -162,7 +163,7 @@ def run_steps(
 
 @_compile
 def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, draws: Any) -> Any:
-    """The outputs for `draws.rows`, of their shape; dropout acts as the options say."""
+    """The first output for `draws.rows`, of their shape; dropout acts as the options say."""
     outputs = np.empty(draws.rows.shape, dtype=np.float32)
     for step in range(len(outputs)):
         _gather(net, options, table, scratch, draws.input_state, draws.rows[step])
@@ -244,7 +245,8 @@ def _drop(units: Any, rate: Any, bits: Any, threshold: Any) -> None:
 @_part
 def _matrix(flat: Any, net: Any, layer: Any) -> Any:
     """The weights from a layer to the next one, 0 for the inputs, and then the linear path: (fan_in, fan_out)."""
-    fan_in, fan_out = (net.widths[0], 1) if layer == len(net.widths) - 1 else (net.widths[layer], net.widths[layer + 1])
+    is_path = layer == len(net.widths) - 1
+    fan_in, fan_out = (net.widths[0], net.widths[-1]) if is_path else (net.widths[layer], net.widths[layer + 1])
     return flat[net.matrices[layer] : net.matrices[layer + 1]].reshape(fan_in, fan_out)
 
 
@@ -277,7 +279,7 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
                 _draw(state, scratch.words[net.words[layer] : net.words[layer + 1]])
                 units = scratch.units[net.units[layer - 1] : net.units[layer]]
                 _drop(units, options.dropout, scratch.bits[4 * net.words[layer] :], options.threshold)
-    scratch.output[:] += parameters[net.biases[last]]
+    scratch.output[:] += _bias(parameters, net, last + 1)
     if net.linear_path:
         _times_inputs(scratch, _matrix(parameters, net, last + 1), scratch.direct)
         scratch.output[:] += scratch.direct
@@ -302,7 +304,11 @@ def _loss_derivative(output: Any, targets: Any, options: Any, rows: Any) -> None
     for place in range(len(rows)):
         row = rows[place]
         weight: Any = weights[row] if len(weights) else ONE
-        output[place] = loss_derivative(output[place], targets[row], options.delta, weight, n_rows)
+        of_row = output[place]
+        if options.gaussian:
+            of_row[0], of_row[1] = gaussian_derivative(of_row[0], of_row[1], targets[row], weight, n_rows)
+        else:
+            of_row[0] = huber_derivative(of_row[0], targets[row], options.delta, weight, n_rows)
 
 
 @_part

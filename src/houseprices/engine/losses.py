@@ -1,14 +1,23 @@
-"""The loss of a training row. Like those of `regularization`, the formula serves tensors and single numbers."""
+"""The losses of a training row. Like those of `regularization`, the formulas serve tensors and single numbers."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from houseprices.engine.regularization import constant
 
+Loss = Literal["huber", "gaussian"]
+
+N_OUTPUTS: dict[Loss, int] = {"huber": 1, "gaussian": 2}
+"""A network's outputs: the prediction; for the likelihood also the logarithm of its standard deviation."""
+
 _TWO = constant(2)
+_LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD = constant(-7), constant(7)
+"""No spread is taken for less or more than this: an exponential must not overflow."""
 
 
-def loss_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
+def huber_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
     """The derivative of a member's mean loss by one of its outputs: 2 error / n_rows, where error = output - target.
 
     The loss is Huber's (1964), twice: error^2 up to |error| = delta, and 2 delta |error| - delta^2 beyond, so that the
@@ -21,8 +30,33 @@ def loss_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: T
         returns: like output
 
     >>> output, target, weight = torch.tensor([[3.0, 0.5]]), torch.zeros(1, 2), torch.ones(1, 2)
-    >>> loss_derivative(output, target, torch.tensor([[1.0]]), weight, constant(2))
+    >>> huber_derivative(output, target, torch.tensor([[1.0]]), weight, constant(2))
     tensor([[1.0000, 0.5000]])
     """
     error = torch.clamp(output - target, -delta, delta)
     return error * row_weight * (_TWO / n_rows)
+
+
+def gaussian_derivative(
+    mean: Tensor, log_spread: Tensor, target: Tensor, row_weight: Tensor, n_rows: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The derivatives of a member's mean loss by both of its outputs, for a Gaussian with a learnt spread s.
+
+    The negative log-likelihood log s + error^2 / (2 s^2) lets a network call hard rows noisy and learn them no
+    more. So a row's loss is weighted with its own s, which is held constant (beta-NLL with beta = 0.5; Seitzer et al.
+    2022, eq. 5): the derivatives are error / s by the mean and s - error^2 / s by log s. Rows that are usually far off
+    pull less, rows that are reliable pull more.
+
+    Shape:
+        mean, log_spread, target, row_weight: (n_members, n_rows), or numbers; the weight multiplies the row's loss
+        n_rows: a number, rows of the batch, as float32
+        returns: two like mean
+
+    >>> one = torch.ones(1, 1)
+    >>> gaussian_derivative(3 * one, 0 * one, one, one, constant(1))
+    (tensor([[2.]]), tensor([[-3.]]))
+    """
+    error = mean - target
+    spread = torch.exp(torch.clamp(log_spread, _LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD))
+    in_spreads, share = error / spread, row_weight / n_rows
+    return in_spreads * share, (spread - error * in_spreads) * share

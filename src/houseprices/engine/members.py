@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.losses import N_OUTPUTS, Loss
 from houseprices.engine.mlp import Architecture
 from houseprices.engine.optimizer import DecayKind, Schedule
 
@@ -49,11 +50,18 @@ class Plan:
     batch_size: int
     schedule: Schedule
     decay_kind: DecayKind
+    loss: Loss
 
     @property
     def n_steps(self) -> int:
         """Of the whole training."""
         return self.n_epochs * self.steps_per_epoch
+
+
+def architecture_of(hyperparameters: Hyperparameters, d_in: int) -> Architecture:
+    """The shape of such a network on inputs of d_in columns."""
+    of = hyperparameters
+    return Architecture(d_in, of.hidden, of.activation, of.linear_path, N_OUTPUTS[of.loss])
 
 
 def plan_of(members: Sequence[Member], d_in: int) -> Plan:
@@ -71,6 +79,6 @@ def plan_of(members: Sequence[Member], d_in: int) -> Plan:
 def _plan(member: Member, d_in: int) -> Plan:
     of, n_rows = member.hyperparameters, len(member.rows)
     batch_size = min(of.batch_size, n_rows)
-    architecture = Architecture(d_in, of.hidden, of.activation, of.linear_path)
     steps_per_epoch = max(1, round(n_rows / batch_size))
-    return Plan(architecture, of.epochs, steps_per_epoch, batch_size, of.schedule, of.decay_kind)
+    shape = architecture_of(of, d_in)
+    return Plan(shape, of.epochs, steps_per_epoch, batch_size, of.schedule, of.decay_kind, of.loss)

@@ -25,19 +25,21 @@ class Architecture:
         hidden: units of each hidden layer, first to last; empty for a linear network.
         activation: the hidden units' nonlinearity.
         linear_path: whether the inputs also reach the output directly, beside the hidden layers.
+        n_outputs: the first one is the prediction; see `losses.N_OUTPUTS`.
     """
 
     d_in: int
     hidden: tuple[int, ...]
     activation: Activation
     linear_path: bool
+    n_outputs: int = 1
 
     @property
     def weight_shapes(self) -> list[tuple[int, int]]:
         """(fan_in, fan_out) of every weight matrix: hidden layers, output layer, linear path."""
-        widths = [self.d_in, *self.hidden, 1]
+        widths = [self.d_in, *self.hidden, self.n_outputs]
         layers = list(itertools.pairwise(widths))
-        return layers + ([(self.d_in, 1)] if self.linear_path and self.hidden else [])
+        return layers + ([(self.d_in, self.n_outputs)] if self.linear_path and self.hidden else [])
 
     @property
     def n_weights(self) -> int:
@@ -47,7 +49,7 @@ class Architecture:
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases of one member; one bias a unit, the linear path shares the output's."""
-        return self.n_weights + sum(self.hidden) + 1
+        return self.n_weights + sum(self.hidden) + self.n_outputs
 
 
 class BatchedMLP:
@@ -60,7 +62,7 @@ class BatchedMLP:
 
     >>> network = BatchedMLP(Architecture(d_in=3, hidden=(4,), activation="relu", linear_path=True), seeds=[0, 1])
     >>> network.forward(torch.zeros(2, 5, 3)).shape
-    torch.Size([2, 5])
+    torch.Size([2, 5, 1])
     """
 
     def __init__(self, architecture: Architecture, seeds: list[int] | None = None, parameters: Tensor | None = None):
@@ -83,7 +85,7 @@ class BatchedMLP:
 
     def biases(self) -> list[Tensor]:
         """The biases of the hidden layers and of the output, each (n_members, 1, width): views."""
-        widths = [*self.architecture.hidden, 1]
+        widths = [*self.architecture.hidden, self.architecture.n_outputs]
         flat = torch.split(self.parameters[:, self.architecture.n_weights :], widths, dim=1)
         return [part.unsqueeze(1) for part in flat]
 
@@ -109,21 +111,25 @@ class BatchedMLP:
         return layers
 
     def output(self, inputs: Tensor, last_hidden: Tensor) -> Tensor:
-        """(n_members, n_rows) from the inputs and the last hidden layer's units, the inputs themselves without one."""
+        """(n_members, n_rows, n_outputs) from the inputs and the last hidden layer's units, without one the inputs."""
         n_layers = len(self.architecture.hidden)
         matrices = self.matrices()
         output = torch.baddbmm(self.biases()[n_layers], last_hidden, matrices[n_layers])
         if len(matrices) > n_layers + 1:
             output = output + torch.bmm(inputs, matrices[n_layers + 1])
-        return output.squeeze(2)
+        return output
 
     def forward(
         self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Outputs of all members, (n_members, n_rows); the arguments are those of `hidden_units`."""
+        """Outputs of all members, (n_members, n_rows, n_outputs); the arguments are those of `hidden_units`."""
         return self.output(inputs, [inputs, *self.hidden_units(inputs, dropout_rate, keep_masks)][-1])
 
     def predict(self, inputs: Tensor) -> Tensor:
+        """The first outputs of `outputs`, the predictions, (n_members, n_rows)."""
+        return self.outputs(inputs)[:, :, 0]
+
+    def outputs(self, inputs: Tensor) -> Tensor:
         """Outputs of all members for the same rows, without dropout and without gradients.
 
         A row's output has the same bits whatever rows stand beside it: products sum in another order for a handful of
@@ -131,7 +137,7 @@ class BatchedMLP:
 
         Shape:
             inputs: (n_rows, d_in)
-            returns: (n_members, n_rows)
+            returns: (n_members, n_rows, n_outputs)
         """
         blocks_of_rows = nn.functional.pad(inputs, (0, 0, 0, -len(inputs) % _BLOCK_ROWS))
         with torch.no_grad():
@@ -150,14 +156,19 @@ class BatchedMLP:
 def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:
     """One member's start, float32: normal weights whose spread is the activation's gain / sqrt(fan-in), biases zero.
 
-    The linear path starts at zero: the hidden layers and the path then grow only as far as the data ask.
+    The linear path starts at zero: the hidden layers and the path then grow only as far as the data ask. So does a
+    second output: at the start all rows are alike.
     """
     generator = np.random.Generator(np.random.SFC64(seed))
     gain = NONLINEARITIES[architecture.activation].gain
     n_layers = len(architecture.hidden)
     parts = []
     for layer, (fan_in, fan_out) in enumerate(architecture.weight_shapes):
-        spread = (gain if layer < n_layers else 1.0 if layer == n_layers and n_layers else 0.0) / math.sqrt(fan_in)
-        parts.append(spread * generator.standard_normal(fan_in * fan_out, dtype=np.float32))
+        weights = np.zeros((fan_in, fan_out), dtype=np.float32)
+        if layer < n_layers:
+            weights += gain / math.sqrt(fan_in) * generator.standard_normal(weights.shape, dtype=np.float32)
+        elif layer == n_layers and n_layers:
+            weights[:, 0] = generator.standard_normal(fan_in, dtype=np.float32) / math.sqrt(fan_in)
+        parts.append(weights.ravel())
     parts.append(np.zeros(architecture.n_parameters - architecture.n_weights, dtype=np.float32))
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts)

@@ -59,6 +59,11 @@ def _sqrt(value: Any) -> Any:
     return np.sqrt(value)
 
 
+@_on_numbers(torch.exp)
+def _exp(value: Any) -> Any:
+    return np.exp(value)
+
+
 @_on_numbers(torch.relu)
 def _relu(value: Any) -> Any:
     return np.float32(0) if value < np.float32(0) else value

@@ -112,7 +112,7 @@ def by_engine(network: Network, rate: float) -> dict[str, Tensor]:
     architecture = Architecture(D_IN, (D_HIDDEN,), "relu", linear_path=False)
     parameters = torch.cat([_flat_weights(network)[0], network.b1, network.b2]).float()[None]
     mlp = BatchedMLP(architecture, parameters=parameters)
-    x, y, rate_of_member = network.x.float()[None], network.y.float().T, torch.tensor([[[rate]]])
+    x, y, rate_of_member = network.x.float()[None], network.y.float()[None], torch.tensor([[[rate]]])
     gradient = backpropagate(mlp, x, lambda output: 2 * (output - y) / N_ROWS, rate_of_member, [network.m[None] > 0])
     weights = gradient[:, : architecture.n_weights]
     weights.copy_(coupled_decay(weights, mlp.weights, network.strength.float()))

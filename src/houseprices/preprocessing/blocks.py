@@ -9,12 +9,14 @@
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
+| ranks | the numbers as normal scores of their ranks: another view of the same, in which no size is extreme |
 
 A new block is a name in `Block` and an entry in `COLUMNS`.
 """
 
 import itertools
 from functools import cache
+from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,9 +35,11 @@ Block = Literal[
     "subclass_medians",
     "unfinished_sale",
     "products",
+    "ranks",
 ]
 BLOCKS: tuple[Block, ...] = get_args(Block)
-LINEAR_BLOCKS = tuple(block for block in BLOCKS if block != "products")
+DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block != "ranks")
+LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
 _SLOPE_NUMBERS = ("LogTotalArea", "OverallQual")
@@ -54,6 +58,9 @@ _LEADING_NUMBERS = (
     "TotalBaths",
     "Fireplaces",
 )
+
+_SCORES = np.linspace(-2.6, 2.6, 33)
+"""Normal scores at which a number's quantiles are kept; one house in 200 lies beyond either end, and is held there."""
 
 
 def _number(name: str) -> Column:
@@ -122,6 +129,24 @@ def _product(one: str, other: str) -> Column:
     return Column(f"{one} * {other}", (one, other), lambda values, others: values * others)
 
 
+def _rank(number: str) -> Column:
+    quantiles = Statistic(f"{number}, quantiles", (number,), _quantiles_at_scores, _SCORES.shape)
+    return Column(f"normal score of {number}", (number,), _normal_score, (quantiles,))
+
+
+def _quantiles_at_scores(values: Floats) -> Floats:
+    shares = [NormalDist().cdf(score) for score in _SCORES]
+    return np.asarray(np.quantile(values, shares))
+
+
+def _normal_score(values: Floats, quantiles: Floats) -> Floats:
+    """Between the quantiles by straight lines; houses that are equal lie in the middle of the ranks that they share."""
+    highest = np.interp(values, quantiles, _SCORES)
+    # Seen from above the quantiles fall, and of equal ones the lowest rank is found.
+    lowest = -np.interp(-values, -quantiles[::-1], -_SCORES[::-1])
+    return (highest + lowest) / 2
+
+
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
     "levels": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
@@ -137,6 +162,7 @@ COLUMNS: dict[Block, list[Column]] = {
         for number in numbers
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
+    "ranks": [_rank(number.name) for number in NUMBERS],
 }
 """The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in."""
 

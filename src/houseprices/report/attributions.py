@@ -107,7 +107,7 @@ def _integrated_gradients(
 
     def sum_over_rows(rows: torch.Tensor) -> torch.Tensor:
         # A row's gradient is that of the sum; captum would ask for each row's by itself, at twice the time.
-        return network.forward(rows.expand(n_members, -1, -1)).mean(dim=0).sum(dim=0, keepdim=True)
+        return network.forward(rows.expand(n_members, -1, -1)).mean(dim=0)[:, 0].sum(dim=0, keepdim=True)
 
     found = IntegratedGradients(sum_over_rows).attribute(
         torch.from_numpy(inputs),

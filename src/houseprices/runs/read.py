@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID
-from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.members import architecture_of
+from houseprices.engine.mlp import BatchedMLP
 from houseprices.errors import RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
 from houseprices.intervals.error_scale import N_ERROR_FEATURES, ErrorScale
@@ -191,7 +192,7 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
 
     def network(record: FoldRecord, group: str) -> BatchedMLP:
         options = settings.groups[group]
-        shape = Architecture(len(record.columns[group]), options.hidden, options.activation, options.linear_path)
+        shape = architecture_of(options, len(record.columns[group]))
         name, wanted = tensor_name(record.repeat, record.fold, group), (options.n_members, shape.n_parameters)
         parameters = tensors[name]
         if tuple(parameters.shape) != wanted or str(parameters.dtype) != "torch.float32":

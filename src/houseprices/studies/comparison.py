@@ -1,99 +1,140 @@
-"""Two settings compared row by row on the same folds and seeds: is one better, or is it the ten worst houses?
+"""A look through the gate: two recipes on the same halves of the houses, judged, noted and kept."""
 
-The squared errors of this competition have a heavy tail, so that the last digits of a single score say little. Both
-settings see the same rows in the same folds; what is compared is each house's error under the one and the other, and
-the interval comes from drawing houses anew (the paired bootstrap; Efron and Tibshirani 1993, ch. 13).
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.cross_validation.cross_validate import check_finite
+from houseprices.cross_validation.fold_model import combine
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.source import TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
 from houseprices.errors import SettingsError
-from houseprices.progress import Notice, Progress, Tell, silent
+from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.progress import Tell, silent
 from houseprices.settings import Settings
+from houseprices.studies.experiments import (
+    GATE_FOLDER,
+    Recipe,
+    add_look,
+    keep_recipe,
+    look_of,
+    origin_of,
+    read_looks,
+    read_recipe,
+)
+from houseprices.studies.gate import (
+    Judgement,
+    PairedDifference,
+    bulk_of,
+    by_halving,
+    halvings,
+    judge,
+    objections,
+    paired_difference,
+)
+from houseprices.studies.held_out import batches_of, digest_of, predict_held_out
 
 Floats = NDArray[np.float64]
 
+PREDICTIONS = GATE_FOLDER / "predictions"
+"""Of each batch of networks: none is trained twice."""
+
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """Log-RMSE of the second prediction minus that of the first; below zero the second is better.
+class HalvesPrediction:
+    """Log prices of houses that a recipe's networks never saw.
 
     Attributes:
-        first, second: log-RMSE, mean over seeds.
-        difference: second - first.
-        low, high: 95% interval over draws of houses.
+        digest: names the recipe.
+        prediction: (n_halvings, n_rows) of all its groups.
+        by_group: {group: (n_halvings, n_rows)}
+        n_members: {group: networks a half}
     """
 
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def verdict(self) -> str:
-        """In words; an interval that holds zero is no improvement."""
-        if self.high < 0:
-            return "better"
-        return "worse" if self.low > 0 else "no difference"
+    digest: str
+    prediction: Floats
+    by_group: Mapping[str, Floats]
+    n_members: Mapping[str, int]
 
 
-def paired_difference(first: Floats, second: Floats, log_price: Floats, n_draws: int = 2000) -> PairedDifference:
-    """Compare two out-of-fold predictions of the same houses on the same folds.
+@dataclass(frozen=True)
+class Kind:
+    """One group of the second recipe alone: networks a half, and its log-RMSE and median absolute error."""
 
-    Shape:
-        first, second: (n_seeds, n_rows) log prices
-        log_price: (n_rows,)
-
-    >>> truth = np.zeros(100)
-    >>> paired_difference(np.full((1, 100), 0.2), np.full((1, 100), 0.1), truth).verdict
-    'better'
-    """
-    squared = np.stack([first - log_price, second - log_price]) ** 2  # (2, n_seeds, n_rows)
-    scores = np.sqrt(squared.mean(axis=2)).mean(axis=1)
-    n_rows = len(log_price)
-    # How often each house is drawn; the same draws for both settings and all seeds.
-    counts = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=n_draws)
-    drawn = np.sqrt(squared @ counts.T / n_rows).mean(axis=1)  # (2, n_draws)
-    low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-    return PairedDifference(float(scores[0]), float(scores[1]), float(scores[1] - scores[0]), float(low), float(high))
-
-
-def out_of_fold_of_seeds(
-    houses: pd.DataFrame,
-    test_houses: pd.DataFrame,
-    settings: Settings,
-    seeds: Sequence[int],
-    tell: Tell = silent,
-) -> Floats:
-    """Out-of-fold log prices (n_seeds, n_rows) of the main job, a run a seed; the seed fixes the folds too."""
-    runs = (cross_validate(houses, test_houses, replace(settings, seed=seed), tell) for seed in seeds)
-    return np.stack([run.prediction for run in runs])
+    n_members: int
+    whole: float
+    bulk: float
+    median: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second settings against the first.
+    """The second recipe against the first.
 
     Attributes:
-        overall: every row counted.
-        without: the same without the rows of `without_ids`, a second figure that heads nothing; None if none are named.
-        largest: (Id, change of its squared error, mean over seeds) of the houses that the settings differ most on.
+        first, second: names of the recipes, see `held_out.digest_of`.
+        counted_from: the recipe that the figures are differences from: the first, unless the second is a
+            simplification of a simplification.
+        judgement: the figures.
+        without: log-RMSE without the rows of `without_ids`, which decides nothing; None if none are named.
+        kinds: each group of the second recipe alone.
+        objections: why it is not adopted; nothing if it is.
+        look: its number among all looks at such houses.
+        largest: (Id, change of its squared error, mean over halvings) of the houses that the recipes differ most on.
     """
 
-    overall: PairedDifference
+    first: str
+    second: str
+    counted_from: str
+    judgement: Judgement
     without: PairedDifference | None
+    kinds: dict[str, Kind]
+    objections: list[str]
+    look: int
     largest: list[tuple[int, float]]
+
+    @property
+    def verdict(self) -> str:
+        """As the log of experiments has it."""
+        return "rejected" if self.objections else "adopted"
+
+
+def predict_halves(
+    recipes: Sequence[Settings],
+    houses: HouseArray,
+    log_price: Floats,
+    kept: Path | None,
+    tell: Tell = silent,
+) -> list[HalvesPrediction]:
+    """What each recipe predicts for the gate's halves; the first one says on how many workers and which device.
+
+    Raises:
+        SettingsError: two recipes train the very same networks; nothing was trained.
+        DataError: training diverged.
+    """
+    sets = halvings(len(log_price))
+    batches = batches_of(recipes, houses, log_price, sets)
+    digests = [digest_of(of_recipe) for of_recipe in batches]
+    if len(set(digests)) < len(digests):
+        raise SettingsError("the recipes train the very same networks; accepted: recipes that differ in a network")
+    found = []
+    for digest, of_recipe, predicted in zip(
+        digests, batches, predict_held_out(batches, recipes[0], kept, tell), strict=True
+    ):
+        by_set = [
+            {name: of_sets[place].astype(np.float64) for name, of_sets in predicted.items()}
+            for place in range(len(sets))
+        ]
+        prediction = by_halving(sets, [combine(of_set) for of_set in by_set])
+        check_finite(prediction)
+        by_group = {name: by_halving(sets, [combine({name: one[name]}) for one in by_set]) for name in predicted}
+        n_members = {name: len(of_sets[0].seeds) for name, of_sets in of_recipe.items()}
+        found.append(HalvesPrediction(digest, prediction, by_group, n_members))
+    return found
 
 
 def compare(
@@ -101,58 +142,71 @@ def compare(
     first: Settings,
     second: Settings,
     *,
-    n_seeds: int,
+    change: str,
+    log: Path,
+    simplification: bool = False,
     without_ids: Sequence[int] = (),
     tell: Tell = silent,
 ) -> Comparison:
-    """Cross-validate both settings on the folder's data with the fold seeds 0 .. n_seeds - 1.
+    """Judge the second recipe against the first on the folder's houses, and note the look in the log.
+
+    Args:
+        data: folder with train.csv and test.csv; see `source.find_source` for None.
+        first, second: the recipes; their own folds play no part.
+        change: what is new in the second, in words.
+        log: the CSV of looks.
+        simplification: whether the second is simpler than the first, and need not be better.
+        without_ids: houses left out of a figure that decides nothing.
+        tell: hears how many networks are trained.
 
     Raises:
-        DataError: a fault in the files.
-        SettingsError: the two split the rows differently, n_seeds is below 1, or an Id is not in the table.
+        DataError: a fault in the files, or training diverged.
+        SettingsError: both train the same networks, or an Id is not in the table.
+        RunError: the log or the predictions cannot be read or written.
     """
-    if first.folds != second.folds:
-        raise SettingsError(f"both settings must have the same folds, got {first.folds} and {second.folds}")
-    if n_seeds < 1:
-        raise SettingsError(f"seeds must be at least 1, got {n_seeds}")
     source = find_source(data)
     source.tell_if_synthetic(tell)
-    houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-    test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-    unknown = sorted(set(without_ids) - set(houses.index))
+    table = read_houses(source.folder / TRAIN_FILE, priced=True)
+    unknown = sorted(set(without_ids) - set(table.index))
     if unknown:
         raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {source.folder / TRAIN_FILE}")
-    if set(without_ids) == set(houses.index):
-        raise SettingsError(f"without-id names all {len(houses)} houses; accepted: fewer")
-    fits = n_seeds * first.folds.n_folds * first.folds.n_repeats
-    n_members = fits * sum(group.n_members for settings in (first, second) for group in settings.groups.values())
-    tell_of_all = _one_stage(tell, n_members)
-    before, after = (
-        out_of_fold_of_seeds(houses, test_houses, settings, range(n_seeds), tell_of_all) for settings in (first, second)
-    )
-    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    change = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
-    kept = ~np.isin(houses.index, list(without_ids))
+    if set(without_ids) == set(table.index):
+        raise SettingsError(f"without-id names all {len(table)} houses; accepted: fewer")
+    looks = read_looks(log)
+    log_price = np.log(table[PRICE].to_numpy(dtype=np.float64))
+    houses = house_array(table.drop(columns=PRICE))
+    incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, tell)
+    for settings, of in ((first, incumbent), (second, candidate)):
+        keep_recipe(Recipe(of.digest, of.prediction), log_price, settings)
+    counted_from, before, after = incumbent.digest, incumbent.prediction, candidate.prediction
+    if simplification and (counted_from := origin_of(looks, incumbent.digest)) != incumbent.digest:
+        before = read_recipe(counted_from)[0].prediction
+    judgement = judge(before, after, log_price)
+    bulk = bulk_of([before, after], log_price)
+    kept = ~np.isin(table.index, list(without_ids))
+    by_house = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
+    against = objections(judgement, second, simplification=simplification)
+    rule, verdict = "simplification" if simplification else "improvement", "rejected" if against else "adopted"
+    look = look_of(
+        source.kind, change, rule, incumbent.digest, counted_from, candidate.digest, judgement, verdict
+    )  # fmt: skip
     return Comparison(
-        paired_difference(before, after, log_price),
-        paired_difference(before[:, kept], after[:, kept], log_price[kept]) if without_ids else None,
-        [(int(houses.index[row]), float(change[row])) for row in np.argsort(-np.abs(change))[:5]],
+        first=incumbent.digest,
+        second=candidate.digest,
+        counted_from=counted_from,
+        judgement=judgement,
+        without=paired_difference(before[:, kept], after[:, kept], log_price[kept]) if without_ids else None,
+        kinds={
+            name: _kind(candidate.n_members[name], of_group, log_price, bulk)
+            for name, of_group in candidate.by_group.items()
+        },
+        objections=against,
+        look=add_look(log, look),
+        largest=[(int(table.index[row]), float(by_house[row])) for row in np.argsort(-np.abs(by_house))[:5]],
     )
 
 
-def _one_stage(tell: Tell, n_members: int) -> Tell:
-    """Hear several cross-validations, one after another, and tell of them as one that trains n_members.
-
-    What they notice of the houses is news for the main job, and not told.
-    """
-    finished = running = 0
-
-    def tell_of_all(told: Progress | Notice) -> None:
-        nonlocal finished, running
-        if isinstance(told, Progress):
-            if told.n_done < running:
-                finished += running
-            running = told.n_done
-            tell(replace(told, n_done=finished + running, n_total=n_members))
-
-    return tell_of_all
+def _kind(n_members: int, prediction: Floats, log_price: Floats, bulk: NDArray[np.bool_]) -> Kind:
+    errors = np.abs(prediction - log_price)
+    whole, of_bulk = (float(np.sqrt((part**2).mean(axis=1)).mean()) for part in (errors, errors[:, bulk]))
+    return Kind(n_members, whole, of_bulk, float(np.median(errors, axis=1).mean()))
