@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 from houseprices.cli import main
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.errors import DataError, RunError
-from houseprices.settings import load_settings, setting_names
+from houseprices.setting_help import explained_settings
+from houseprices.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -314,7 +315,10 @@ def test_a_failed_program_says_so_to_the_shell() -> None:
     [
         (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, folds, features, groups"),
         (["--bogus"], "--bogus has no value"),
-        (["--folds.n_fold", "3"], "folds.n_fold is unknown (is it n_folds?); accepted: folds.n_folds"),
+        (["--dropout", "0.2"], "dropout is unknown (is it groups.tiny.dropout?); accepted: seed, device"),
+        (["--lr", "0.2"], "lr is unknown (is it groups.tiny.learning_rate?)"),
+        (["--n-folds", "3"], "n_folds is unknown (is it folds.n_folds?)"),
+        (["--folds.n_fold", "3"], "folds.n_fold is unknown (is it folds.n_folds?); accepted: folds.n_folds"),
         (["--folds.n_folds", "1"], "folds.n_folds: input should be greater than or equal to 2, got 1"),
         (["--folds.n_folds"], "--folds.n_folds has no value; accepted: --folds.n_folds VALUE"),
         (["--groups.tiny.dropout", "1"], "groups.tiny.dropout: input should be less than 1, got 1"),
@@ -376,8 +380,8 @@ def test_cuda_without_a_device_is_one_line(
 
 def test_settings_lists_every_setting_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("settings") == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == [f"--{name}" for name, _ in setting_names()]
+    listed = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert listed == [f"--{one.name}" for one in explained_settings()]
     assert {"--seed", "--device", "--workers", "--folds.n_folds", "--groups.<group>.dropout"} <= set(listed)
 
 

@@ -110,6 +110,7 @@ def test_the_notebook_runs_from_the_wheels_alone_and_writes_a_submission(
     for name in ("PYTHONPATH", *(name for name in os.environ if name.startswith("PIP_"))):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_NO_COMPILE", "1")
 
     client = nbclient.NotebookClient(
         notebook, kernel_name=kernel, timeout=600, resources={"metadata": {"path": str(working)}}

@@ -9,7 +9,9 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
+from houseprices.preprocessing.blocks import BLOCKS
 from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.setting_help import explained_settings
 from houseprices.settings import (
     FeatureSettings,
     GroupSettings,
@@ -17,7 +19,6 @@ from houseprices.settings import (
     dump_settings,
     load_settings,
     parse_overrides,
-    setting_names,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,8 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.batch_size": 33,
 }
 """For each setting a value that is not its default."""
+
+DEFAULTS = {one.name: one.default for one in explained_settings()}
 
 
 def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -101,12 +104,41 @@ def test_the_quick_file_is_accepted() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    assert sorted(name for name, _ in setting_names()) == sorted(OTHER_VALUE)
+    assert sorted(DEFAULTS) == sorted(OTHER_VALUE)
+
+
+def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
+    explained = {one.name: one for one in explained_settings()}
+    assert all(len(one.meaning) > 10 and one.meaning.endswith(".") for one in explained.values())
+    assert explained["folds.n_folds"].accepted == "whole number, at least 2"
+    assert explained["groups.<group>.dropout"].accepted == "number, at least 0, below 1"
+    assert explained["groups.<group>.linear_path"].accepted == "true, false"
+    assert explained["device"].accepted == "auto, cpu, cuda"
+    assert explained["seed"].accepted == "whole number, at least 0, below 2^63"
+    assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == set(BLOCKS)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("dropout", "groups.tanh.dropout or groups.relu.dropout"),
+        ("lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
+        ("folds.lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
+        ("weight-decay", "groups.tanh.weight_decay or groups.relu.weight_decay"),
+        ("clip", "features.clip"),
+        ("threads", "workers"),
+    ],
+)
+def test_a_natural_name_is_hinted_with_the_files_own_groups(key: str, meant: str, tmp_path: Path) -> None:
+    overrides = parse_overrides([f"--{key}", "0.5"])
+    with pytest.raises(SettingsError) as refused:
+        load("[groups.tanh]\n[groups.relu]\n", tmp_path, **overrides)
+    assert f"is unknown (is it {meant}?); accepted: " in str(refused.value)
 
 
 def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> None:
     plain = "[groups.plain]\n"
-    for name, default in setting_names():
+    for name, default in DEFAULTS.items():
         overrides = parse_overrides(["--" + name.replace("<group>", "plain"), default])
         assert load(plain, tmp_path, **overrides) == load(plain, tmp_path), name
 
@@ -121,7 +153,7 @@ def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the
 # ---- the command line over the file over the defaults ----
 
 
-@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())}))
+@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *DEFAULTS}))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
     option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
