@@ -208,8 +208,12 @@ def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path:
         ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, folds, features, groups"),
         ("[fold]\nn_folds = 5", "fold is unknown (is it folds?)", "seed, device, workers, folds, features, groups"),
         ("[folds]\nk = 5", "folds.k is unknown", "folds.n_folds, folds.n_repeats"),
-        ("[features]\nclips = 5", "features.clips is unknown (is it clip?)", "features.clip, features.min_level_rows"),
-        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it dropout?)", "groups.a.n_members"),
+        (
+            "[features]\nclips = 5",
+            "features.clips is unknown (is it features.clip?)",
+            "features.clip, features.min_level_rows",
+        ),
+        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it groups.a.dropout?)", "groups.a.n_members"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str, accepted: str, tmp_path: Path) -> None:

@@ -110,7 +110,6 @@ _ALSO_CALLED = {
     "splits": "n_repeats",
     "repeats": "n_repeats",
     "threads": "workers",
-    "delta": "huber_delta",
 }
 """Names that other programs have for a setting."""
 
@@ -160,7 +159,10 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
     while waiting:
         token = waiting.pop(0)
         if not token.startswith("--"):
-            raise SettingsError(f"{token!r} is not expected here; accepted: --name value, e.g. --folds.n_folds 5")
+            example = "--name value, e.g. --folds.n_folds 5"
+            if Path(token).exists():
+                example = f"--data {token} or --run {token}" if Path(token).is_dir() else f"--config {token}"
+            raise SettingsError(f"{token!r} is not expected here; accepted: {example}")
         name, equals, value = token[2:].partition("=")
         if not equals:
             if not waiting or waiting[0].startswith("--"):
@@ -221,7 +223,9 @@ def _natural_names(key: str, groups: Sequence[str]) -> list[str]:
     key = key.rpartition(".")[2].replace("-", "_").lower()
     by_name = {field.name: prefix + field.name for prefix, stage in STAGES for field in fields(stage)}
     near = difflib.get_close_matches(_ALSO_CALLED.get(key, key), by_name, n=1, cutoff=0.7)
-    return list(dict.fromkeys(by_name[name].replace("<group>", group) for name in near for group in groups))
+    return list(
+        dict.fromkeys(by_name[name].replace("<group>", group) for name in near for group in groups or ["<group>"])
+    )
 
 
 def _fault(error: Any) -> str:

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from houseprices.console.tables import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from houseprices.studies.comparison import Comparison
+    from houseprices.studies.gate import PairedDifference
 
 
 def print_comparison(comparison: "Comparison") -> None:
@@ -14,16 +17,12 @@ def print_comparison(comparison: "Comparison") -> None:
     figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
     if comparison.without:
         figures["whole without the Ids named"] = comparison.without
-    rows = [
-        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
-        for name, of in figures.items()
-    ]
     won = [
         (f"halvings won, {name}", "", f"{share:.0%}", "", "")
         for name, share in (("whole", judgement.won_whole), ("bulk", judgement.won_bulk))
     ]
     headings = ("log price", f"first {comparison.counted_from}", f"second {comparison.second}", "difference", "95%")
-    print_table("Halves held out", headings, rows, won, words=("log price",))
+    print_table("Halves held out", headings, figure_rows(figures), won, words=("log price",))
     kinds = [
         (name, str(kind.n_members), f"{kind.whole:.4f}", f"{kind.bulk:.4f}", f"{kind.median:.4f}")
         for name, kind in comparison.kinds.items()
@@ -33,3 +32,11 @@ def print_comparison(comparison: "Comparison") -> None:
     print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
     reasons = "; ".join(comparison.objections)
     print(f"look {comparison.look}: {comparison.verdict}" + (f", for {reasons}" if reasons else ""))
+
+
+def figure_rows(figures: "Mapping[str, PairedDifference]") -> list[tuple[str, ...]]:
+    """By name, the figure of the first and of the second, their difference and its interval."""
+    return [
+        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
+        for name, of in figures.items()
+    ]

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
 from houseprices.cross_validation.metrics import scores_of
+from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
 from houseprices.data.source import Source
 from houseprices.data.table import typed_houses
@@ -78,7 +79,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         self.out_of_fold_prediction_ = np.exp(result.prediction)
         self._calibration = result.calibration
         self._folds = result.folds
-        self._result = result, settings
+        self._result: tuple[CrossValidation, Settings] | None = (result, settings)
         return self
 
     def save(self, folder: Path | str) -> None:

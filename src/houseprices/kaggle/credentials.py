@@ -35,15 +35,20 @@ class Credential:
     username: str = ""
 
 
+class NoCredentialsError(KaggleError):
+    """There are none; the text names the ways to get some."""
+
+
 def find_credentials() -> list[Credential]:
     """Every credential present, in the client's order; without any, an error with the ways to get them.
 
     Raises:
-        KaggleError: none is present, or a file with one cannot be read.
+        NoCredentialsError: none is present.
+        KaggleError: a file with one cannot be read.
     """
     found = [credential for credential in (_token(), _key(), _oauth()) if credential]
     if not found:
-        raise KaggleError(NO_CREDENTIALS)
+        raise NoCredentialsError(NO_CREDENTIALS)
     return found
 
 
