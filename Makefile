@@ -15,6 +15,8 @@ FILE ?=
 INPUT ?=
 ID ?=
 ARGS ?=
+# The shell reads these from the environment, "$$DATA", so that no character in them is taken for a command; ARGS is one.
+export CONFIG DATA RUN SEED SOURCE FILE INPUT ID
 
 # A variable that is misspelt would be ignored without a word.
 ACCEPTED := CONFIG DATA RUN SEED SOURCE FILE INPUT ID ARGS PYTHON
@@ -29,8 +31,8 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare runs lessons settings wheels \
-	bench bench-estimator bench-score bench-recipe test check format clean
+.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress runs lessons settings wheels \
+	bench bench-estimator bench-gate bench-score bench-recipe test check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -39,20 +41,20 @@ help: ## list the targets
 #### Score houses
 
 cv: $(VENV)/run.stamp ## the main job; DATA= CONFIG= RUN= SEED= ARGS=
-	@$(BIN)/houseprices cv --config "$(CONFIG)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") \
-		$(if $(SEED),--seed "$(SEED)") $(ARGS)
+	@$(BIN)/houseprices cv --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(if $(RUN),--run "$$RUN") \
+		$(if $(SEED),--seed "$$SEED") $(ARGS)
 
 quick: CONFIG = configs/quick.toml
 quick: cv ## the main job in about ten seconds
 
 download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror: no account
-	@$(BIN)/houseprices download $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
+	@$(BIN)/houseprices download $(if $(SOURCE),--source "$$SOURCE") $(ARGS)
 
 sample: $(VENV)/run.stamp ## the synthetic sample; ARGS="--rows 1000 --seed 1"
 	@$(BIN)/houseprices sample $(ARGS)
 
 submit: $(VENV)/run.stamp ## the newest run to Kaggle; RUN= FILE=csv ARGS=--dry-run
-	@$(BIN)/houseprices submit $(if $(RUN),--run "$(RUN)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+	@$(BIN)/houseprices submit $(if $(RUN),--run "$$RUN") $(if $(FILE),--file "$$FILE") $(ARGS)
 
 ledger: $(VENV)/run.stamp ## CV against leaderboard; ARGS=--refresh
 	@$(BIN)/houseprices ledger $(ARGS)
@@ -60,19 +62,19 @@ ledger: $(VENV)/run.stamp ## CV against leaderboard; ARGS=--refresh
 #### Look at a run
 
 report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
-	@$(BIN)/houseprices report $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices report $(if $(RUN),--run "$$RUN") $(ARGS)
 
 explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
-	@$(BIN)/houseprices explain --id "$(ID)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices explain --id "$$ID" $(if $(RUN),--run "$$RUN") $(ARGS)
 
 runs: $(VENV)/run.stamp ## the past runs; ARGS="first second" compares two
 	@$(BIN)/houseprices runs $(ARGS)
 
 ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA= or RUN=
-	@$(BIN)/houseprices ablate $(if $(RUN),--run "$(RUN)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
 
 predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN= ARGS=
-	@$(BIN)/houseprices predict --input "$(INPUT)" $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(BIN)/houseprices predict --input "$$INPUT" $(if $(RUN),--run "$$RUN") $(ARGS)
 
 #### Try other settings
 
@@ -80,12 +82,15 @@ settings: $(VENV)/run.stamp ## every setting: default, accepted values, meaning
 	@$(BIN)/houseprices settings
 
 compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--groups.tanh.dropout 0.2"
-	@$(BIN)/houseprices compare --config "$(CONFIG)" $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+
+stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none
+	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 #### Learn
 
 lessons: $(VENV)/run.stamp ## the textbook's lessons as a page; DATA=folder
-	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$$DATA") $(ARGS)
 
 #### Take it elsewhere
 
@@ -99,10 +104,13 @@ bench: $(VENV)/run.stamp ## seconds a member against a textbook's loop; ARGS=--q
 	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 bench-score: $(VENV)/run.stamp ## the score over fold seeds, and what each part brings
-	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
-	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$$DATA") $(ARGS)
+
+bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts
+	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py

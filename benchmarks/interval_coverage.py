@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from houseprices.intervals.cv_plus import out_of_fold_intervals
-from houseprices.preprocessing.house_array import house_array
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
@@ -22,12 +20,11 @@ def main(folders: list[str]) -> None:
     print(f"{'run':<24} {'width':<9} covered   by quarter of the price      median width in log price")
     for folder in folders:
         run = read_run(Path(folder))
-        training, _ = read_run_houses(run)
         log_price = run.out_of_fold["log_price"].to_numpy()
         quarter = 4 * log_price.argsort(kind="stable").argsort(kind="stable") // len(log_price)
         prediction = run.out_of_fold["prediction"].to_numpy()
         constant = out_of_fold_intervals(prediction, run.fold_of_row, run.residuals, [0.9])[0]
-        scaled = run.calibration.nested_intervals(house_array(training), (0.9,))[0]
+        scaled = run.calibration.training_intervals((0.9,))[0]
         for name, (lower, upper) in (("constant", constant), ("scaled", scaled)):
             inside = (lower <= log_price) & (log_price <= upper)
             of_quarters = " ".join(f"{100 * inside[quarter == index].mean():5.1f}%" for index in range(4))

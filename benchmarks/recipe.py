@@ -73,6 +73,7 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         "weight decay": everywhere(weight_decay=0.0),
         "input dropout": everywhere(input_dropout=0.0),
         "Huber's loss": everywhere(huber_delta=float("inf")),
+        "likelihood": everywhere(loss="huber"),
         "linear path": everywhere(linear_path=False),
         "hidden layers": everywhere(hidden=(), linear_path=False),
         "cosine schedule": everywhere(schedule="constant"),

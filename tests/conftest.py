@@ -36,6 +36,7 @@ n_repeats = 1
 [groups.tiny]
 n_members = 2
 hidden = [8]
+loss = "student_t"
 epochs = {N_EPOCHS}
 """
 

@@ -1,8 +1,10 @@
 """The command line from end to end: what it writes, what it says, and with which code it leaves."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +66,7 @@ def test_the_submission_prices_each_test_house_in_the_test_files_order(finished_
 def test_every_training_row_has_one_prediction_by_members_of_its_fold(finished_run: FinishedRun) -> None:
     out_of_fold = pd.read_csv(finished_run.folder / "oof.csv")
     train = pd.read_csv(finished_run.data / "train.csv")
-    assert list(out_of_fold.columns) == ["Id", "fold", "log_price", "prediction", "spread", "error_scale"]
+    assert list(out_of_fold.columns) == ["Id", "fold", "log_price", "prediction", "error_scale"]
     assert out_of_fold["Id"].tolist() == train["Id"].tolist()
     np.testing.assert_allclose(out_of_fold["log_price"], np.log(train["SalePrice"]), rtol=1e-12)
     assert out_of_fold["fold"].value_counts().to_dict() == dict.fromkeys(range(N_FOLDS), N_ROWS // N_FOLDS)
@@ -131,6 +133,7 @@ def test_another_seed_gives_another_run_and_is_saved(
     summary, where = capsys.readouterr().out.splitlines()
     scores = json.loads((run / "metrics.json").read_text("utf-8"))["log_rmse"]
     assert f"{scores['pooled']:.4f} out of fold" in summary
+    assert summary.endswith(" s, compiled step on cpu")
     assert (place / where).resolve() == run / "submission.csv"
 
 
@@ -144,6 +147,7 @@ def test_the_program_runs_as_a_module_and_records_its_arguments(cv: list[str], p
     assert "Traceback" not in done.stderr
     manifest = json.loads((place / "run" / "manifest.json").read_text("utf-8"))
     assert manifest["argv"] == arguments
+    assert (manifest["step"], manifest["device"]) == ("compiled", "cpu")
 
 
 # ---- the synthetic sample ----
@@ -286,6 +290,69 @@ def test_an_interrupted_job_leaves_nothing(
     assert exit_code(*cv, "--run", "run") == 130
     assert assert_refused(capsys) == ["houseprices: interrupted; nothing was written"]
     assert list(place.iterdir()) == []
+
+
+LONG = 300 * "n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cv", "--data", LONG],
+        ["cv", "--config", LONG],
+        ["predict", "--run", LONG, "--input", "-"],
+        ["report", "--run", LONG],
+        ["explain", "--id", "1", "--run", LONG],
+        ["ablate", "--run", LONG],
+        ["submit", "--run", LONG],
+        ["submit", "--file", LONG],
+        ["download", "--source", "mirror", "--to", LONG],
+        ["sample", "--to", LONG],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "long"),
+)
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(
+    arguments: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*arguments) in (1, 2)
+    [line] = assert_refused(capsys)
+    assert LONG[:100] in line
+    assert "File name too long" in line
+    assert list(place.iterdir()) == []
+
+
+def test_a_run_of_such_a_name_is_refused_before_any_work(
+    cv: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*cv, "--run", LONG) == 1
+    assert_refused(capsys)
+    assert list(place.iterdir()) == []
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Root may enter any folder, and is somebody else for as long as the test runs."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    yield
+    os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["cv --data", "report --run", "predict --input - --run", "explain --id 1 --run", "submit --run", "submit --file"],
+)
+def test_a_folder_that_may_not_be_entered_is_named(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], nobody: None
+) -> None:
+    folder = tmp_path / "hidden" / "folder"
+    folder.parent.mkdir(mode=0o700)
+    arguments = [*command.split(), str(folder)]
+    exit_code(*arguments)  # imports what it needs, which another user may not
+    capsys.readouterr()
+    os.seteuid(65534)
+    assert exit_code(*arguments) == 1
+    assert assert_refused(capsys)[0].endswith(": Permission denied")
 
 
 def test_debug_lets_the_traceback_through(cv: list[str], place: Path) -> None:

@@ -2,7 +2,10 @@
 
 import errno
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -181,6 +184,58 @@ def test_a_durable_file_is_on_the_disk_before_it_is_in_its_place(
     with pytest.raises(RunError, match=r"^file: Input/output error"), replacing(Path("file"), durable=True) as (fresh,):
         write(fresh)
     assert everything() == before
+
+
+# ---- what a killed process left ----
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from houseprices.files import replacing
+with replacing(Path("file"), Path("folder")) as (file, folder):
+    file.write_text("half")
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def writing() -> Iterator[subprocess.Popen[str]]:
+    """Another process that is about to replace file and folder; killed at the end of the block."""
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_the_work_of_a_living_one_is_not(
+    before: dict[str, str | None],
+) -> None:
+    with writing():
+        put("new")
+        (living,) = Path().glob(".*")
+    put("new")
+    assert not living.exists()
+    assert everything() == before | {"new": "new"}
+
+
+def test_what_a_killed_process_had_moved_aside_stands_again(before: dict[str, str | None]) -> None:
+    with writing():
+        (hidden,) = Path().glob(".*")
+        Path("folder").rename(hidden / "old" / "folder")
+    put("new")
+    assert everything() == before | {"new": "new"}
+
+
+def test_a_hidden_folder_of_somebody_else_stays(before: dict[str, str | None]) -> None:
+    for name in (".mine.partial", ".file.abcdefgh.partial"):
+        Path(name).mkdir()
+        (Path(name) / "mine").write_text("mine")
+    Path(".file.hgfedcba.partial").symlink_to("folder")
+    stood = everything()
+    put("file")
+    assert everything() == stood | {"file": "new", "link": "new"}
 
 
 # ---- checksums and JSON ----

@@ -1,6 +1,7 @@
 """Requests are tried again while a failure may pass, a bounded number of times and with bounded waits."""
 
 import hashlib
+import io
 import time
 from dataclasses import replace
 from email.utils import formatdate
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 from kaggle_fixtures import HURRIED
 from kaggle_server import Fault, KaggleServer, drop, stall, status
 
 from houseprices.errors import DownloadError
-from houseprices.http import Patience, fetch_file, patient_session
+from houseprices.http import BrokenTransferError, Patience, fetch_file, patient_session, save_body
 from houseprices.progress import Notice, Progress
 
 URL = "http://mirror.example/train.csv"
@@ -105,6 +107,15 @@ def test_a_fetched_file_is_whole_and_the_bytes_are_told_as_they_come(mirror: Kag
         fetch_file(session, URL, file, HURRIED, limit_bytes=len(CONTENT), checksums=known, tell=told.append)
     assert file.read_bytes() == CONTENT
     assert told[-1] == Progress("downloading file.csv", len(CONTENT), len(CONTENT), in_bytes=True)
+
+
+def test_a_body_that_ends_before_its_declared_length_is_broken_whoever_sent_it(tmp_path: Path) -> None:
+    """Not every library between here and the server counts."""
+    response = requests.Response()
+    response.headers["Content-Length"] = "8"
+    response.raw = urllib3.HTTPResponse(io.BytesIO(b"half"), preload_content=False)
+    with pytest.raises(BrokenTransferError, match=r"^4 of 8 bytes came; nothing was kept$"):
+        save_body(response, tmp_path / "file", HURRIED, limit_bytes=100)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import BLOCKS
+from houseprices.preprocessing.blocks import BLOCKS, DEFAULT_BLOCKS
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.setting_help import explained_settings
 from houseprices.settings import (
@@ -19,6 +19,7 @@ from houseprices.settings import (
     dump_settings,
     load_settings,
     parse_overrides,
+    with_own_columns,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +40,7 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.dropout": 0.45,
     "groups.<group>.input_dropout": 0.25,
     "groups.<group>.huber_delta": 0.75,
-    "groups.<group>.loss": "gaussian",
+    "groups.<group>.loss": "student_t",
     "groups.<group>.weight_decay": 0.75,
     "groups.<group>.decay_kind": "coupled",
     "groups.<group>.learning_rate": 0.03,
@@ -47,7 +48,10 @@ OTHER_VALUE: dict[str, Any] = {
     "groups.<group>.epochs": 17,
     "groups.<group>.batch_size": 33,
 }
-"""For each setting a value that is not its default."""
+"""For each setting a value that is not its default, but for those `IN_COMPANY`."""
+
+IN_COMPANY = {"features.columns"}
+"""Settings that ask for another one beside them; they have tests of their own."""
 
 DEFAULTS = {one.name: one.default for one in explained_settings()}
 
@@ -86,7 +90,7 @@ def test_written_settings_are_read_back_alike(fast_settings: Settings, tmp_path:
 def test_written_settings_are_complete(tmp_path: Path) -> None:
     text = dump_settings(load("[groups.one]\n[groups.two]\nepochs = 3\n", tmp_path))
     names = set(leaves(tomllib.loads(text)))
-    stages = {name for name in OTHER_VALUE if "<group>" not in name}
+    stages = {name for name in (*OTHER_VALUE, *IN_COMPANY) if "<group>" not in name}
     of_groups = {name for name in OTHER_VALUE if "<group>" in name}
     assert names == stages | {name.replace("<group>", group) for name in of_groups for group in ("one", "two")}
 
@@ -104,7 +108,7 @@ def test_the_quick_file_is_accepted() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    assert sorted(DEFAULTS) == sorted(OTHER_VALUE)
+    assert sorted(DEFAULTS) == sorted({*OTHER_VALUE, *IN_COMPANY})
 
 
 def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
@@ -115,7 +119,7 @@ def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
     assert explained["groups.<group>.linear_path"].accepted == "true, false"
     assert explained["device"].accepted == "auto, cpu, cuda"
     assert explained["seed"].accepted == "whole number, at least 0, below 2^63"
-    assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == set(BLOCKS)
+    assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == {*BLOCKS, "own"}
 
 
 @pytest.mark.parametrize(
@@ -146,14 +150,16 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
 def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
     changed = load_settings(None, parse_overrides(["--groups.tanh.dropout", "0.25"]))
     assert changed.groups == Settings().groups | {"tanh": replace(Settings().groups["tanh"], dropout=0.25)}
-    with pytest.raises(SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh$"):
+    with pytest.raises(
+        SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh, deep, ranks, additive$"
+    ):
         load_settings(None, {"groups.rule.dropout": 0.25})
 
 
 # ---- the command line over the file over the defaults ----
 
 
-@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *DEFAULTS}))
+@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *DEFAULTS} - IN_COMPANY))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
     option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
@@ -321,7 +327,12 @@ def test_a_negative_value_is_a_value() -> None:
     assert parse_overrides(["--seed", "-1"]) == {"seed": -1}
 
 
-@pytest.mark.parametrize("content", [b"folds = [", b"[folds]\nn_folds = 3\nn_folds = 4\n", b"\xff\xfe\x00"])
+DEEP = b"v = " + 100_000 * b"["
+
+
+@pytest.mark.parametrize(
+    "content", [b"folds = [", b"[folds]\nn_folds = 3\nn_folds = 4\n", b"\xff\xfe\x00", DEEP], ids=range(4)
+)
 def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_bytes(content)
@@ -347,3 +358,31 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 def test_features_made_without_settings_are_those_of_the_default_settings():
     features = HouseFeatures()
     assert (features.clip, features.min_level_rows) == (FeatureSettings().clip, FeatureSettings().min_level_rows)
+
+
+# ---- own columns: a file and a block, or neither ----
+
+
+def test_a_file_of_columns_comes_with_a_group_that_has_their_block(tmp_path: Path) -> None:
+    blocks = [*DEFAULT_BLOCKS, "own"]
+    given = load_settings(None, {"features.columns": "mine.py", "groups.tanh.blocks": blocks})
+    assert (given.features.columns, given.groups["tanh"].blocks) == ("mine.py", tuple(blocks))
+    assert load(dump_settings(given), tmp_path) == given
+    for overrides, told in (
+        ({"features.columns": "mine.py"}, r"^features\.columns is 'mine\.py', but no group has the block 'own'; acc"),
+        ({"groups.tanh.blocks": ["own"]}, r"^groups\.tanh\.blocks names 'own', but features\.columns is empty; acc"),
+    ):
+        with pytest.raises(SettingsError, match=told) as error:
+            load_settings(None, overrides)
+        assert "\n" not in str(error.value)
+
+
+def test_the_shorthand_adds_the_block_where_it_is_missing_and_changes_nothing_else(tmp_path: Path) -> None:
+    one = load(
+        '[features]\ncolumns = "old.py"\n[groups.a]\nblocks = ["own", "numbers"]\n[groups.b]\nepochs = 3\n', tmp_path
+    )
+    both = with_own_columns(one, Path("new.py"))
+    assert both.features == replace(one.features, columns="new.py")
+    assert both.groups["a"] == one.groups["a"]
+    assert both.groups["b"] == replace(one.groups["b"], blocks=(*DEFAULT_BLOCKS, "own"))
+    assert with_own_columns(one, None) == one

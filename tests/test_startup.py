@@ -1,7 +1,11 @@
 """What the command line imports before it knows what is asked of it."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "pandera", "captum", "jinja2"}
 SHOW_IMPORTS = """
@@ -55,3 +59,30 @@ def test_an_interrupted_process_ends_with_code_130_and_all_that_it_said():
     assert done.returncode == 130
     assert done.stdout == "on stdout\n"
     assert done.stderr == "houseprices: interrupted; nothing was written\n"
+
+
+STOPPED = """
+import sys, time
+from pathlib import Path
+from houseprices import cli
+from houseprices.files import replacing
+def work(*_, **__):
+    with replacing(Path("run")) as (folder,):
+        folder.mkdir()
+        print(flush=True)
+        time.sleep(60)
+cli.app = work
+sys.argv = ["houseprices", "cv"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_stopped_leaves_nothing_half_written(number: signal.Signals, tmp_path: Path):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+    with subprocess.Popen([sys.executable, "-c", STOPPED], **pipes) as process:
+        process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait() == 128 + number
+        assert process.stderr.read() == "houseprices: interrupted; nothing was written\n"
+    assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,10 @@ class SettingsError(HousePricesError, ValueError):
     """A setting that is unknown or out of range; names the setting, its value and what is accepted."""
 
 
+class ColumnsError(HousePricesError, ValueError):
+    """A file of own columns that cannot be read or run, or that gives something else; names file, column and house."""
+
+
 class RunError(HousePricesError):
     """A run folder that cannot be written or read."""
 

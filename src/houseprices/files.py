@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ Failure = Callable[[str], HousePricesError]
 """Makes the caller's own error of a line of text."""
 
 
+_HIDDEN = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")
+"""What `tempfile.mkdtemp` makes of the prefix and suffix below."""
+
+
 @contextmanager
 def replacing(*targets: Path, error: Failure = RunError, durable: bool = False) -> Iterator[list[Path]]:
     """Yield a path for each target, to write a file or a folder to; at the end they take the targets' places.
@@ -23,6 +28,7 @@ def replacing(*targets: Path, error: Failure = RunError, durable: bool = False) 
     All of them do, in their order, or none: if the block or a move fails, what stood there stays. A target that the
     block has not written stays as it was. The paths lie together in a hidden folder beside the targets, which goes
     with whatever else was written there; so do the folders above it that had to be made, if nothing is put into them.
+    What a killed process left in the targets' folder is cleared away at the beginning.
 
     Args:
         targets: in one folder. A folder takes the place of another one, contents and all: look into it before.
@@ -41,8 +47,8 @@ def replacing(*targets: Path, error: Failure = RunError, durable: bool = False) 
             for parent in reversed([parent for parent in (folder, *folder.parents) if not parent.exists()]):
                 parent.mkdir(exist_ok=True)
                 stack.callback(_remove_if_empty, parent)
-            hidden = Path(tempfile.mkdtemp(prefix=f".{targets[0].name}.", suffix=".partial", dir=folder))
-            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            _clear_away_what_the_dead_left(folder)
+            hidden = _new_hidden_folder(targets[0], stack)
             fresh, aside = hidden / "new", hidden / "old"
             fresh.mkdir()
             aside.mkdir()
@@ -63,6 +69,49 @@ def replacing(*targets: Path, error: Failure = RunError, durable: bool = False) 
             raise error(f"{name}: {failure.strerror or failure}; nothing was written") from failure
     if durable:
         _sync_folder(folder)
+
+
+def _new_hidden_folder(target: Path, stack: ExitStack) -> Path:
+    """A hidden folder beside the target, locked as long as this process lives; the stack's end removes it."""
+    while True:
+        hidden = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        with suppress(ImportError, OSError):  # where folders cannot be locked, nobody clears any away either
+            stack.callback(os.close, _lock(hidden, wait=True))
+        # Another process may have taken it for a dead one's before it was locked.
+        if hidden.exists():
+            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            return hidden
+
+
+def _clear_away_what_the_dead_left(folder: Path) -> None:
+    """Remove hidden folders that no process holds locked; what stood in place before them stands there again."""
+    for hidden in folder.glob(".*.partial"):
+        if hidden.is_symlink() or not _HIDDEN.fullmatch(hidden.name):
+            continue
+        with suppress(ImportError, OSError), ExitStack() as stack:
+            stack.callback(os.close, _lock(hidden, wait=False))
+            if {path.name for path in hidden.iterdir()} <= {"new", "old"}:
+                for old in (hidden / "old").glob("*"):
+                    if not os.path.lexists(folder / old.name):
+                        old.rename(folder / old.name)
+                shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _lock(folder: Path, *, wait: bool) -> int:
+    """Lock a folder until the descriptor that is returned is closed, be it by the process's end.
+
+    Raises:
+        OSError: another process holds the lock, or folders cannot be locked here; ImportError: nor by this Python.
+    """
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _move(fresh: Path, targets: list[Path], aside: Path) -> None:
@@ -133,7 +182,7 @@ def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
         content = json.loads(file.read_text("utf-8"))
     except OSError as failure:
         raise error(f"{file}: {failure.strerror}; accepted: {accepted}") from None
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:
         raise error(f"{file}: no JSON ({failure}); accepted: {accepted}") from None
     if not isinstance(content, dict):
         raise error(f"{file}: no JSON object; accepted: {accepted}")

@@ -11,7 +11,7 @@ and `--groups.tanh.dropout 0.2` changes one group of the file.
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 
 from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, Block
+from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, OWN, Block
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,7 +33,7 @@ class FoldSettings:
     """
 
     n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 5
+    n_repeats: Count = 2
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,10 +43,13 @@ class FeatureSettings:
     Attributes:
         clip: scaled numbers stay within +-clip.
         min_level_rows: training rows that a level needs for a column.
+        columns: Python file with columns of your own, for the groups whose blocks name `own`; empty for none. It runs
+            as code; see `preprocessing.own_columns`.
     """
 
     clip: Positive = 3.0
     min_level_rows: Count = 5
+    columns: str = ""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -63,7 +66,17 @@ class GroupSettings(Hyperparameters):
 
 
 def _default_groups() -> dict[str, GroupSettings]:
-    return {"tanh": GroupSettings()}
+    """Four kinds of network that err differently: by width and depth, loss, and above all by view of the columns."""
+    wide = GroupSettings()
+    deep = replace(wide, hidden=(256, 128), activation="relu", loss="student_t", dropout=0.3)
+    crosses = tuple(block for block in DEFAULT_BLOCKS if block not in ("numbers", "products"))
+    additive_blocks: tuple[Block, ...] = ("pieces", "numbers", *crosses)
+    return {
+        "tanh": wide,
+        "deep": deep,
+        "ranks": replace(deep, blocks=("ranks", *crosses)),
+        "additive": replace(wide, hidden=(), loss="student_t", blocks=additive_blocks),
+    }
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -77,6 +90,9 @@ class Settings:
         folds: how the rows are split.
         features: how columns are made.
         groups: the groups of members by name; their mean predictions are averaged in log space.
+
+    Raises:
+        pydantic.ValidationError: a value out of range, or own columns without a file or a group; it is a ValueError.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -85,6 +101,19 @@ class Settings:
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(default_factory=_default_groups)
+
+    def __post_init__(self) -> None:
+        with_own = [name for name, group in self.groups.items() if OWN in group.blocks]
+        if with_own and not self.features.columns:
+            raise SettingsError(
+                f"groups.{with_own[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file of"
+                " columns, or blocks without it"
+            )
+        if self.features.columns and not with_own:
+            raise SettingsError(
+                f"features.columns is {self.features.columns!r}, but no group has the block {OWN!r}; accepted: a group"
+                f" whose blocks name it (--columns FILE adds it to every group)"
+            )
 
 
 STAGES: tuple[tuple[str, Any], ...] = (
@@ -138,6 +167,17 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
         raise SettingsError("\n".join(_fault(one) for one in error.errors())) from None
 
 
+def with_own_columns(settings: Settings, file: Path | None) -> Settings:
+    """The settings with the file's columns in every group; as they are for None."""
+    if file is None:
+        return settings
+    groups = {
+        name: group if OWN in group.blocks else replace(group, blocks=(*group.blocks, OWN))
+        for name, group in settings.groups.items()
+    }
+    return replace(settings, features=replace(settings.features, columns=str(file)), groups=groups)
+
+
 def dump_settings(settings: Settings) -> str:
     """The complete settings as TOML, which `load_settings` reads back."""
     import tomli_w
@@ -181,14 +221,14 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}; accepted: a TOML file such as configs/default.toml") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{file}: {error}; accepted: TOML such as configs/default.toml") from None
 
 
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 
@@ -229,5 +269,7 @@ def _natural_names(key: str, groups: Sequence[str]) -> list[str]:
 
 
 def _fault(error: Any) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
     name = ".".join(str(part) for part in error["loc"])
     return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"

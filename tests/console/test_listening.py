@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from houseprices.console import listening
+from houseprices.console import complain, listening
 from houseprices.progress import Notice, Progress
 
 
@@ -19,6 +19,14 @@ def test_a_notice_is_a_line_on_stderr_and_progress_is_nothing_where_nobody_looks
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "houseprices: too hot\nhouseprices: open a window\n"
+
+
+def test_of_a_very_long_line_the_ends_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("train.csv: 'a" + 10_000 * "b" + "c'; accepted: a number")
+    line = capsys.readouterr().err
+    assert line.startswith("houseprices: train.csv: 'abbb")
+    assert line.endswith("bbbc'; accepted: a number\n")
+    assert len(line) < 500
 
 
 def test_a_stage_is_a_bar_with_its_figures_until_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,3 +21,8 @@ def test_ridge_hardly_shrinks_where_there_is_no_noise_and_does_where_there_is_no
     guess = baseline_predictions(INPUTS[:50], noise, INPUTS[50:])["ridge"]
     least_squares = INPUTS[50:] @ np.linalg.lstsq(INPUTS[:50], noise)[0]
     assert guess.std() < 0.7 * least_squares.std()
+
+
+def test_without_a_column_ridge_predicts_the_mean():
+    guess = baseline_predictions(INPUTS[:50, :0], np.arange(50.0), INPUTS[50:, :0])["ridge"]
+    assert guess.tolist() == [24.5] * 30

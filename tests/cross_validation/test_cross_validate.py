@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.cross_validation.fold_model import predict_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import write_sample
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
-from houseprices.intervals.error_scale import error_features, fit_error_scale, scale_of_rows
-from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Notice, Progress
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
@@ -21,7 +20,10 @@ TINY = GroupSettings(n_members=5, hidden=(6,), epochs=2, batch_size=16)
 SETTINGS = Settings(
     device="cpu",
     folds=FoldSettings(n_folds=3, n_repeats=2),
-    groups={"relu": TINY, "tanh": replace(TINY, n_members=1, activation="tanh", blocks=("numbers",))},
+    groups={
+        "relu": replace(TINY, loss="student_t"),
+        "tanh": replace(TINY, n_members=1, activation="tanh", blocks=("numbers",)),
+    },
 )
 
 
@@ -131,19 +133,22 @@ def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_
     assert np.isfinite(run(few, town_test, settings).prediction).all()
 
 
+def test_houses_that_fill_no_column_are_refused(town_train, town_test):
+    settings = replace(SETTINGS, folds=FoldSettings(n_folds=2, n_repeats=1))
+    with pytest.raises(DataError, match=r"groups\.\w+: the 1 training rows of fold 0 fill none of its columns; "):
+        cross_validate(town_train.iloc[:2], town_test, settings)
+
+
 def test_fewer_rows_than_folds_are_refused(town_train, town_test):
     with pytest.raises(DataError, match=r"folds.n_folds must be in \[2, n_rows=2\], got 3"):
         run(town_train.iloc[:2], town_test)
 
 
-def test_a_folds_error_scale_is_fitted_to_the_rows_outside_it(result, town_train):
-    features = error_features(result.prediction, result.spread, house_array(town_train.drop(columns="SalePrice")))
-    residuals = result.log_price - result.prediction
-    for fitted, scale in zip(result.folds, result.error_scales, strict=True):
-        outside = result.fold_of_row[fitted.repeat] != fitted.fold
-        assert scale == fit_error_scale(features[outside], residuals[outside])
-        assert scale != fit_error_scale(features, residuals)
-    np.testing.assert_array_equal(result.scale_of_row, scale_of_rows(features, result.fold_of_row, result.error_scales))
+def test_the_error_scale_is_that_of_the_networks_that_never_saw_the_row(result, town_train):
+    _, scales = predict_folds(result.folds, town_train.drop(columns="SalePrice"))
+    of_unseen = np.take_along_axis(scales, result.fold_of_row[:, None], axis=1)
+    np.testing.assert_array_equal(result.error_scale, of_unseen.mean(axis=(0, 1)))
+    assert result.error_scale.std() > 0
 
 
 def test_curves_are_in_units_of_the_log_price(result, town_train):
@@ -163,6 +168,27 @@ def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
     assert (counts[0], counts[-1]) == (0, 3 * 2 * (5 + 1))
     assert counts == sorted(counts)
     assert {(one.stage, one.n_total) for one in progress} == {("training networks", counts[-1])}
+
+
+def test_houses_that_stand_twice_are_told_of(town_train, town_test):
+    said = []
+    twice = pd.concat([town_train, town_train.iloc[[4, 2]].set_axis([9001, 9002])])
+    cross_validate(twice, town_test, SETTINGS, said.append)
+    [text] = [one.text for one in said if isinstance(one, Notice) and "copies" in one.text]
+    ids = f"{town_train.index[2]}, {town_train.index[4]}, 9001, 9002"
+    assert f"4 priced houses are copies of each other but for Id and price (Id {ids});" in text
+
+
+def test_the_readable_step_is_told_of_where_it_replaces_the_compiled_one(town_train, town_test, monkeypatch):
+    notices = []
+    for compiles in (True, False):
+        monkeypatch.setattr("houseprices.engine.training.can_compile", lambda compiles=compiles: compiles)
+        said = []
+        cross_validate(town_train, town_test, SETTINGS, said.append)
+        notices.append([one.text for one in said if isinstance(one, Notice) and "numba" in one.text])
+    assert notices[0] == []
+    [text] = notices[1]
+    assert text.endswith("(NUMBA_CACHE_DIR): networks train by the torch step, some times slower")
 
 
 def test_a_failing_listener_stops_the_workers(town_train, town_test):

@@ -71,3 +71,41 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
                 assert curves["one"].training.shape == (2, TINY.epochs)
                 starts += [model.networks[name].parameters for name in ("one", "other")]
     assert len(torch.unique(torch.cat(starts), dim=0)) == 2 * 4 * 2 * 2
+
+
+PRICES_AND_PLACES = """
+class Columns:
+    def fit(self, houses, log_price):
+        self.mean = log_price.groupby(houses["Neighborhood"].astype("str")).mean()
+        self.usual = log_price.mean() + houses["LotArea"].mean()
+        return self
+    def transform(self, houses):
+        level = houses["Neighborhood"].astype("str").map(self.mean).fillna(self.usual)
+        return level.to_frame("level") + houses[["OverallQual"]].astype("float64").to_numpy()
+"""
+
+
+def test_own_columns_of_training_rows_move_with_training_rows_alone(houses, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(PRICES_AND_PLACES, "utf-8")
+    fold_of_row = assign_folds(len(houses), n_folds=3, n_repeats=1, seed=0)
+    training = np.flatnonzero(fold_of_row[0] != 1)
+
+    def own_columns(changed_rows: np.ndarray, change_price: bool) -> np.ndarray:
+        table = houses.copy()
+        rows = table.index[changed_rows]
+        if change_price:
+            table.loc[rows, "SalePrice"] *= 3
+        else:
+            table.loc[rows, "Neighborhood"] = "NAmes"
+            table.loc[rows, "LotArea"] += 1e5
+        log_price = np.log(table.pop("SalePrice").to_numpy())
+        settings = FeatureSettings(columns=str(file))
+        data = prepare_fold(0, 1, house_array(table), log_price, fold_of_row, settings)
+        return data.matrix[training][:, data.live_columns(("own",))]
+
+    before = own_columns(np.array([], dtype=int), False)
+    assert before.shape == (len(training), 1)
+    for change_price in (False, True):
+        np.testing.assert_array_equal(own_columns(np.flatnonzero(fold_of_row[0] == 1), change_price), before)
+        assert (own_columns(training[:1], change_price) != before).any()

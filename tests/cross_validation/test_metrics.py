@@ -24,8 +24,7 @@ def _result(out_of_fold: dict[str, np.ndarray], fold_of_row: np.ndarray, trainin
         baselines={"median": np.full(5, 12.0), "ridge": LOG_PRICE + 0.5},
         folds=[],
         curves=[],
-        error_scales=[],
-        scale_of_row=np.ones(5),
+        error_scale=np.ones(5),
         seconds={},
     )
 

@@ -55,6 +55,14 @@ def test_a_number_has_a_unit_and_a_range_and_the_others_have_levels() -> None:
         assert len(set(feature.levels)) == len(feature.levels), feature.name
 
 
+def test_every_number_has_ends_that_no_house_on_earth_passes_and_what_is_counted_is_whole() -> None:
+    largest = {"LotArea": 4e10, "GrLivArea": 2_152_782, "TotRmsAbvGrd": 1788, "FullBath": 257, "GarageCars": 110}
+    assert all(BY_NAME[name].low <= value <= BY_NAME[name].high < 1e12 for name, value in largest.items())
+    numbers = [BY_NAME[name] for name in NUMBERS]
+    assert all(number.high < 1e12 for number in numbers)
+    assert {number.unit for number in numbers if not number.whole} == {"sqft", "feet", "usd"}
+
+
 def test_na_is_a_level_exactly_where_the_description_says_so() -> None:
     assert {feature.name for feature in FEATURES if NOT_APPLICABLE in feature.levels} == NA_IS_A_LEVEL
     assert {feature.name for feature in FEATURES if feature.na_means} == NA_IS_A_LEVEL | {"GarageYrBlt"}

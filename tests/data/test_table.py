@@ -126,33 +126,41 @@ def test_na_is_an_answer_about_an_alley_and_an_empty_cell_a_gap(raw_train: pd.Da
 
 # ---- a spoilt cell ----
 
+AREA, PRICE_USD = "a number from 1 to 100000000000, or NA", "a price from 1 to 100000000000 dollars"
+
 
 @pytest.mark.parametrize(
     ("column", "value", "accepted"),
     [
-        ("LotArea", "big", "a number from 1, or NA"),
-        ("LotArea", "0", "a number from 1, or NA"),
-        ("LotArea", "inf", "a number from 1, or NA"),
-        ("LotArea", "-inf", "a number from 1, or NA"),
-        ("LotArea", "nan", "a number from 1, or NA"),
-        ("LotArea", "9,600", "a number from 1, or NA"),
-        ("GrLivArea", "1e999", "a number from 1, or NA"),
-        ("GarageArea", "-1", "a number from 0, or NA"),
-        ("OverallQual", "11", "a number from 1 to 10, or NA"),
-        ("MoSold", "13", "a number from 1 to 12, or NA"),
-        ("YearBuilt", "19995", "a number from 1700 to 2100, or NA"),
+        ("LotArea", "big", AREA),
+        ("LotArea", "0", AREA),
+        ("LotArea", "inf", AREA),
+        ("LotArea", "-inf", AREA),
+        ("LotArea", "nan", AREA),
+        ("LotArea", "9,600", AREA),
+        ("GrLivArea", "1e999", "a number from 1 to 10000000, or NA"),
+        ("GarageArea", "-1", "a number from 0 to 10000000, or NA"),
+        ("TotalBsmtSF", "1e308", "a number from 0 to 10000000, or NA"),
+        ("OverallQual", "11", "a whole number from 1 to 10, or NA"),
+        ("OverallQual", "5.5", "a whole number from 1 to 10, or NA"),
+        ("MoSold", "13", "a whole number from 1 to 12, or NA"),
+        ("MoSold", "6.7", "a whole number from 1 to 12, or NA"),
+        ("BedroomAbvGr", "0.5", "a whole number from 0 to 2000, or NA"),
+        ("YearBuilt", "19995", "a whole number from 1000 to 2100, or NA"),
         ("Street", "Pavd", "one of Grvl, Pave, NA"),
         ("Street", "pave", "one of Grvl, Pave, NA"),
         ("Street", " Pave", "one of Grvl, Pave, NA"),
         ("PavedDrive", "None", "one of N, P, Y, NA"),
         ("ExterQual", "Best", "one of Po, Fa, TA, Gd, Ex, NA"),
         ("MSSubClass", "21", "one of 20, 30, 40, 45, 50, 60, 70, 75, 80, 85, 90, 120, 150, 160, 180, 190, NA"),
-        ("SalePrice", "0", "a price above 0 dollars"),
-        ("SalePrice", "-200000", "a price above 0 dollars"),
-        ("SalePrice", "", "a price above 0 dollars"),
-        ("SalePrice", "NA", "a price above 0 dollars"),
-        ("SalePrice", "inf", "a price above 0 dollars"),
-        ("SalePrice", "cheap", "a price above 0 dollars"),
+        ("SalePrice", "0", PRICE_USD),
+        ("SalePrice", "-200000", PRICE_USD),
+        ("SalePrice", "", PRICE_USD),
+        ("SalePrice", "NA", PRICE_USD),
+        ("SalePrice", "inf", PRICE_USD),
+        ("SalePrice", "cheap", PRICE_USD),
+        ("SalePrice", "1e-300", PRICE_USD),
+        ("SalePrice", "1e308", PRICE_USD),
     ],
 )
 def test_a_refused_cell_is_named_with_file_line_id_column_value_and_what_is_accepted(

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from reference_losses import beta_nll
+from reference_losses import OF_LOSS
 
 from houseprices.engine.backpropagation import backpropagate
-from houseprices.engine.losses import gaussian_derivative, huber_derivative
+from houseprices.engine.losses import LIKELIHOODS, huber_derivative
 from houseprices.engine.mlp import Architecture, BatchedMLP
 
 N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
@@ -49,7 +49,8 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(
 
 
 @pytest.mark.parametrize("hidden", [(), (16, 8)])
-def test_so_do_those_of_both_outputs_of_the_likelihood(hidden):
+@pytest.mark.parametrize("loss", LIKELIHOODS)
+def test_so_do_those_of_both_outputs_of_a_likelihood(hidden, loss):
     torch.manual_seed(0)
     network = BatchedMLP(Architecture(D_IN, hidden, "tanh", True, n_outputs=2), seeds=[0, 1, 2])
     network.parameters += 0.1 * torch.randn_like(network.parameters)
@@ -59,10 +60,10 @@ def test_so_do_those_of_both_outputs_of_the_likelihood(hidden):
     parameters = network.parameters.double().requires_grad_(True)
     reference = BatchedMLP(network.architecture, parameters=parameters)
     mean, log_spread = reference.forward(inputs.double(), RATE.double(), keep).unbind(dim=2)
-    (expected,) = torch.autograd.grad(beta_nll(mean, log_spread, targets.double()).mean(dim=1).sum(), parameters)
+    (expected,) = torch.autograd.grad(OF_LOSS[loss](mean, log_spread, targets.double()).mean(dim=1).sum(), parameters)
 
     def derivative(output: torch.Tensor) -> torch.Tensor:
-        both = gaussian_derivative(output[:, :, 0], output[:, :, 1], targets, ONES, torch.tensor(float(N_ROWS)))
+        both = LIKELIHOODS[loss](*output.unbind(dim=2), targets, ONES, torch.tensor(float(N_ROWS)))
         return torch.stack(both, dim=2)
 
     gradient = backpropagate(network, inputs, derivative, RATE, keep)

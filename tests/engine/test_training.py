@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from reference_losses import beta_nll
+from reference_losses import OF_LOSS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from houseprices.engine.activations import NONLINEARITIES
@@ -169,8 +169,8 @@ def reference_training(inputs: torch.Tensor, targets: torch.Tensor, one: Member)
         seen = inputs[rows] * keep_inputs / (1 - of.input_dropout)
         network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
         outputs = network.forward(seen[None], torch.tensor(of.dropout), keep)
-        if of.loss == "gaussian":
-            loss = beta_nll(*outputs.unbind(dim=2), targets[rows][None]).mean()
+        if of.loss in OF_LOSS:
+            loss = OF_LOSS[of.loss](*outputs.unbind(dim=2), targets[rows][None]).mean()
         else:
             loss = 2 * torch.nn.functional.huber_loss(outputs[:, :, 0], targets[rows][None], delta=of.huber_delta)
         optimizer.zero_grad()

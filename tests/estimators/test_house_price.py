@@ -95,7 +95,7 @@ def test_what_is_no_house_is_refused(fitted, train, test):
         fitted.predict(test.iloc[:0])
     with pytest.raises(TypeError, match=r"X must be a DataFrame .*, got ndarray"):
         fitted.predict(test.to_numpy())
-    with pytest.raises(DataError, match="column SalePrice: '-1'; accepted: a price above 0 dollars"):
+    with pytest.raises(DataError, match="column SalePrice: '-1'; accepted: a price from 1 to 100000000000 dollars"):
         HousePriceRegressor(Settings()).fit(train, np.full(len(train), -1))
     with pytest.raises(DataError, match="X: column SalePrice is missing"):
         HousePriceRegressor(Settings()).fit(test)

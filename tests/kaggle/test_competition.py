@@ -1,9 +1,11 @@
 """The client as this package uses it: how it is imported, how it signs in, how long it waits, and how it complains."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,36 @@ def test_a_refusal_that_will_not_pass_is_not_tried_again(server: KaggleServer) -
     with pytest.raises(RefusedError):
         Kaggle(HURRIED).check_may_submit()
     assert server.calls.count("GetCompetition") == 1
+
+
+def test_a_server_that_echoes_the_header_gives_no_key_away(server: KaggleServer, with_key: None) -> None:
+    told = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
+    server.faults["GetCompetition"] = [status(403, f"bad header: Basic {told}, or {KEY}")]
+    with pytest.raises(RefusedError) as error:
+        Kaggle(HURRIED).check_may_submit()
+    everything = "\n".join(traceback.format_exception(error.value))
+    assert "bad header: Basic ***, or ***" in everything
+    assert told not in everything
+    assert KEY not in everything
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "two words", "wörd"])
+def test_a_credential_that_no_header_can_carry_is_refused_before_it_is_used(
+    server: KaggleServer, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", token)
+    with pytest.raises(KaggleError, match="the credentials from KAGGLE_API_TOKEN hold characters that no") as error:
+        Kaggle(HURRIED)
+    assert token not in "\n".join(traceback.format_exception(error.value))
+    assert server.calls == []
+
+
+def test_a_user_without_a_home_is_told_how_to_sign_in(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "KAGGLE_API_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # nobody knows this user
+    with pytest.raises(KaggleError, match="no Kaggle credentials found"):
+        find_credentials()
 
 
 # ---- words ----

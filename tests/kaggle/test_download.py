@@ -337,6 +337,13 @@ def with_flipped_byte(archive: bytes) -> bytes:
     return archive[:middle] + bytes([archive[middle] ^ 0xFF]) + archive[middle + 1 :]
 
 
+def with_directory_beyond_the_file(archive: bytes) -> bytes:
+    """The first file is said to stand before the beginning: to seek there is an OSError."""
+    end = archive.rindex(b"PK\x05\x06")
+    start = int.from_bytes(archive[end + 16 : end + 20], "little")
+    return archive[: end + 16] + (start + 10**6).to_bytes(4, "little") + archive[end + 20 :]
+
+
 @pytest.mark.parametrize(
     ("archive", "line"),
     [
@@ -344,9 +351,10 @@ def with_flipped_byte(archive: bytes) -> bytes:
         (with_flipped_byte(zip_of({"train.csv": os.urandom(1000)})), "the archive is damaged"),
         (zip_of({"train.csv": b"Id\n"}), "the archive has no test.csv; nothing was kept"),
         (zip_of({}), "the archive has no train.csv and no test.csv; nothing was kept"),
+        (with_directory_beyond_the_file(zip_of({"train.csv": b"Id"})), "the archive is damaged"),
         (b"PK\x03\x04 nothing else", "the archive is damaged or no zip; nothing was kept; try again"),
     ],
-    ids=["bomb", "damaged", "one file", "no file", "no zip"],
+    ids=["bomb", "damaged", "one file", "no file", "place outside", "no zip"],
 )
 def test_a_bad_archive_is_refused_whole(
     server: KaggleServer, houseprices: Command, archive: bytes, line: str, tmp_path: Path

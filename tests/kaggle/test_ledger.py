@@ -85,7 +85,18 @@ def test_a_ledger_that_another_process_holds_is_named_and_left_as_it_was(
     assert read_ledger(path) == [entry(1)]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"ref": 1}', '{"surprise": 1}', ""])
+WHOLE = json.dumps(asdict(entry(1)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{", "[]", '{"ref": 1}', '{"surprise": 1}', "", 100_000 * "[",
+        WHOLE.replace("101", '"101"'), WHOLE.replace("0.12", "NaN"), WHOLE.replace('"pending"', '"odd"'),
+        WHOLE.replace('"run 1 [00000001]"', "1"), WHOLE.replace('{"', '{"surprise": 1, "'),
+    ],
+    ids=lambda line: line[:12],
+)  # fmt: skip
 def test_a_line_that_is_no_entry_is_named_and_nothing_is_overwritten(tmp_path: Path, line: str) -> None:
     path = tmp_path / "ledger.jsonl"
     add_entry(entry(1), path)

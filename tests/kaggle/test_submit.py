@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kaggle_fixtures import Command, ledger, write_run
@@ -17,6 +18,7 @@ from kaggle_server import (
 )
 
 from houseprices.kaggle import competition
+from houseprices.kaggle.ledger import LEDGER, add_entry
 from houseprices.kaggle.submission_check import check_submission
 
 RULES_PAGE = "https://www.kaggle.com/competitions/house-prices-advanced-regression-techniques/rules"
@@ -261,6 +263,12 @@ ROWS = [f"{house},150000" for house in range(61, 101)]
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,nan"]), "line 41: SalePrice is 'nan'; accepted: a finite number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,-1"]), "line 41: SalePrice is '-1'; accepted: a finite number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,"]), "line 41: SalePrice is ''; accepted: a finite number above 0"),
+        ("\n".join(["Id,SalePrice", *ROWS[1:], "61,1_000_00"]), "line 41: SalePrice is '1_000_00'; accepted: a finite"),
+        (
+            "\n".join(["Id,SalePrice", *ROWS[1:], "61,１００"]),
+            "line 41: SalePrice is '１００'; accepted: a finite number",
+        ),
+        ("\n".join(["Id,SalePrice", *ROWS[1:], "６１,100"]), "line 41: Id is '６１'; accepted: a whole number"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61,1,2"]), "line 41: 3 fields; accepted: 2, Id and SalePrice"),
         ("\n".join(["Id,SalePrice", *ROWS[1:], "61.0,1"]), "line 41: Id is '61.0'; accepted: a whole number"),
         (
@@ -452,7 +460,7 @@ def test_a_lost_answer_that_the_list_does_not_show_stays_unconfirmed(
     assert [(entry.ref, entry.status) for entry in ledger()] == [(None, "unconfirmed")]
     again = houseprices("submit")
     assert again.exit_code == 1
-    assert "the answer was lost; `houseprices ledger --refresh` looks for it" in only_line(again.err)
+    assert "on its way, or the answer was lost; `houseprices ledger --refresh` looks for it" in only_line(again.err)
     assert server.calls.count("CreateSubmission") == 1
 
 
@@ -490,6 +498,26 @@ def test_an_interruption_in_the_middle_leaves_an_entry_to_look_for(
     assert done.exit_code == 130
     assert only_line(done.err).startswith("interrupted in the middle of submitting; `houseprices ledger --refresh`")
     assert [entry.status for entry in ledger()] == ["unconfirmed"]
+
+
+def test_of_two_at_once_only_one_goes_out_unless_again_is_said(
+    server: KaggleServer, houseprices: Command, run_folder: Path
+) -> None:
+    assert houseprices("submit").exit_code == 0
+    [first] = ledger()
+
+    def noted_by_another(handler: Any, body: bytes) -> None:
+        add_entry(first, LEDGER)
+        handler.serve(body)
+
+    for options, n_sent in (((), 1), (("--again",), 2)):
+        LEDGER.unlink()
+        server.faults["Upload"] = [noted_by_another]
+        done = houseprices("submit", *options)
+        assert len(server.submissions) == n_sent
+        assert done.exit_code == (0 if options else 1)
+        assert ("this very file was submitted at" in done.err) == (not options)
+        assert len(ledger()) == n_sent
 
 
 def test_an_answer_without_a_number_is_reconciled(

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from houseprices.data.schema import FEATURES
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.house_array import house_array, house_table
 
 
 def test_every_cell_can_be_read_back(houses):
@@ -35,3 +35,11 @@ def test_an_array_passes_as_it_is_and_rows_are_picked(houses):
     assert house_array(array) is array
     rows = np.array([5, 2])
     np.testing.assert_array_equal(array.rows(rows).values, house_array(houses.iloc[rows]).values)
+
+
+def test_the_way_back_gives_the_table(houses):
+    table = houses.drop(columns="SalePrice")
+    assert table.isna().any(axis=None)
+    pd.testing.assert_frame_equal(house_table(house_array(table)), table)
+    rows = np.array([5, 2])
+    pd.testing.assert_frame_equal(house_table(house_array(table).rows(rows)), table.iloc[rows])

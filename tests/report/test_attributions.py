@@ -38,7 +38,7 @@ def test_attributions_of_new_houses_sum_to_prediction_minus_baseline(
     found = explain_new(run, training, test)
     assert found.attributions.shape == (len(test), 79)
     np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
-    np.testing.assert_allclose(found.prediction, mean_over_folds(run.predict_folds(test)), atol=1e-6)
+    np.testing.assert_allclose(found.prediction, mean_over_folds(run.predict_folds(test)[0]), atol=1e-6)
     submission = pd.read_csv(run.folder / "submission.csv")["SalePrice"]
     np.testing.assert_allclose(np.exp(found.prediction), submission, rtol=1e-5)
 

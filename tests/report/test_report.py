@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +252,36 @@ def test_a_run_without_its_houses_is_refused(
     (folder / "test.csv").unlink()
     assert command("report", "--run", str(folder)) == 1
     assert "test.csv: no such file" in capsys.readouterr().err
+
+
+def test_processes_that_draw_end_with_a_report_that_is_killed(finished_run: FinishedRun) -> None:
+    command = [sys.executable, "-m", "houseprices", "report", "--run", str(finished_run.folder)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as report:
+        children: list[Path] = []
+        while len(children) < 2 and report.poll() is None:  # one that draws, one that keeps account of both
+            children = [Path("/proc", child) for child in children_of(report.pid)]
+        report.kill()
+    assert children
+    for _ in range(500):
+        if not any(map(is_alive, children)):
+            break
+        time.sleep(0.02)
+    assert not [child for child in children if is_alive(child)]
+    assert not (finished_run.folder / "report.html").exists()
+
+
+def children_of(process: int) -> list[str]:
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("no /proc tells of processes here")
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
+def is_alive(process: Path) -> bool:
+    """Whether it is there, and more than a dead one that nobody has asked about."""
+    try:
+        return (process / "stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except FileNotFoundError:
+        return False
 
 
 # ---- in a browser ----

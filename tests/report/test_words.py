@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from houseprices.data.schema import BY_NAME, FEATURES, NOT_APPLICABLE, Feature
-from houseprices.report.themes import POSITIONS, THEMES, WORDS, by_size, by_theme
+from houseprices.report.themes import THEMES, WORDS, by_size, by_theme, effect_names, themes_of
 from houseprices.report.words import level_words, value_words
 
 
@@ -13,7 +13,9 @@ def test_every_feature_stands_in_one_theme() -> None:
     named = [name for features in THEMES.values() for name in features]
     assert sorted(named) == sorted(BY_NAME)
     assert len(set(WORDS.values())) == len(FEATURES)
-    assert sorted(place for places in POSITIONS.values() for place in places) == list(range(len(FEATURES)))
+    places_of = themes_of(len(FEATURES))
+    assert list(places_of) == list(THEMES)
+    assert sorted(place for places in places_of.values() for place in places) == list(range(len(FEATURES)))
 
 
 def test_the_themes_share_out_all_that_the_features_have() -> None:
@@ -24,6 +26,14 @@ def test_the_themes_share_out_all_that_the_features_have() -> None:
     age = list(THEMES).index("age")
     years = [list(BY_NAME).index(name) for name in ("YearBuilt", "YearRemodAdd")]
     np.testing.assert_allclose(themes[:, age], attributions[:, years].sum(axis=1))
+
+
+def test_own_columns_are_a_theme_and_an_effect_of_their_own() -> None:
+    n_effects = len(FEATURES) + 1
+    assert effect_names(n_effects) == [*BY_NAME, "own columns"]
+    assert list(themes_of(n_effects)) == [*THEMES, "own columns"]
+    attributions = np.eye(n_effects)
+    assert by_theme(attributions)[-1].tolist() == [0.0] * len(THEMES) + [1.0]
 
 
 def test_effects_are_ordered_by_their_size_alone() -> None:

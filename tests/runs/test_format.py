@@ -49,7 +49,7 @@ def test_a_whole_run_is_accepted_and_its_manifest_returned(finished_run: Finishe
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format_version": 2}, "format_version is 2; accepted: 3"),
+        ({"format_version": 2}, "format_version is 2; accepted: 4"),
         ({"seconds": {"total": "long"}}, "seconds.total: "),
         ({"data": {"kind": "mine", "sha256": {}}}, "data.kind: "),
         ({"outputs_sha256": {}}, "outputs_sha256 has no checksum of config.toml"),

@@ -64,7 +64,7 @@ def test_new_houses_get_the_submissions_prices_to_the_byte(
     saved: SavedRun, finished_run: FinishedRun, tmp_path: Path
 ) -> None:
     houses = read_houses(finished_run.data / "test.csv", priced=False)
-    log_price = mean_over_folds(saved.predict_folds(houses))
+    log_price = mean_over_folds(saved.predict_folds(houses)[0])
     submission_table(houses.index.to_numpy(), log_price).to_csv(tmp_path / "again.csv", index=False)
     assert (tmp_path / "again.csv").read_bytes() == (finished_run.folder / "submission.csv").read_bytes()
 
@@ -73,19 +73,20 @@ def test_a_houses_prediction_has_the_same_bits_alone_and_among_others(
     saved: SavedRun, finished_run: FinishedRun
 ) -> None:
     houses = read_houses(finished_run.data / "test.csv", priced=False)
-    together = saved.predict_folds(houses)
+    together = np.stack(saved.predict_folds(houses))
     for row in (0, 7, len(houses) - 1):
-        np.testing.assert_array_equal(saved.predict_folds(houses.iloc[[row]])[:, :, 0], together[:, :, row])
-    np.testing.assert_array_equal(saved.predict_folds(houses.iloc[::-1]), together[:, :, ::-1])
+        np.testing.assert_array_equal(np.stack(saved.predict_folds(houses.iloc[[row]]))[..., 0], together[..., row])
+    np.testing.assert_array_equal(np.stack(saved.predict_folds(houses.iloc[::-1])), together[..., ::-1])
 
 
 def test_training_houses_get_their_out_of_fold_predictions_bit_for_bit(
     saved: SavedRun, finished_run: FinishedRun
 ) -> None:
     houses = read_houses(finished_run.data / "train.csv", priced=True)
-    of_folds = saved.predict_folds(houses.drop(columns="SalePrice"))
-    out_of_fold = of_folds[0, saved.fold_of_row[0], np.arange(N_ROWS)]
+    of_folds = np.stack(saved.predict_folds(houses.drop(columns="SalePrice")))
+    out_of_fold, error_scale = of_folds[:, 0, saved.fold_of_row[0], np.arange(N_ROWS)]
     np.testing.assert_array_equal(out_of_fold, saved.out_of_fold["prediction"])
+    np.testing.assert_array_equal(error_scale, saved.out_of_fold["error_scale"])
     np.testing.assert_array_equal(saved.residuals, np.log(houses["SalePrice"].to_numpy()) - out_of_fold)
 
 
@@ -164,14 +165,6 @@ def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> Non
         ),
         (lambda content: content["folds"][0]["columns"]["tiny"].pop(), "tensor 0/0/tiny is"),
         (lambda content: content["folds"][0]["columns"].clear(), "the groups of fold 0 are not config.toml's"),
-        (lambda content: content["folds"][1]["error_scale"].update(colour=1), "error_scale.colour"),
-        (lambda content: content["folds"][0]["error_scale"].update(low="least"), "error_scale.low"),
-        (
-            lambda content: content["folds"][0]["error_scale"]["centre"].pop(),
-            "the error scale of fold 0 has no 10 numbers in centre",
-        ),
-        (lambda content: content["folds"][0]["error_scale"]["coefficients"].pop(), "has no 10 numbers in coefficients"),
-        (lambda content: content["folds"][0].pop("error_scale"), "0.error_scale"),
         (lambda content: content["folds"].pop(), "its folds are not those of config.toml"),
         (lambda content: content.update(format_version=9), "format_version is 9"),
         (lambda content: content.clear(), "format_version is None"),
@@ -204,6 +197,42 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
     file.write_bytes(b"not safetensors")
     sign(copy)
     assert refusal(copy).startswith(f"{file}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "what"),
+    [
+        ("oof.csv", "Id", "1.5", "an Id or a fold is no whole number"),
+        ("oof.csv", "fold", "NA", "an Id or a fold is no whole number"),
+        ("oof.csv", "fold", str(N_FOLDS), "its folds are not those of config.toml"),
+        ("oof.csv", "prediction", "nan", "a number is not finite"),
+        ("oof.csv", "error_scale", "0", "an error scale not above 0"),
+        ("oof.csv", "error_scale", "wide", "could not convert"),
+        ("curves.csv", "epoch", "first", "a cell is no number"),
+        ("curves.csv", "group", "other", "its groups are not those of config.toml"),
+    ],
+)
+def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str, value: str, what: str) -> None:
+    table = pd.read_csv(copy / name, dtype="str")
+    table.loc[3, column] = value
+    table.to_csv(copy / name, index=False)
+    sign(copy)
+    text = refusal(copy)
+    assert text.startswith(f"{copy / name}: ")
+    assert what in text
+
+
+@pytest.mark.parametrize("part", ["groups", "baselines"])
+def test_scores_that_no_run_writes_are_refused(copy: Path, part: str) -> None:
+    change_json(copy / "metrics.json", lambda content: content[part].clear())
+    sign(copy)
+    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: its groups are not those of config.toml, or a baseline")
+
+
+def test_json_nested_too_deep_is_refused(copy: Path) -> None:
+    (copy / "metrics.json").write_text(100_000 * "[", "utf-8")
+    sign(copy)
+    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: no JSON (")
 
 
 def test_tables_and_settings_that_no_run_writes_are_refused(copy: Path) -> None:

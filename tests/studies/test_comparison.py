@@ -114,6 +114,19 @@ def test_the_verdict_is_printed(data_folder, fast_config, place, capsys):
     assert "groups.tiny.dropout is 0" in lines[-1]
 
 
+def test_of_several_kinds_it_is_shown_how_each_errs(data_folder, fast_config, place, capsys):
+    both = Path("both.toml")
+    second = "".join(fast_config.read_text().partition("[groups.tiny]")[1:]).replace("tiny", "relu")
+    both.write_text(fast_config.read_text() + second + 'activation = "relu"\n')
+    assert compared(data_folder, fast_config, "--against", str(both)) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    [start] = [place for place, row in enumerate(rows) if row == ["kind", "tiny", "relu"]]
+    assert (rows[start + 1][:2], rows[start + 2][::2]) == (["tiny", ""], ["relu", ""])
+    assert rows[start + 1][2] == rows[start + 2][1]
+    assert rows[start - 3][-1] == "bulk without it"
+    assert (rows[start - 2][-1], rows[start - 1][-1]) == (rows[start - 1][3], rows[start - 2][3])
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -1,7 +1,9 @@
-"""The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted."""
+"""The command line. Exit codes: 0 done, 1 the job failed, 2 wrong usage, 128 + the signal's number interrupted."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -22,6 +24,7 @@ app = App(
 )
 app.command(training.cv)
 app.command(training.compare)
+app.command(training.stress)
 app.command(training.ablate)
 app.command(training.sample)
 app.command(training.list_settings, name="settings")
@@ -35,10 +38,17 @@ app.command(kaggle.ledger)
 app.command(lessons.app)
 
 
+_interrupted_by = signal.SIGINT
+
+
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command and exit; a failure is one line on stderr, with a traceback only after --debug."""
     tokens = sys.argv[1:] if argv is None else argv
     debug = "--debug" in tokens
+    if argv is None:
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup has a reason to ignore it
+                signal.signal(number, _interrupt)
     try:
         app([_at_home(token) for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -49,14 +59,27 @@ def main(argv: list[str] | None = None) -> NoReturn:
             raise
         complain(str(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except OSError as error:
+        # Python's own words will do for what no job expects, such as a folder on the way that may not be entered.
+        if debug:
+            raise
+        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        sys.exit(1)
     except KeyboardInterrupt as interruption:
         complain(str(interruption) or "interrupted; nothing was written")
         if argv is None:
             # The workers have stopped and no file is open, but to take torch down in order lasts seconds.
             sys.stdout.flush()
-            os._exit(130)
-        sys.exit(130)
+            os._exit(128 + _interrupted_by)
+        sys.exit(128 + _interrupted_by)
     sys.exit(0)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does: what was begun is cleared away."""
+    global _interrupted_by
+    _interrupted_by = signal.Signals(number)
+    raise KeyboardInterrupt
 
 
 def _at_home(token: str) -> str:

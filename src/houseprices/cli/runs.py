@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from houseprices.cli.parameters import AsJson, FileOrStream
+from houseprices.cli.parameters import AsJson, ColumnsOfRun, FileOrStream
 from houseprices.errors import SettingsError
 
 _STANDARD_STREAM = Path("-")
@@ -17,6 +17,7 @@ def predict_prices(
     input: FileOrStream,
     output: FileOrStream = Path("-"),
     coverage: float = 0.9,
+    columns: ColumnsOfRun = None,
 ) -> None:
     """Price new houses with a saved run: Id, price, lower and upper, in dollars.
 
@@ -25,6 +26,7 @@ def predict_prices(
         input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
+        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
     """
     from houseprices.runs.format import LATEST, check_run
 
@@ -37,23 +39,24 @@ def predict_prices(
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
     if output != _STANDARD_STREAM:
         with listening() as tell:
-            n_houses = predict(folder, source, output, coverage, tell)
+            n_houses = predict(folder, source, output, coverage, tell, columns)
         print(f"{output}: {n_houses} houses priced")
         return
     try:
         # A bar would mix with the prices on a terminal.
         with listening(draw=False if sys.stdout.isatty() else None) as tell:
-            predict(folder, source, sys.stdout.buffer, coverage, tell)
+            predict(folder, source, sys.stdout.buffer, coverage, tell, columns)
     except BrokenPipeError:
         # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def report(run: Path | None = None) -> None:
+def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     """Write a run's report.html, figures/ and intervals.csv into its folder.
 
     Args:
         run: Run folder; without it the newest one.
+        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
     """
     from houseprices.runs.format import LATEST, check_run
 
@@ -63,7 +66,7 @@ def report(run: Path | None = None) -> None:
     from houseprices.report.job import write_report
 
     with listening() as tell:
-        page = write_report(folder, tell)
+        page = write_report(folder, tell, columns)
     print(page)
 
 
@@ -71,6 +74,7 @@ def explain(
     run: Path | None = None,
     *,
     id: int,  # the option's name
+    columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
     """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
@@ -78,7 +82,8 @@ def explain(
     Args:
         run: Run folder; without it the newest one.
         id: Of the house, from test.csv or train.csv.
-        as_json: Print all 79 effects as JSON on stdout.
+        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        as_json: Print all effects as JSON on stdout.
     """
     from houseprices.runs.format import LATEST, check_run
 
@@ -89,7 +94,7 @@ def explain(
     from houseprices.report.explain import explain_house
 
     with listening() as tell:
-        explanation = explain_house(folder, id, tell)
+        explanation = explain_house(folder, id, tell, columns)
     if as_json:
         print(json.dumps(explanation))
     else:

@@ -1,4 +1,4 @@
-"""Commands that train: cv, compare and ablate; with the settings and the sample to train on."""
+"""Commands that train: cv, compare, stress and ablate; with the settings and the sample to train on."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,7 @@ def cv(
     run: Path | None = None,
     seed: int | None = None,
     device: str | None = None,
+    columns: Path | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate, predict the test set and write a run folder: the main job.
@@ -26,13 +27,14 @@ def cv(
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
+        columns: Python file with columns of your own for every group, see docs/columns.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
-    from houseprices.settings import load_settings, parse_overrides
+    from houseprices.settings import load_settings, parse_overrides, with_own_columns
 
     overrides = parse_overrides(settings)
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
-    options = load_settings(config, overrides)
+    options = with_own_columns(load_settings(config, overrides), columns)
 
     from houseprices.console import listening
     from houseprices.console.scores import print_summary
@@ -52,10 +54,12 @@ def compare(
     data: Path | None = None,
     config: Path | None = None,
     against: Path | None = None,
+    columns: Path | None = None,
     simplification: Flag = False,
     without_id: tuple[int, ...] = (),
     change: str | None = None,
     log: Path = Path("docs/experiments.csv"),
+    corrected: Flag = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge two settings house by house on repeated halves: is the second better than the first?
@@ -67,19 +71,28 @@ def compare(
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
         against: TOML file of the second; without it the first one's, changed by the settings given here.
+        columns: As of `cv`, for the second alone.
         simplification: The second is the simpler one and need only be no worse.
         without_id: Houses left out of a further figure; may be repeated.
         change: What is new in the second, in words for the log; without it the files and settings given.
         log: The CSV of all looks.
+        corrected: Compare nothing; print the score of what the log's looks at Kaggle's houses have brought, corrected
+            for the choice among so many.
         as_json: Print the figures as JSON on stdout.
     """
     from dataclasses import asdict
 
-    from houseprices.settings import load_settings, parse_overrides
+    if corrected:
+        if settings or data or config or against or simplification or without_id or change or columns:
+            raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
+        _correct_looks(log, as_json)
+        return
+    from houseprices.settings import load_settings, parse_overrides, with_own_columns
 
     first = load_settings(config)
-    second = load_settings(against or config, parse_overrides(settings))
+    second = with_own_columns(load_settings(against or config, parse_overrides(settings)), columns)
     files = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
+    files += [f"--columns {columns}"] if columns else []
 
     from houseprices.console import listening
     from houseprices.console.comparison import print_comparison
@@ -100,6 +113,55 @@ def compare(
         print(json.dumps({**asdict(found), "verdict": found.verdict}))
     else:
         print_comparison(found)
+
+
+def _correct_looks(log: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from houseprices.console import listening
+    from houseprices.console.comparison import print_corrected
+    from houseprices.studies.corrected import correct_looks
+
+    with listening() as tell:
+        found = correct_looks(log, tell=tell)
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print_corrected(found)
+
+
+def stress(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold out rare houses, train on the rest: far from their neighbours, sold unfinished, cheapest, dearest.
+
+    No network is trained twice: its predictions are kept in runs/gate.
+
+    Args:
+        settings: Any setting, as for `cv`; folds play no part here.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file with settings.
+        as_json: Print the figures as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.settings import load_settings, parse_overrides
+
+    recipe = load_settings(config, parse_overrides(settings))
+
+    from houseprices.console import listening
+    from houseprices.console.stress import print_stress
+    from houseprices.studies.stress import stress
+
+    with listening() as tell:
+        found = stress(data, recipe, tell)
+    if as_json:
+        print(json.dumps({name: asdict(one) for name, one in found.items()}))
+    else:
+        print_stress(found)
 
 
 def ablate(

@@ -10,6 +10,9 @@ from houseprices.progress import Notice, Progress, Tell
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+_LONGEST_LINE = 480
+"""A cell, a name or a server may be of any length."""
+
 
 @contextmanager
 def listening(*, draw: bool | None = None) -> Iterator[Tell]:
@@ -53,9 +56,10 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
 
 
 def complain(text: str) -> None:
-    """Print each line on stderr, under the program's name."""
+    """Print each line on stderr, under the program's name; the middle of a very long one is left out."""
     for line in text.splitlines():
-        print(f"houseprices: {line}", file=sys.stderr, flush=True)
+        shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 200]} ... {line[-195:]}"
+        print(f"houseprices: {shown}", file=sys.stderr, flush=True)
 
 
 def _counted(told: Progress) -> str:

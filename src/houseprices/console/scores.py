@@ -16,9 +16,10 @@ _MOST_SPLITS = 8
 
 def print_summary(run: Path, metrics: "Metrics") -> None:
     """Tables of the scores in a terminal, and always the line that sums up the run."""
-    from houseprices.runs.format import SUBMISSION
+    from houseprices.runs.format import MANIFEST, SUBMISSION, Manifest, read_record
 
     scores, baselines = metrics.log_rmse, metrics.baselines
+    manifest = read_record(Manifest, run / MANIFEST)
     if in_terminal():
         _print_folds(metrics)
         _print_scores(metrics)
@@ -28,7 +29,7 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
     others = "" if in_terminal() else f"ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}; "
     print(
         f"log-RMSE {scores.pooled:.4f} out of fold, {scores.train:.4f} in training; {others}"
-        f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s"
+        f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s, {manifest.step} step on {manifest.device}"
     )
     if metrics.noise_floor is not None:
         print(f"synthetic data, best possible {metrics.noise_floor:.4f}")

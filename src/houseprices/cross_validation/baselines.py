@@ -24,11 +24,19 @@ def baseline_predictions(
         inputs: (n_rows, d_in)
         returns: {baseline: (n_rows,)}
     """
+    return {
+        "median": np.full(len(inputs), np.median(training_log_price)),
+        "ridge": _ridge(training_inputs, training_log_price, inputs),
+    }
+
+
+def _ridge(
+    training_inputs: NDArray[np.float32], training_log_price: NDArray[np.float64], inputs: NDArray[np.float32]
+) -> NDArray[np.float64]:
     # The first call comes while the first networks train; at the top this import would keep them waiting.
     from sklearn.linear_model import RidgeCV
 
+    if not training_inputs.shape[1]:  # all training rows are alike
+        return np.full(len(inputs), training_log_price.mean())
     ridge = RidgeCV(_PENALTIES).fit(training_inputs.astype(np.float64), training_log_price)
-    return {
-        "median": np.full(len(inputs), np.median(training_log_price)),
-        "ridge": ridge.predict(inputs.astype(np.float64)),
-    }
+    return np.asarray(ridge.predict(inputs.astype(np.float64)))

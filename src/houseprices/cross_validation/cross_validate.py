@@ -17,20 +17,21 @@ from houseprices.cross_validation.fold_model import FoldModel, combine, mean_ove
 from houseprices.cross_validation.fold_training import FinishFold, FoldData, prepare_fold, start_training
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.cross_validation.result import CrossValidation, mean_prediction, spread_of_repeats
+from houseprices.cross_validation.result import CrossValidation, mean_prediction
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.device import choose_device
 from houseprices.engine.pool import TrainingPool
-from houseprices.engine.training import LearningCurves, warm_up
+from houseprices.engine.training import LearningCurves, step_on, warm_up
 from houseprices.errors import DataError
-from houseprices.intervals.error_scale import error_features, fit_error_scales, scale_of_rows
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Notice, Tell, counting, silent
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]
+
+_N_COPIES_SHOWN = 10
 
 
 def cross_validate(
@@ -41,7 +42,8 @@ def cross_validate(
     Args:
         train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
         settings: of the job.
-        tell: hears how many networks are trained, and which levels have no price to learn from.
+        tell: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
+            from, and which houses stand more than once.
 
     Raises:
         DataError: more folds than rows, or a prediction is no price: training diverged.
@@ -52,22 +54,23 @@ def cross_validate(
     n_rows = len(houses)
     fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
     _tell_of_levels_without_price(houses, test_houses, tell)
+    _tell_of_copies(houses, tell)
     all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
+    device = choose_device(settings.device)
+    if device.type == "cpu" and step_on(device) == "torch":
+        reason = "numba is missing or finds no folder for its machine code (NUMBA_CACHE_DIR)"
+        tell(Notice(f"{reason}: networks train by the torch step, some times slower"))
     with stopwatch("compilation"):
-        warm_up(choose_device(settings.device))
+        warm_up(device)
     folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, tell))
     out_of_fold = {
         name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])
         for name in settings.groups
     }
     first = next(_repeats(folds))
-    with stopwatch("calibration"):
-        prediction = mean_prediction(out_of_fold)
-        check_finite(prediction)
-        features = error_features(prediction, spread_of_repeats(out_of_fold), all_houses.rows(np.arange(n_rows)))
-        error_scales = fit_error_scales(features, log_price - prediction, fold_of_row)
-        scale_of_row = scale_of_rows(features, fold_of_row, error_scales)
+    check_finite(mean_prediction(out_of_fold))
+    error_scale = np.mean([_by_row([fold.error_scale for fold in of], of) for of in _repeats(folds)], axis=0)
     return CrossValidation(
         ids=houses.index.to_numpy(),
         test_ids=test_houses.index.to_numpy(),
@@ -79,8 +82,7 @@ def cross_validate(
         baselines={name: _by_row([fold.baselines[name] for fold in first], first) for name in first[0].baselines},
         folds=[fold.model for fold in folds],
         curves=[fold.curves for fold in folds],
-        error_scales=error_scales,
-        scale_of_row=scale_of_row,
+        error_scale=error_scale,
         seconds=stopwatch.seconds,
     )
 
@@ -93,6 +95,7 @@ class _TrainedFold:
         model, curves: the fold, and the learning curves of its groups.
         held_out: (n_held_out,) positions of its rows.
         out_of_fold: {group: (n_members, n_held_out)}
+        error_scale: (n_held_out,) how far off the networks expect to be.
         training_log_rmse: of the ensemble on the training rows.
         test: (n_test_rows,) of the ensemble.
         baselines: {name: (n_held_out,)}, in the first repeat.
@@ -102,6 +105,7 @@ class _TrainedFold:
     curves: dict[str, LearningCurves]
     held_out: NDArray[np.int64]
     out_of_fold: dict[str, Floats]
+    error_scale: Floats
     training_log_rmse: float
     test: Floats
     baselines: dict[Baseline, Floats]
@@ -133,14 +137,15 @@ def _train_and_predict(
                 data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features)
             wait = start_training(pool, data, settings)
             with stopwatch("baselines"):
-                in_training.append((data, wait, _baselines(data, log_price) if repeat == 0 else {}))
+                in_training.append((data, wait, fold_baselines(data, log_price) if repeat == 0 else {}))
             if len(in_training) > 1:
                 yield finish(*in_training.popleft())
         while in_training:
             yield finish(*in_training.popleft())
 
 
-def _baselines(data: FoldData, log_price: Floats) -> dict[Baseline, Floats]:
+def fold_baselines(data: FoldData, log_price: Floats) -> dict[Baseline, Floats]:
+    """Log prices (n_held_out,) that each baseline, fitted on the fold's training rows, predicts for the others."""
     linear = data.matrix[:, data.live_columns(LINEAR_BLOCKS)]
     return baseline_predictions(linear[data.training], log_price[data.training], linear[data.held_out])
 
@@ -152,13 +157,14 @@ def _predict(
     log_price: Floats,
     baselines: dict[Baseline, Floats],
 ) -> _TrainedFold:
-    by_group = model.predict_groups(data.matrix)
+    by_group, error_scale = model.predict_groups(data.matrix)
     ensemble = combine(by_group)
     return _TrainedFold(
         model,
         curves,
         data.held_out,
         {name: predicted[:, data.held_out] for name, predicted in by_group.items()},
+        error_scale[data.held_out],
         log_rmse(ensemble[data.training], log_price[data.training]),
         # Only the training table has prices; the test rows follow it in the matrix.
         ensemble[len(log_price) :],
@@ -188,6 +194,14 @@ def check_finite(prediction: Floats) -> None:
         found = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
         accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
         raise DataError([f"{found}; {accepted}"])
+
+
+def _tell_of_copies(houses: pd.DataFrame, tell: Tell) -> None:
+    copies = houses.index[houses.duplicated(keep=False)]
+    if len(copies):
+        ids = ", ".join(map(str, copies[:_N_COPIES_SHOWN])) + (", ..." if len(copies) > _N_COPIES_SHOWN else "")
+        what = f"{len(copies)} priced houses are copies of each other but for Id and price (Id {ids})"
+        tell(Notice(f"warning: {what}; copies that fall into different folds flatter every score"))
 
 
 def _tell_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame, tell: Tell) -> None:

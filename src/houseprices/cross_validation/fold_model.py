@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from houseprices.engine.losses import spread_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.preprocessing.house_features import HouseFeatures
@@ -42,14 +43,25 @@ class FoldModel:
 
         A house's prediction has the same bits whatever rows stand beside it.
         """
+        return self._predict(group, matrix)[0]
+
+    def predict_groups(self, matrix: NDArray[np.float32]) -> tuple[dict[str, Floats], Floats]:
+        """The same of every group, and how far off a price may be, see `predict_folds`: (n_rows,)."""
+        predicted, scales = {}, []
+        for group in self.networks:
+            predicted[group], scale = self._predict(group, matrix)
+            scales += [scale] if scale is not None else []
+        return predicted, np.mean(scales, axis=0) if scales else np.ones(len(matrix))
+
+    def _predict(self, group: str, matrix: NDArray[np.float32]) -> tuple[Floats, Floats | None]:
+        """Log prices, and the mean over members of the scale of their errors that they have learnt; None if none."""
         network = self.networks[group]
         inputs = torch.from_numpy(np.ascontiguousarray(matrix[:, self.columns[group]]))
-        outputs = network.predict(inputs.to(network.parameters.device))
-        return self.log_price_mean + self.log_price_std * outputs.cpu().numpy().astype(np.float64)
-
-    def predict_groups(self, matrix: NDArray[np.float32]) -> dict[str, Floats]:
-        """The same of every group."""
-        return {group: self.predict(group, matrix) for group in self.networks}
+        outputs = network.outputs(inputs.to(network.parameters.device)).cpu()
+        log_price = self.log_price_mean + self.log_price_std * outputs[:, :, 0].numpy().astype(np.float64)
+        if network.architecture.n_outputs == 1:
+            return log_price, None
+        return log_price, self.log_price_std * spread_of(outputs[:, :, 1]).numpy().mean(axis=0, dtype=np.float64)
 
 
 def combine(by_group: Mapping[str, Floats]) -> Floats:
@@ -57,22 +69,31 @@ def combine(by_group: Mapping[str, Floats]) -> Floats:
     return np.asarray(sum(predicted.mean(axis=0) / len(by_group) for predicted in by_group.values()))
 
 
-def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray) -> Floats:
-    """Log prices that each fold's ensemble predicts for typed houses: (n_repeats, n_folds, n_rows).
+def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
+    """Log prices that each fold's ensemble predicts for typed houses, and how far off each may be.
 
-    Their mean prices a new house; for the training houses, row by row those of the fold that held it out are its
-    out-of-fold prediction. Both have the bits that the cross-validation computed, on the same machine.
+    The second is the scale of an error in log price that the networks with a likelihood have learnt, a mean over them;
+    where no group has one, it is 1 for every house.
+
+    The mean of the log prices prices a new house; for the training houses, row by row those of the fold that held it
+    out are its out-of-fold prediction. Both have the bits that the cross-validation computed, on the same machine.
+
+    Shape:
+        returns: two of (n_repeats, n_folds, n_rows)
     """
     array = house_array(houses)
 
     def ensemble(fold: FoldModel, matrix: NDArray[np.float32]) -> Floats:
-        return combine(fold.predict_groups(matrix))
+        by_group, error_scale = fold.predict_groups(matrix)
+        return np.stack([combine(by_group), error_scale])
 
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:
         pending = [executor.submit(ensemble, fold, fold.features.transform(array)) for fold in folds]
     n_repeats = folds[-1].repeat + 1
-    return np.stack([one.result() for one in pending]).reshape(n_repeats, len(folds) // n_repeats, len(houses))
+    both = np.stack([one.result() for one in pending], axis=1)
+    log_price, error_scale = both.reshape(2, n_repeats, len(folds) // n_repeats, len(houses))
+    return log_price, error_scale
 
 
 def mean_over_folds(predictions: Floats) -> Floats:

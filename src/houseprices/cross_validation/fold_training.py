@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
+from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import Block, block_indices
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.own_columns import read_columns_file
 from houseprices.settings import FeatureSettings, GroupSettings, Settings
 
 Floats = NDArray[np.float64]
@@ -53,7 +56,7 @@ class FoldData:
 
     def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
-        columns = block_indices(blocks)
+        columns = block_indices(blocks, self.features.n_own)
         return columns[self.matrix[self.training][:, columns].any(axis=0)]
 
 
@@ -71,6 +74,9 @@ def prepare_fold(
         houses: n_houses of them, those with a price first
         log_price: (n_rows,)
         fold_of_row: (n_repeats, n_rows)
+
+    Raises:
+        ColumnsError: the file of own columns cannot be read, fails, or gives something else.
     """
     return fit_fold(repeat, fold, *split_rows(fold_of_row[repeat], fold), houses, log_price, settings)
 
@@ -85,8 +91,9 @@ def fit_fold(
     settings: FeatureSettings,
 ) -> FoldData:
     """The same for any positions of training and held-out rows among the priced ones."""
-    features = HouseFeatures(settings.clip, settings.min_level_rows)
-    features.fit(houses.rows(training))
+    own = read_columns_file(Path(settings.columns)) if settings.columns else None
+    features = HouseFeatures(settings.clip, settings.min_level_rows, own)
+    features.fit(houses.rows(training), log_price[training])
     mean, std = float(log_price[training].mean()), float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.
     std = std or 1.0
@@ -110,8 +117,16 @@ def start_members(
 
 
 def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FinishFold:
-    """Start the members of all groups on the fold's training rows."""
+    """Start the members of all groups on the fold's training rows.
+
+    Raises:
+        DataError: the training rows fill no column of a group.
+    """
     columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
+    for name, live in columns.items():
+        if not len(live):
+            found = f"the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
+            raise DataError([f"groups.{name}: {found}; accepted: more houses, or more blocks"])
     pending = {}
     for name, group in settings.groups.items():
         seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]

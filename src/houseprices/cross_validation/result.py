@@ -10,7 +10,6 @@ from houseprices.cross_validation.baselines import Baseline
 from houseprices.cross_validation.fold_model import FoldModel
 from houseprices.engine.training import LearningCurves
 from houseprices.intervals.calibration import Calibration
-from houseprices.intervals.error_scale import ErrorScale
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +28,7 @@ class CrossValidation:
         baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
         folds: what was fitted, n_repeats x n_folds of them.
         curves: by fold, in the order of `folds`, the learning curves of each group, errors in units of the log price.
-        error_scales: by fold, in the order of `folds`.
-        scale_of_row: (n_rows,) how far off the row was expected to be, by folds that never saw it.
+        error_scale: (n_rows,) how far off the row was expected to be, by networks that never saw it.
         seconds: by stage.
     """
 
@@ -44,8 +42,7 @@ class CrossValidation:
     baselines: Mapping[Baseline, Floats]
     folds: list[FoldModel]
     curves: list[dict[str, LearningCurves]]
-    error_scales: list[ErrorScale]
-    scale_of_row: Floats
+    error_scale: Floats
     seconds: Mapping[str, float]
 
     @property
@@ -54,29 +51,12 @@ class CrossValidation:
         return mean_prediction(self.out_of_fold)
 
     @property
-    def spread(self) -> Floats:
-        """(n_rows,) see `spread_of_repeats`."""
-        return spread_of_repeats(self.out_of_fold)
-
-    @property
     def calibration(self) -> Calibration:
         """What intervals of new houses are made from."""
-        return Calibration(
-            self.fold_of_row,
-            self.prediction,
-            self.spread,
-            self.log_price - self.prediction,
-            self.scale_of_row,
-            self.error_scales,
-        )
+        residuals = self.log_price - self.prediction
+        return Calibration(self.fold_of_row, self.prediction, residuals, self.error_scale)
 
 
 def mean_prediction(out_of_fold: Mapping[str, Floats]) -> Floats:
     """(n_rows,) from (n_repeats, n_members, n_rows) by group: the mean over members and repeats, then over groups."""
     return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in out_of_fold.values()], axis=0))
-
-
-def spread_of_repeats(out_of_fold: Mapping[str, Floats]) -> Floats:
-    """(n_rows,) standard deviation of the repeats' out-of-fold predictions."""
-    of_repeats = np.mean([group.mean(axis=1) for group in out_of_fold.values()], axis=0)
-    return np.asarray(of_repeats.std(axis=0))

@@ -10,12 +10,20 @@ from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pandas as pd
 
 from houseprices.data.contradictions import resolve_contradictions
 from houseprices.data.csv_rows import open_csv, text_parts
-from houseprices.data.schema import BY_NAME, FEATURES, ID, NOT_APPLICABLE, PRICE, Feature
+from houseprices.data.schema import (
+    BY_NAME,
+    FEATURES,
+    HIGHEST_PRICE_USD,
+    ID,
+    LOWEST_PRICE_USD,
+    NOT_APPLICABLE,
+    PRICE,
+    Feature,
+)
 from houseprices.errors import DataError
 
 _GAP_WORDS = (NOT_APPLICABLE, "")
@@ -136,7 +144,10 @@ def _check_cells(raw: pd.DataFrame, source: str, priced: bool, place: str, earli
         columns[feature.name] = pandera.Column(checks=check(*_acceptance(feature)))
     if priced:
         columns[PRICE] = pandera.Column(
-            checks=check(lambda cells: _in_range(cells, 0, np.inf) & (_as_number(cells) > 0), "a price above 0 dollars")
+            checks=check(
+                lambda cells: _as_number(cells).between(LOWEST_PRICE_USD, HIGHEST_PRICE_USD),
+                f"a price from {LOWEST_PRICE_USD:.12g} to {HIGHEST_PRICE_USD:.12g} dollars",
+            )
         )
     try:
         pandera.DataFrameSchema(columns).validate(raw, lazy=True)
@@ -164,12 +175,14 @@ def _fault(case: Any, raw: pd.DataFrame, source: str, place: str) -> str:
 def _acceptance(feature: Feature) -> tuple[Any, str]:
     """Which cells a feature accepts, and the words for it."""
     if feature.kind == "number":
-        bounds = f"from {feature.low:g} to {feature.high:g}" if np.isfinite(feature.high) else f"from {feature.low:g}"
 
         def accepts_number(cells: pd.Series) -> Any:
-            return cells.isin(_GAP_WORDS) | _in_range(cells, feature.low, feature.high)
+            numbers = _as_number(cells)
+            fits = numbers.between(feature.low, feature.high) & ~(feature.whole & (numbers % 1 != 0))
+            return cells.isin(_GAP_WORDS) | fits
 
-        return accepts_number, f"a number {bounds}, or NA"
+        kind = "a whole number" if feature.whole else "a number"
+        return accepts_number, f"{kind} from {feature.low:.12g} to {feature.high:.12g}, or NA"
 
     accepted = {*feature.levels, *feature.aliases, *_GAP_WORDS}
 
@@ -181,12 +194,6 @@ def _acceptance(feature: Feature) -> tuple[Any, str]:
 
 def _as_number(cells: pd.Series) -> pd.Series:
     return pd.to_numeric(cells, errors="coerce").astype("float64")
-
-
-def _in_range(cells: pd.Series, low: float, high: float) -> pd.Series:
-    numbers = _as_number(cells)
-    # Infinity lies between two infinities, and is no number of square feet.
-    return numbers.between(low, high) & ~numbers.isin([np.inf, -np.inf])
 
 
 def _typed(cells: pd.Series, feature: Feature) -> pd.Series:

@@ -28,6 +28,7 @@ from houseprices.engine.kernels import (
     rare_entries,
     run_steps,
 )
+from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.members import Member, Plan, Stopped, plan_of
 from houseprices.engine.mlp import Architecture, BatchedMLP
 from houseprices.engine.optimizer import bias_corrected, schedule_factor
@@ -169,7 +170,7 @@ def _options(member: Member) -> Options:
         input_threshold=np.uint32(drop_threshold(of.input_dropout)),
         dropout=np.float32(of.dropout),
         threshold=np.uint32(drop_threshold(of.dropout)),
-        gaussian=of.loss == "gaussian",
+        loss=list(N_OUTPUTS).index(of.loss),
         delta=np.float32(of.huber_delta),
         coupled_decay=np.float32(of.weight_decay if coupled else 0),
         decoupled_decay=np.float32(0 if coupled else of.weight_decay),

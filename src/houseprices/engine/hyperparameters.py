@@ -27,7 +27,7 @@ class Hyperparameters:
         linear_path: whether inputs also reach the output directly.
         dropout: share of hidden units dropped in training.
         input_dropout: share of inputs dropped in training; hidden layers and linear path miss the same ones.
-        loss: huber, or gaussian: the likelihood of a Gaussian whose spread the network learns too.
+        loss: huber, or a likelihood whose scale the network learns too: gaussian, or student_t with heavy tails.
         huber_delta: Huber's errors beyond it, in units of the targets, count linearly; inf for squares alone.
         weight_decay: strength of the decay of the weights.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.engine.activations import NONLINEARITIES, relu, relu_backward, tanh, tanh_backward
-from houseprices.engine.losses import gaussian_derivative, huber_derivative
+from houseprices.engine.losses import N_OUTPUTS, gaussian_derivative, huber_derivative, student_t_derivative
 from houseprices.engine.numba_formulas import digest_of_sources
 from houseprices.engine.optimizer import adam_step
 from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, undo_dropout
@@ -41,6 +41,7 @@ def _compile(function: _Function) -> _Function:
 
 
 _TANH = list(NONLINEARITIES).index("tanh")
+_GAUSSIAN, _STUDENT_T = (list(N_OUTPUTS).index(loss) for loss in ("gaussian", "student_t"))
 
 Floats32 = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -66,7 +67,7 @@ class Options(NamedTuple):
     input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
     dropout: np.float32
     threshold: np.uint32
-    gaussian: bool  # the loss; else Huber's
+    loss: int  # its place in `losses.N_OUTPUTS`
     delta: np.float32  # of Huber's
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
@@ -305,7 +306,9 @@ def _loss_derivative(output: Any, targets: Any, options: Any, rows: Any) -> None
         row = rows[place]
         weight: Any = weights[row] if len(weights) else ONE
         of_row = output[place]
-        if options.gaussian:
+        if options.loss == _STUDENT_T:
+            of_row[0], of_row[1] = student_t_derivative(of_row[0], of_row[1], targets[row], weight, n_rows)
+        elif options.loss == _GAUSSIAN:
             of_row[0], of_row[1] = gaussian_derivative(of_row[0], of_row[1], targets[row], weight, n_rows)
         else:
             of_row[0] = huber_derivative(of_row[0], targets[row], options.delta, weight, n_rows)

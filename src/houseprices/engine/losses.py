@@ -5,16 +5,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from houseprices.engine.regularization import constant
+from houseprices.engine.regularization import ONE, constant
 
-Loss = Literal["huber", "gaussian"]
+Loss = Literal["huber", "gaussian", "student_t"]
 
-N_OUTPUTS: dict[Loss, int] = {"huber": 1, "gaussian": 2}
-"""A network's outputs: the prediction; for the likelihood also the logarithm of its standard deviation."""
+N_OUTPUTS: dict[Loss, int] = {"huber": 1, "gaussian": 2, "student_t": 2}
+"""A network's outputs: the prediction; for a likelihood also the logarithm of the scale of its error."""
 
 _TWO = constant(2)
 _LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD = constant(-7), constant(7)
 """No spread is taken for less or more than this: an exponential must not overflow."""
+
+_DEGREES_OF_FREEDOM = constant(4)
+_MOST_SPREADS = constant(4)
+"""No target counts as further away: one that a network was sure of and missed could throw it off for good (LOG.md)."""
 
 
 def huber_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
@@ -45,7 +49,7 @@ def gaussian_derivative(
     The negative log-likelihood log s + error^2 / (2 s^2) lets a network call hard rows noisy and learn them no
     more. So a row's loss is weighted with its own s, which is held constant (beta-NLL with beta = 0.5; Seitzer et al.
     2022, eq. 5): the derivatives are error / s by the mean and s - error^2 / s by log s. Rows that are usually far off
-    pull less, rows that are reliable pull more.
+    pull less, rows that are reliable pull more. A target further away than four spreads counts as four spreads away.
 
     Shape:
         mean, log_spread, target, row_weight: (n_members, n_rows), or numbers; the weight multiplies the row's loss
@@ -56,7 +60,34 @@ def gaussian_derivative(
     >>> gaussian_derivative(3 * one, 0 * one, one, one, constant(1))
     (tensor([[2.]]), tensor([[-3.]]))
     """
-    error = mean - target
-    spread = torch.exp(torch.clamp(log_spread, _LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD))
-    in_spreads, share = error / spread, row_weight / n_rows
-    return in_spreads * share, (spread - error * in_spreads) * share
+    spread = spread_of(log_spread)
+    in_spreads = torch.clamp((mean - target) / spread, -_MOST_SPREADS, _MOST_SPREADS)
+    share = row_weight / n_rows
+    return in_spreads * share, spread * (ONE - in_spreads * in_spreads) * share
+
+
+def student_t_derivative(
+    mean: Tensor, log_spread: Tensor, target: Tensor, row_weight: Tensor, n_rows: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same for Student's t with 4 degrees of freedom and a learnt scale s, weighted with s as well.
+
+    Its tails are heavy (Lange, Little and Taylor 1989): a row many scales away is taken for an odd one, and pulls less
+    than a row two scales away. With z = error / s the negative log-likelihood is log s + 5/2 log(1 + z^2 / 4), and its
+    derivatives, times s, are 5 z / (4 + z^2) by the mean and s (1 - 5 z^2 / (4 + z^2)) by log s.
+
+    >>> one = torch.ones(1, 1)
+    >>> student_t_derivative(3 * one, 0 * one, one, one, constant(1))
+    (tensor([[1.2500]]), tensor([[-1.5000]]))
+    """
+    spread = spread_of(log_spread)
+    in_spreads, share = (mean - target) / spread, row_weight / n_rows
+    pull = (_DEGREES_OF_FREEDOM + ONE) * in_spreads / (_DEGREES_OF_FREEDOM + in_spreads * in_spreads)
+    return pull * share, spread * (ONE - pull * in_spreads) * share
+
+
+def spread_of(log_spread: Tensor) -> Tensor:
+    """The scale of a row's error that a network's second output says, in units of the targets."""
+    return torch.exp(torch.clamp(log_spread, _LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD))
+
+
+LIKELIHOODS = {"gaussian": gaussian_derivative, "student_t": student_t_derivative}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.engine.backpropagation import backpropagate
-from houseprices.engine.losses import gaussian_derivative, huber_derivative
+from houseprices.engine.losses import LIKELIHOODS, huber_derivative
 from houseprices.engine.members import Member, Plan, Stopped
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import BatchedAdam, schedule_factor
@@ -86,9 +86,10 @@ class TorchStep:
         weights = torch.ones_like(targets) if self._row_weights is None else self._row_weights.gather(1, rows)
 
         def derivative(output: Tensor) -> Tensor:
-            if self._plan.loss == "gaussian":
+            if self._plan.loss in LIKELIHOODS:
                 mean, log_spread = output.unbind(dim=2)
-                return torch.stack(gaussian_derivative(mean, log_spread, targets, weights, self._n_rows), dim=2)
+                by_outputs = LIKELIHOODS[self._plan.loss](mean, log_spread, targets, weights, self._n_rows)
+                return torch.stack(by_outputs, dim=2)
             return huber_derivative(output[:, :, 0], targets, self._huber_delta, weights, self._n_rows)[:, :, None]
 
         gradient = backpropagate(self._network, batch, derivative, self._dropout, keep_masks)

@@ -90,13 +90,16 @@ def make_step(
     kind: StepKind = "auto",
 ) -> Step:
     """The training step of that kind, about to begin; the arguments are those of `TorchStep`."""
-    if kind == "auto":
-        kind = "compiled" if inputs.device.type == "cpu" and can_compile() else "torch"
-    if kind == "torch":
+    if (step_on(inputs.device) if kind == "auto" else kind) == "torch":
         return TorchStep(network, inputs, targets, members, plan)
     from houseprices.engine.compiled_step import CompiledStep
 
     return CompiledStep(network, inputs, targets, members, plan)
+
+
+def step_on(device: torch.device) -> Literal["compiled", "torch"]:
+    """Which training step a device takes by itself."""
+    return "compiled" if device.type == "cpu" and can_compile() else "torch"
 
 
 def can_compile() -> bool:

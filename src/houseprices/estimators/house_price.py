@@ -104,7 +104,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
         metrics = Metrics(**vars(scores_of(result)), data="other", seconds=seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
-            write_run(staging, result, settings, metrics, source, str(choose_device(settings.device)))
+            write_run(staging, result, settings, metrics, source, choose_device(settings.device))
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -131,7 +131,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             DataError: a cell or a column that the data description does not know.
         """
         houses = self._house_array(X)
-        return np.exp(mean_over_folds(predict_folds(self._folds, houses)))
+        return np.exp(mean_over_folds(predict_folds(self._folds, houses)[0]))
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
         """Return lower and upper ends of CV+ intervals in dollars, see `intervals.calibration`: each (n_rows,).
@@ -140,7 +140,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
         """
         houses = self._house_array(X)
-        ends = np.exp(self._calibration.intervals(predict_folds(self._folds, houses), houses, (coverage,))[0])
+        ends = np.exp(self._calibration.intervals(*predict_folds(self._folds, houses), (coverage,))[0])
         return ends[0], ends[1]
 
     def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803

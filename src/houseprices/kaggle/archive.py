@@ -32,9 +32,11 @@ def unpack(archive: Path, folder: Path, wanted: Collection[str]) -> list[str]:
             if n_bytes > LARGEST_UNPACKED_BYTES:
                 limit = f"{LARGEST_UNPACKED_BYTES / 1e6:.0f}"
                 raise DownloadError(f"the archive unpacks to {n_bytes / 1e6:.0f} MB, more than {limit}; refused")
-            for name in found:
-                (folder / name).write_bytes(content.read(name))
+            contents = {name: content.read(name) for name in found}
     # zipfile raises NotImplementedError for an unknown compression and RuntimeError for an encrypted member.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+    # OSError for a place outside the file.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError):
         raise DownloadError("the archive is damaged or no zip; nothing was kept; try again") from None
+    for name, unpacked in contents.items():
+        (folder / name).write_bytes(unpacked)
     return found

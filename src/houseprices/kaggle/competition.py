@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -185,9 +186,10 @@ class Kaggle:
         except Exception as error:
             # The client raises whatever its libraries do, so nothing narrower would hold.
             places = ", ".join(credential.place for credential in self._credentials)
-            secrets = tuple(credential.secret for credential in self._credentials if credential.secret)
+            secrets = tuple(text for credential in self._credentials for text in credential.shown_as)
             # Some of their texts quote a header; a traceback after --debug must not.
-            cause = None if any(secret in str(error) for secret in secrets) else error
+            told = "\n".join(traceback.format_exception(error))
+            cause = None if any(secret in told for secret in secrets) else error
             raise explain(error, places, secrets) from cause
 
 

@@ -1,11 +1,13 @@
 """Where Kaggle's credentials may stand, in the order in which the client looks for them; nothing is sent from here."""
 
+import base64
 import json
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from houseprices.errors import KaggleError
 
@@ -34,6 +36,12 @@ class Credential:
     secret: str = field(default="", repr=False)
     username: str = ""
 
+    @property
+    def shown_as(self) -> tuple[str, ...]:
+        """The texts by which a server's words or an exception's could give the secret away."""
+        pair = f"{self.username}:{self.secret}".encode()
+        return (self.secret, base64.b64encode(pair).decode(), quote(self.secret)) if self.secret else ()
+
 
 class NoCredentialsError(KaggleError):
     """There are none; the text names the ways to get some."""
@@ -44,11 +52,15 @@ def find_credentials() -> list[Credential]:
 
     Raises:
         NoCredentialsError: none is present.
-        KaggleError: a file with one cannot be read.
+        KaggleError: a file with one cannot be read, or one has spaces or line ends in it.
     """
     found = [credential for credential in (_token(), _key(), _oauth()) if credential]
     if not found:
         raise NoCredentialsError(NO_CREDENTIALS)
+    for credential in found:
+        if any(not "!" <= letter <= "~" for letter in credential.secret + credential.username):
+            # An exception on the way would quote them.
+            raise KaggleError(f"the credentials from {credential.place} hold characters that no header can carry")
     return found
 
 
@@ -56,10 +68,15 @@ def config_folder() -> Path:
     """The folder of kaggle.json: $KAGGLE_CONFIG_DIR, else ~/.kaggle if present, else the desktop's own place."""
     if chosen := os.environ.get("KAGGLE_CONFIG_DIR"):
         return Path(chosen)
-    folder = Path.home() / ".kaggle"
+    folder = _home() / ".kaggle"
     if sys.platform.startswith("linux") and not folder.exists():
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
+        return Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config") / "kaggle"
     return folder
+
+
+def _home() -> Path:
+    """The home folder; a user without one, in a container say, gets a name that leads nowhere."""
+    return Path(os.path.expanduser("~"))
 
 
 def _token() -> Credential | None:
@@ -72,7 +89,7 @@ def _token() -> Credential | None:
     elif value:
         return Credential("token", "KAGGLE_API_TOKEN", value)
     for name in ("access_token", "access_token.txt"):
-        file = Path.home() / ".kaggle" / name
+        file = _home() / ".kaggle" / name
         if file.is_file() and (token := _read(file).strip()):
             return Credential("token", str(file), token)
     return None
@@ -89,13 +106,13 @@ def _key() -> Credential | None:
     try:
         content = json.loads(_read(file))
         username, key = username or str(content["username"]).strip(), key or str(content["key"]).strip()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise KaggleError(f'{file}: not as Kaggle gives it; accepted: {{"username": ..., "key": ...}}') from None
     return Credential("key", str(file), key, username)
 
 
 def _oauth() -> Credential | None:
-    file = Path.home() / ".kaggle" / "credentials.json"
+    file = _home() / ".kaggle" / "credentials.json"
     return Credential("oauth", str(file)) if file.is_file() else None
 
 

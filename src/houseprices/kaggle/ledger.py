@@ -1,14 +1,16 @@
 """submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from houseprices.errors import LedgerError
 from houseprices.files import replacing
@@ -37,6 +39,8 @@ class Entry:
         public_score: log-RMSE on the leaderboard.
         reason: why Kaggle could not score it.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     submitted_utc: str
     file: str
@@ -83,14 +87,15 @@ def read_ledger(path: Path = LEDGER) -> list[Entry]:
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(_parse(line))
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise LedgerError(f"{path}: line {number} is no entry ({error}); correct or remove it") from None
     return entries
 
 
-def add_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Write the entry as the last line."""
+def add_entry(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], object] = lambda _: None) -> None:
+    """Write the entry as the last line, unless `check` raises on those there: no other process writes between."""
     with _changing(path) as entries:
+        check(entries)
         entries.append(entry)
 
 
@@ -123,11 +128,13 @@ def _changing(path: Path) -> Iterator[list[Entry]]:
 
 
 def _parse(line: str) -> Entry:
-    content = json.loads(line)
-    if not isinstance(content, dict):
-        raise ValueError("accepted: a JSON object")
-    known = {field.name for field in fields(Entry)}
-    unknown = sorted(set(content) - known)
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)}")
-    return Entry(**content)
+    try:
+        return _entries().validate_json(line, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))) from None
+
+
+@functools.cache
+def _entries() -> TypeAdapter[Entry]:
+    return TypeAdapter(Entry)

@@ -63,7 +63,7 @@ def reason_of(response: Any) -> str:
     """The server's own words, on one line: from {"message"}, {"error": {"message"}}, or "" where it sent neither."""
     try:
         body = response.json()
-    except (ValueError, requests.RequestException):
+    except (ValueError, RecursionError, requests.RequestException):
         return ""
     if not isinstance(body, dict):
         return ""

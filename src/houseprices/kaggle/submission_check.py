@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from pathlib import Path
 
 from houseprices.data.schema import ID, PRICE
@@ -9,6 +10,9 @@ from houseprices.errors import DataError
 
 _LARGEST_FILE_BYTES = 10_000_000
 _LEAST_PLAUSIBLE_MEDIAN_USD = 1000.0
+
+_WHOLE_NUMBER = re.compile("[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 def read_test_ids(test_file: Path) -> list[int]:
@@ -23,14 +27,16 @@ def read_test_ids(test_file: Path) -> list[int]:
         )
     try:
         with test_file.open(newline="", encoding="utf-8-sig") as stream:
-            ids = [int(row[ID]) for row in csv.DictReader(stream)]
+            texts = [row[ID] for row in csv.DictReader(stream)]
+        if not all(map(_WHOLE_NUMBER.fullmatch, texts)):
+            raise ValueError
     except (KeyError, TypeError, ValueError, csv.Error):
         raise DataError(
             [f"{test_file}: accepted: Kaggle's {test_file.name}, with a whole number as Id in each row"]
         ) from None
-    if not ids:
+    if not texts:
         raise DataError([f"{test_file}: there are no rows; accepted: Kaggle's {test_file.name}"])
-    return ids
+    return [int(text) for text in texts]
 
 
 def check_submission(file: Path, test_ids: list[int]) -> int:
@@ -80,17 +86,15 @@ def _fault(row: list[str], expected: set[int], prices: dict[int, float]) -> str:
     """What is wrong with a row, "" if nothing; a price is noted in `prices`."""
     if len(row) != 2:
         return f"{len(row)} fields; accepted: 2, {ID} and {PRICE}"
-    if not row[0].isdecimal():
+    if not _WHOLE_NUMBER.fullmatch(row[0]):
         return f"{ID} is {row[0]!r}; accepted: a whole number"
     house = int(row[0])
     if house not in expected:
         return f"{ID} {house} is not in the test file"
     if house in prices:
         return f"{ID} {house} stands here for the second time"
-    try:
-        price = float(row[1])
-    except ValueError:
-        price = math.nan
+    # Python's own float also takes 1_000 and digits of other scripts, which Kaggle need not.
+    price = float(row[1]) if _NUMBER.fullmatch(row[1]) else math.nan
     prices[house] = price
     if not (math.isfinite(price) and price > 0):
         return f"{PRICE} is {row[1]!r}; accepted: a finite number above 0"

@@ -63,8 +63,12 @@ def submit(
     candidate = find_candidate(run, file)
     own_test_file = candidate.run / TEST_FILE if dry_run and candidate.run else test_file
     n_rows = check_submission(candidate.file, read_test_ids(own_test_file if own_test_file.is_file() else test_file))
-    if not again:
-        _refuse_repetition(candidate, read_ledger(ledger))
+
+    def check_new(entries: list[Entry]) -> None:
+        if not again:
+            _refuse_repetition(candidate, entries)
+
+    check_new(read_ledger(ledger))
     if dry_run:
         say(f"{candidate.file}: {n_rows} rows, fit")
     try:
@@ -81,7 +85,7 @@ def submit(
         say(f"Kaggle would take it as {text!r}{left}; dry run, nothing was sent")
         return None
     say(f"{candidate.file}: {n_rows} rows, uploading as {text!r}{left}")
-    entry = _send(kaggle, candidate, text, ledger)
+    entry = _send(kaggle, candidate, text, ledger, check_new)
     say(f"submitted, Kaggle's number {entry.ref}; noted in {ledger}")
     if not wait:
         say("not waiting; `houseprices ledger --refresh` brings the score")
@@ -118,7 +122,7 @@ def _refuse_repetition(candidate: Candidate, entries: list[Entry]) -> None:
         "complete": f"scored {last.public_score}",
         "error": f"Kaggle could not score it: {last.reason}",
         "pending": "has no score yet; `houseprices ledger --refresh` asks for it",
-        "unconfirmed": "the answer was lost; `houseprices ledger --refresh` looks for it",
+        "unconfirmed": "on its way, or the answer was lost; `houseprices ledger --refresh` looks for it",
     }[last.status]
     raise SubmissionError(
         f"{candidate.file}: this very file was submitted at {last.submitted_utc} ({outcome}); --again submits it again"
@@ -131,8 +135,13 @@ def _description(candidate: Candidate) -> str:
     return f"run {candidate.run.name}, CV {candidate.cv_log_rmse:.5f}, code {candidate.code_version}"
 
 
-def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entry:
-    """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it."""
+def _send(
+    kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path, check_new: Callable[[list[Entry]], None]
+) -> Entry:
+    """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it.
+
+    Whether the file was submitted meanwhile is asked again in the one step with the note: two at once go out as one.
+    """
     entry = Entry(
         submitted_utc=utc_now(),
         file=str(candidate.file),
@@ -145,7 +154,7 @@ def _send(kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path) -> Entr
 
     def note() -> None:
         nonlocal noted
-        add_entry(entry, ledger)
+        add_entry(entry, ledger, check_new)
         noted = True
 
     lost = ""

@@ -47,7 +47,7 @@ HIDDEN = replace(LOG_TARGET, hidden=(128,), learning_rate=0.002)
 WEIGHT_DECAY = replace(HIDDEN, weight_decay=5.0)
 DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
-(RECIPE,) = Settings().groups.values()
+RECIPE = Settings().groups["tanh"]
 TRAINING = replace(RECIPE, input_dropout=0)
 N_SPLITS = FoldSettings().n_repeats
 

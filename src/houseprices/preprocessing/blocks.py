@@ -10,6 +10,8 @@
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
 | ranks | the numbers as normal scores of their ranks: another view of the same, in which no size is extreme |
+| pieces | the numbers in eight linear pieces with an eighth of the training rows each: their effect may bend |
+| own | the columns of a file of your own, see `own_columns`; scaled like the numbers |
 
 A new block is a name in `Block` and an entry in `COLUMNS`.
 """
@@ -36,9 +38,13 @@ Block = Literal[
     "unfinished_sale",
     "products",
     "ranks",
+    "pieces",
+    "own",
 ]
-BLOCKS: tuple[Block, ...] = get_args(Block)
-DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block != "ranks")
+OWN: Block = "own"
+BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != OWN)
+"""Those that need no file; the columns of `own` stand after theirs."""
+DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "pieces"))
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
@@ -59,6 +65,7 @@ _LEADING_NUMBERS = (
     "Fireplaces",
 )
 
+_N_PIECES = 8
 _SCORES = np.linspace(-2.6, 2.6, 33)
 """Normal scores at which a number's quantiles are kept; one house in 200 lies beyond either end, and is held there."""
 
@@ -147,6 +154,21 @@ def _normal_score(values: Floats, quantiles: Floats) -> Floats:
     return (highest + lowest) / 2
 
 
+def _piece(number: str, piece: int) -> Column:
+    """How much of the piece lies below the value, 0 to 1: piecewise-linear encoding (Gorishniy et al. 2022, eq. 1)."""
+    ends = Statistic(f"{number}, eighths", (number,), _eighths, (_N_PIECES + 1,))
+
+    def filled(values: Floats, ends: Floats) -> Floats:
+        length = ends[piece + 1] - ends[piece]
+        return np.clip((values - ends[piece]) / length, 0, 1) if length > 0 else np.zeros(len(values))
+
+    return Column(f"{number}, piece {piece + 1}", (number,), filled, (ends,))
+
+
+def _eighths(values: Floats) -> Floats:
+    return np.asarray(np.quantile(values, np.linspace(0, 1, _N_PIECES + 1)))
+
+
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
     "levels": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
@@ -163,8 +185,11 @@ COLUMNS: dict[Block, list[Column]] = {
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
     "ranks": [_rank(number.name) for number in NUMBERS],
+    "pieces": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
-"""The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in."""
+"""The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in.
+
+Those of a file of one's own follow them."""
 
 ALL_COLUMNS = tuple(column for block in BLOCKS for column in COLUMNS[block])
 
@@ -172,22 +197,26 @@ STATISTICS = tuple(dict.fromkeys(statistic for column in ALL_COLUMNS for statist
 """What is learnt of a fold's training rows, once for all the columns that need it."""
 
 
-def block_indices(blocks: tuple[Block, ...]) -> NDArray[np.intp]:
-    """Return the positions of the columns of these blocks."""
-    return np.flatnonzero([block in blocks for block in BLOCKS for _ in COLUMNS[block]])
+def block_indices(blocks: tuple[Block, ...], n_own: int = 0) -> NDArray[np.intp]:
+    """Return the positions of the columns of these blocks, of a matrix with n_own columns of a file."""
+    built_in = [block in blocks for block in BLOCKS for _ in COLUMNS[block]]
+    return np.flatnonzero(built_in + [OWN in blocks] * n_own)
 
 
 @cache
-def raw_shares() -> Floats:
+def raw_shares(n_own: int = 0) -> Floats:
     """Return (d_in, 79): the share of each column that counts for each feature of the data description.
 
     A column of several parents (a cross, a deviation from a median) counts for each in equal parts, and an
     engineered parent passes its part on, in equal parts, to the features that it is made of. So
     `LogTotalArea in Neighborhood=OldTown` is 1/2 Neighborhood, 1/4 GrLivArea and 1/4 TotalBsmtSF. Each row sums
     to 1: what is summed through it stays whole. That gaps are filled from the neighbourhood is left aside.
+
+    What a file's n_own columns are made of is unknown: where there are any, an 80th column takes them wholly.
     """
     features_of_number = {number.name: number.parents for number in NUMBERS}
-    shares = np.zeros((len(ALL_COLUMNS), len(FEATURES)))
+    shares = np.zeros((len(ALL_COLUMNS) + n_own, len(FEATURES) + (n_own > 0)))
+    shares[len(ALL_COLUMNS) :, len(FEATURES) :] = 1
     for index, column in enumerate(ALL_COLUMNS):
         for parent in column.parents:
             features = features_of_number.get(parent, (parent,))

@@ -1,12 +1,13 @@
 """A typed table as one matrix of numbers: what the features are computed from, many times over, fold by fold."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.data.schema import BY_NAME, FEATURES
+from houseprices.data.schema import BY_NAME, FEATURES, ID, Feature
 
 Floats = NDArray[np.float64]
 
@@ -21,9 +22,11 @@ class HouseArray:
     Attributes:
         values: (n_rows, 79) in the order of `schema.FEATURES`; numbers, and for levels their places in the schema;
             NaN for a gap. Columns lie whole in memory, since they are what is computed with.
+        ids: (n_rows,) the houses' Ids; None for 0, 1, ..
     """
 
     values: Floats
+    ids: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,7 +43,7 @@ class HouseArray:
 
     def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "HouseArray":
         """Return some of the houses."""
-        return HouseArray(self.values.T[:, rows].T)
+        return HouseArray(self.values.T[:, rows].T, None if self.ids is None else self.ids[rows])
 
 
 def house_array(houses: "pd.DataFrame | HouseArray") -> HouseArray:
@@ -56,4 +59,16 @@ def house_array(houses: "pd.DataFrame | HouseArray") -> HouseArray:
             if tuple(cells.categories) != BY_NAME[name].levels:
                 cells = cells.set_categories(BY_NAME[name].levels)
             values[:, position] = np.where(cells.codes < 0, np.nan, cells.codes)
-    return HouseArray(values)
+    return HouseArray(values, houses.index.to_numpy())
+
+
+def house_table(houses: HouseArray) -> pd.DataFrame:
+    """The (n_rows, 79) typed table that `house_array` had: its way back."""
+
+    def column(feature: Feature) -> Any:
+        if feature.kind == "number":
+            return houses[feature.name]
+        return pd.Categorical.from_codes(houses.codes(feature.name), list(feature.levels), feature.kind == "ordinal")  # type: ignore[call-overload]
+
+    index = pd.RangeIndex(len(houses)) if houses.ids is None else houses.ids
+    return pd.DataFrame({feature.name: column(feature) for feature in FEATURES}, pd.Index(index, name=ID))

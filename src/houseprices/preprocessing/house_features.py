@@ -12,6 +12,8 @@ from houseprices.preprocessing.columns import Column, Levels, Statistic
 from houseprices.preprocessing.engineered import NUMBERS, compute_numbers
 from houseprices.preprocessing.house_array import Floats, HouseArray, house_array
 from houseprices.preprocessing.imputation import NeighborhoodImputer
+from houseprices.preprocessing.own_columns import OWN_PREFIX, ColumnsFile, OwnColumns
+from houseprices.preprocessing.scaling import centre_and_scale, scales_as_dict, scales_from_dict, squeezed
 
 FloatMatrix = NDArray[np.float32]
 
@@ -21,7 +23,8 @@ class HouseFeatures:
 
     Numbers are centred on the median, divided by the interquartile range (by the standard deviation where that range
     is zero) and squeezed by x / sqrt(1 + (x / clip)^2), so that a lot of 200,000 square feet stays within +-clip.
-    A level with fewer than `min_level_rows` training rows has a column of zeros.
+    A level with fewer than `min_level_rows` training rows has a column of zeros. The columns of a file of one's own,
+    `own`, are scaled and squeezed alike; they stand last.
 
     Attributes:
         imputer_: the fitted NeighborhoodImputer.
@@ -29,22 +32,32 @@ class HouseFeatures:
         scale_: (n_numbers,) spread of each in the training rows; infinite where it is constant, which gives zeros.
         rows_of_level_: {nominal feature: (n_levels,)} training rows of each level.
         statistics_: {name: array}, what the columns' `Statistic`s found in the training rows.
+        own_: the fitted own columns, or None.
     """
 
-    def __init__(self, clip: float = 3.0, min_level_rows: int = 5) -> None:
+    own_: OwnColumns | None = None
+
+    def __init__(self, clip: float = 3.0, min_level_rows: int = 5, own: ColumnsFile | None = None) -> None:
         self.clip = clip
         self.min_level_rows = min_level_rows
+        self.own = own
 
-    def fit(self, houses: pd.DataFrame | HouseArray) -> Self:
-        """Learn from typed training rows; prices are not used."""
+    def fit(self, houses: pd.DataFrame | HouseArray, log_price: Floats | None = None) -> Self:
+        """Learn from typed training rows; their (n_rows,) log prices are for own columns alone.
+
+        Raises:
+            ColumnsError: the file of own columns fails, or gives something else than finite numbers.
+        """
         houses = house_array(houses)
         self.imputer_ = NeighborhoodImputer().fit(houses)
         complete = self.imputer_.transform(houses)
         numbers = compute_numbers(houses, complete)
-        self.centre_ = np.median(numbers, axis=0)
-        spread = np.subtract(*np.quantile(numbers, (0.75, 0.25), axis=0))
-        spread = np.where(spread == 0, numbers.std(axis=0), spread)
-        self.scale_ = np.where(spread == 0, np.inf, spread)
+        self.centre_, self.scale_ = centre_and_scale(numbers)
+        self.own_ = None
+        if self.own is not None:
+            if log_price is None:
+                raise TypeError("HouseFeatures: own columns are fitted with log prices")
+            self.own_ = self.own.fit(houses, log_price)
         self.rows_of_level_ = {
             name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
         }
@@ -57,47 +70,64 @@ class HouseFeatures:
 
         Raises:
             NotFittedError: scikit-learn's; `fit` was not called.
+            ColumnsError: as of `fit`.
         """
         self._check_fitted()
         houses = house_array(houses)
         complete = self.imputer_.transform(houses)
         parents = self._parents(compute_numbers(houses, complete), complete)
-        columns = np.empty((len(ALL_COLUMNS), len(houses)), dtype=np.float32)
-        for values, column in zip(columns, ALL_COLUMNS, strict=True):
+        columns = np.empty((len(ALL_COLUMNS) + self.n_own, len(houses)), dtype=np.float32)
+        for values, column in zip(columns, ALL_COLUMNS, strict=False):
             learnt = (self.statistics_[statistic.name] for statistic in column.statistics)
             values[:] = column.formula(*_arguments(column, parents), *learnt)
+        if self.own_ is not None:
+            own = self.own_
+            columns[len(ALL_COLUMNS) :] = squeezed(own.transform(houses), own.centre, own.scale, self.clip).T
         return np.ascontiguousarray(columns.T)
+
+    @property
+    def n_own(self) -> int:
+        """Own columns among the d_in."""
+        return 0 if self.own_ is None else len(self.own_.names)
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
         """Return the (d_in,) names of the columns, in order."""
-        return np.array([column.name for column in ALL_COLUMNS], dtype=object)
+        own = () if self.own_ is None else self.own_.names
+        return np.array([*(column.name for column in ALL_COLUMNS), *(OWN_PREFIX + name for name in own)], dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
-        """All that was fitted, as JSON can hold it."""
+        """All that was fitted, as JSON can hold it; of own columns their scales alone, never code."""
         self._check_fitted()
-        scale = [None if np.isinf(scale) else scale for scale in self.scale_.tolist()]
         names = [number.name for number in NUMBERS]
+        own = self.own_
         return {
             "parameters": {"clip": self.clip, "min_level_rows": self.min_level_rows},
             "fillers": self.imputer_.to_dict(),
-            "centre": dict(zip(names, self.centre_.tolist(), strict=True)),
-            "scale": dict(zip(names, scale, strict=True)),
+            **scales_as_dict(names, self.centre_, self.scale_),
             "rows_of_level": {name: rows.tolist() for name, rows in self.rows_of_level_.items()},
             "statistics": {name: values.tolist() for name, values in self.statistics_.items()},
+            **({} if own is None else {"own": scales_as_dict(own.names, own.centre, own.scale)}),
         }
 
     @classmethod
-    def from_dict(cls, fitted: dict[str, Any]) -> Self:
+    def from_dict(cls, fitted: dict[str, Any], own: OwnColumns | None = None) -> Self:
         """The transformer that `to_dict` described; it transforms to the same bits.
+
+        Args:
+            fitted: what `to_dict` gave.
+            own: its own columns, fitted anew on the same rows.
 
         Raises:
             KeyError, TypeError, ValueError: `to_dict` never wrote this.
+            ColumnsError: the own columns are others.
         """
-        features = cls(**fitted["parameters"])
+        features = cls(**fitted["parameters"], own=None if own is None else own.file)
         features.imputer_ = NeighborhoodImputer.from_dict(fitted["fillers"])
-        scale = [fitted["scale"][number.name] for number in NUMBERS]
-        features.scale_ = np.array([np.inf if spread is None else spread for spread in scale], dtype=np.float64)
-        features.centre_ = np.array([fitted["centre"][number.name] for number in NUMBERS], dtype=np.float64)
+        features.centre_, features.scale_ = scales_from_dict([number.name for number in NUMBERS], fitted)
+        if ("own" in fitted) != (own is not None):
+            raise ValueError("own columns without a file, or a file without own columns")
+        if own is not None:
+            features.own_ = own.as_saved(fitted["own"])
         features.rows_of_level_ = {
             name: np.array(fitted["rows_of_level"][name], dtype=np.intp).reshape(len(BY_NAME[name].levels))
             for name in NOMINALS
@@ -110,8 +140,7 @@ class HouseFeatures:
 
     def _parents(self, numbers: Floats, complete: HouseArray) -> dict[str, Floats | Levels]:
         """What formulas are given, by name: the scaled numbers and the nominal features of gapless houses."""
-        centred = (numbers - self.centre_) / self.scale_
-        scaled = np.ascontiguousarray((centred / np.sqrt((centred / self.clip) ** 2 + 1)).T)
+        scaled = np.ascontiguousarray(squeezed(numbers, self.centre_, self.scale_, self.clip).T)
         levels = {
             name: Levels(BY_NAME[name].levels, complete.codes(name), rows >= self.min_level_rows)
             for name, rows in self.rows_of_level_.items()

@@ -28,7 +28,8 @@ class Explanation:
     """Attributions in log price; 0.01 is about one percent of the price.
 
     Attributes:
-        attributions: (n_rows, 79), in the order of `schema.FEATURES`.
+        attributions: (n_rows, n_effects), in the order of `schema.FEATURES`; of a run with own columns, a last one is
+            of all of these together, else n_effects is 79.
         baseline: (n_rows,) log price of the average house.
         prediction: (n_rows,) log price of the house, baseline + sum of the attributions.
     """
@@ -57,10 +58,10 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
-    n_features = training.shape[1]
+    n_effects = raw_shares(run.folds[0].features.n_own).shape[1]
     array = house_array(training)
     attributions, baseline, prediction = (
-        np.zeros((len(wanted), n_features)),
+        np.zeros((len(wanted), n_effects)),
         np.zeros(len(wanted)),
         np.zeros(len(wanted)),
     )
@@ -84,7 +85,7 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
-    shares = raw_shares()
+    shares = raw_shares(fold.features.n_own)
     by_group = {}
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])

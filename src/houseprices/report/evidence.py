@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.schema import BY_NAME
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.preprocessing.house_array import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
-from houseprices.report.themes import THEMES, by_theme
+from houseprices.report.themes import by_theme, effect_names, themes_of
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
 from houseprices.studies.ablation import Ablation, read_ablation
@@ -39,7 +38,7 @@ class Evidence:
         worst: `worst_rows` of the run.
         test_intervals: (n_coverages, 2, n_test_rows) ends in log price, of the test houses.
         explanation: of the out-of-fold predictions.
-        fold_importance: (n_folds, 79) mean absolute attribution by fold of the first repeat.
+        fold_importance: (n_folds, n_effects) mean absolute attribution by fold of the first repeat.
         fold_theme_importance: (n_folds, n_themes) the same of the themes.
         expected_score: 5th, 50th and 95th percentile of the leaderboard's score.
         without_group: {group: log-RMSE of the ensemble without it}, if there are several.
@@ -69,13 +68,15 @@ class Evidence:
 
     @property
     def importance(self) -> pd.Series:
-        """Mean absolute attribution by feature, largest first."""
-        return _mean_sizes(self.explanation.attributions, BY_NAME)
+        """Mean absolute attribution by feature (and of own columns together), largest first."""
+        attributions = self.explanation.attributions
+        return _mean_sizes(attributions, effect_names(attributions.shape[1]))
 
     @property
     def theme_importance(self) -> pd.Series:
         """The same by theme; effects within a theme that cancel each other do not count."""
-        return _mean_sizes(by_theme(self.explanation.attributions), THEMES)
+        attributions = self.explanation.attributions
+        return _mean_sizes(by_theme(attributions), themes_of(attributions.shape[1]))
 
 
 def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Evidence:
@@ -85,14 +86,13 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         RunError: the ablation or the recipe beside the run cannot be read.
         LedgerError: the ledger cannot be read.
     """
-    test_array = house_array(test_houses)
     explanation = explain_out_of_fold(run, houses)
     return Evidence(
         run=run,
         houses=houses,
-        rows=_rows(run, run.calibration.nested_intervals(house_array(houses), COVERAGES)),
+        rows=_rows(run, run.calibration.training_intervals(COVERAGES)),
         worst=worst_rows(run),
-        test_intervals=run.calibration.intervals(run.predict_folds(test_array), test_array, COVERAGES),
+        test_intervals=run.calibration.intervals(*run.predict_folds(test_houses), COVERAGES),
         explanation=explanation,
         fold_importance=_sizes_by_fold(explanation.attributions, run.fold_of_row[0]),
         fold_theme_importance=_sizes_by_fold(by_theme(explanation.attributions), run.fold_of_row[0]),
@@ -177,7 +177,7 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
         matrix = fold.features.transform(array.rows(rows))
-        by_group = fold.predict_groups(matrix)
+        by_group, _ = fold.predict_groups(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_group.items() if name != left_out}
             totals[left_out][rows] += combine(others) / n_repeats

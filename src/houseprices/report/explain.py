@@ -7,29 +7,35 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.data.schema import FEATURES
 from houseprices.errors import RunError
 from houseprices.files import replacing
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
-from houseprices.report.themes import POSITIONS, WORDS, by_size
+from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
 from houseprices.report.waterfall import waterfall
-from houseprices.report.words import value_words
+from houseprices.report.words import effect_words
 from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
-def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str, Any]:
+def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Path | None = None) -> dict[str, Any]:
     """Explain a house of the run's test or training table, and write its waterfall into the run's explanations/.
 
     A training house is explained by the networks that never saw it.
 
+    Args:
+        folder: the run's.
+        house_id: of the house.
+        tell: hears what is done.
+        columns: the file of the run's own columns, see `read_run`.
+
     Raises:
+        ColumnsError: its own columns fail.
         RunError: the run cannot be read, has no such house, or its folder cannot be written.
     """
     tell(Progress("reading the run"))
-    run = read_run(folder)
+    run = read_run(folder, columns)
     training, test = read_run_houses(run)
     tell(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
@@ -64,17 +70,19 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent) -> dict[str,
                 "log_price": float(attributions[places].sum()),
                 "features": [_effect(house, attributions, place) for place in by_size(attributions, places)],
             }
-            for theme, places in sorted(POSITIONS.items(), key=lambda item: -abs(attributions[item[1]].sum()))
+            for theme, places in sorted(
+                themes_of(len(attributions)).items(), key=lambda item: -abs(attributions[item[1]].sum())
+            )
         ],
         "figure": str(files[0]),
     }
 
 
 def _effect(house: pd.DataFrame, attributions: NDArray[np.float64], place: int) -> dict[str, Any]:
-    name = FEATURES[place].name
+    name = effect_names(len(attributions))[place]
     return {
         "feature": name,
-        "words": WORDS[name],
-        "value": value_words(name, house.iloc[0, place]),
+        "words": WORDS.get(name, name),
+        "value": effect_words(name, house.iloc[0]),
         "log_price": float(attributions[place]),
     }

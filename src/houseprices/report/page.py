@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.charts import Drawing, page_colours
-from houseprices.data.schema import FEATURES
 from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
 from houseprices.report.evidence import COVERAGES, Evidence
 from houseprices.report.figures.ablation import ablation_figures
@@ -20,8 +19,8 @@ from houseprices.report.figures.errors import error_figures
 from houseprices.report.figures.intervals import interval_figures
 from houseprices.report.figures.score import score_figures
 from houseprices.report.money import dollars, percent
-from houseprices.report.themes import POSITIONS, THEMES, WORDS, by_size
-from houseprices.report.words import level_words, value_words
+from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
+from houseprices.report.words import effect_words, level_words
 from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
 
 
@@ -93,11 +92,16 @@ def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[s
 
 def _themes(house: pd.Series, effects: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
     """A house's themes and the features in them, the largest effects first."""
-    for theme, places in sorted(POSITIONS.items(), key=lambda item: -abs(effects[item[1]].sum())):
-        names = [(FEATURES[place].name, effects[place]) for place in by_size(effects, places)]
+    names = effect_names(len(effects))
+    for theme, places in sorted(themes_of(len(effects)).items(), key=lambda item: -abs(effects[item[1]].sum())):
         features = [
-            {"name": name, "words": WORDS[name], "value": value_words(name, house[name]), "effect": float(effect)}
-            for name, effect in names
+            {
+                "name": names[place],
+                "words": WORDS.get(names[place], names[place]),
+                "value": effect_words(names[place], house),
+                "effect": float(effects[place]),
+            }
+            for place in by_size(effects, places)
         ]
         yield {"name": theme, "effect": float(effects[places].sum()), "features": features}
 
@@ -115,16 +119,22 @@ def _table(evidence: Evidence) -> list[dict[str, Any]]:
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:
     """Themes and the features in them, the largest first, each with its size and the spread of it over folds."""
     sizes, spread = evidence.importance, evidence.fold_importance.std(axis=0)
-    of_theme = dict(zip(THEMES, evidence.fold_theme_importance.std(axis=0), strict=True))
+    names, themes = effect_names(len(sizes)), themes_of(len(sizes))
+    of_theme = dict(zip(themes, evidence.fold_theme_importance.std(axis=0), strict=True))
     return [
         {
             "name": theme,
             "size": float(size),
             "spread": float(of_theme[str(theme)]),
             "features": [
-                {"name": name, "words": WORDS[name], "size": float(sizes[name]), "spread": float(spread[place])}
+                {
+                    "name": name,
+                    "words": WORDS.get(name, name),
+                    "size": float(sizes[name]),
+                    "spread": float(spread[place]),
+                }
                 for name, place in sorted(
-                    ((FEATURES[place].name, place) for place in POSITIONS[str(theme)]), key=lambda one: -sizes[one[0]]
+                    ((names[place], place) for place in themes[str(theme)]), key=lambda one: -sizes[one[0]]
                 )
             ],
         }

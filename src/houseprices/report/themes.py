@@ -106,13 +106,24 @@ WORDS: dict[str, str] = {name: words for features in THEMES.values() for name, w
 """A feature's name in the data -> in plain words."""
 
 _POSITION = {feature.name: place for place, feature in enumerate(FEATURES)}
-POSITIONS: dict[str, list[int]] = {theme: [_POSITION[name] for name in names] for theme, names in THEMES.items()}
-"""Where the features of each theme stand among the 79."""
+OWN_COLUMNS = "own columns"
+
+
+def themes_of(n_effects: int) -> dict[str, list[int]]:
+    """Which of n_effects attributions are of each theme; beyond the 79 features a run's own columns are one."""
+    own = {OWN_COLUMNS: [len(FEATURES)]} if n_effects > len(FEATURES) else {}
+    return {theme: [_POSITION[name] for name in names] for theme, names in THEMES.items()} | own
+
+
+def effect_names(n_effects: int) -> list[str]:
+    """What n_effects attributions are of: the 79 features and, of a run with own columns, those together."""
+    return [*(feature.name for feature in FEATURES), OWN_COLUMNS][:n_effects]
 
 
 def by_theme(attributions: Floats) -> Floats:
-    """(n_rows, 79) attributions of features -> (n_rows, n_themes) of themes: their sums, in the order of `THEMES`."""
-    return np.stack([attributions[:, places].sum(axis=1) for places in POSITIONS.values()], axis=1)
+    """(n_rows, n_effects) attributions -> (n_rows, n_themes): the sums of `themes_of`, in their order."""
+    places_of = themes_of(attributions.shape[1])
+    return np.stack([attributions[:, places].sum(axis=1) for places in places_of.values()], axis=1)
 
 
 def by_size(effects: Floats, among: list[int] | None = None) -> list[int]:

@@ -1,6 +1,8 @@
 """One house's price, theme by theme. It imports little, for the processes that draw many."""
 
+import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.charts import BLUE, MUTED, ORANGE, PAPER, Drawing, draw
-from houseprices.data.schema import FEATURES
 from houseprices.report.money import dollar_ticks, dollars, percent
-from houseprices.report.themes import POSITIONS, THEMES, WORDS, by_size, by_theme
-from houseprices.report.words import value_words
+from houseprices.report.themes import WORDS, by_size, by_theme, effect_names, themes_of
+from houseprices.report.words import effect_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +25,20 @@ _DETAIL_LETTERS = 74
 
 
 def get_ready() -> None:
-    """Import what drawing needs ahead of the first task, and leave Ctrl-C to the process that was started by hand."""
+    """Import what drawing needs ahead of the first task; end with the process that was started by hand, not by Ctrl-C.
+
+    That process ends this one itself, unless it is killed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import matplotlib.figure  # noqa: F401
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: float, prediction: float) -> Drawing:
@@ -34,11 +46,12 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
 
     Under each bar stand the features that have most of its effect.
     """
-    themes = list(THEMES)
+    places_of = themes_of(len(attributions))
+    themes = list(places_of)
     effects = by_theme(attributions[None])[0]
     order = by_size(effects)
     names, steps = [themes[place] for place in order], effects[order]
-    details = [_largest(house, attributions, POSITIONS[name]) for name in names]
+    details = [_largest(house, attributions, places_of[name]) for name in names]
     ends = baseline + np.cumsum(steps)
     starts = np.concatenate([[baseline], ends[:-1]])
 
@@ -82,10 +95,10 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
 
 def _largest(house: pd.Series, attributions: NDArray[np.float64], places: list[int]) -> str:
     """The features with the largest effects, as many as fit in a line."""
-    line = ""
+    line, names = "", effect_names(len(attributions))
     for place in by_size(attributions, places):
-        name = FEATURES[place].name
-        one = f"{WORDS[name]} {value_words(name, house.iloc[place])} {percent(attributions[place])}"
+        name = names[place]
+        one = f"{WORDS.get(name, name)} {effect_words(name, house)} {percent(attributions[place])}"
         if len(line) + len(one) + 2 > _DETAIL_LETTERS:
             break
         line += f"; {one}" if line else one

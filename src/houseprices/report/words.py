@@ -265,6 +265,11 @@ def level_words(name: str, level: str) -> str:
     return _LEVELS.get(name, {}).get(level, level)
 
 
+def effect_words(name: str, house: pd.Series) -> str:
+    """The value of the feature that has an effect; own columns together have none."""
+    return value_words(name, house[name]) if name in BY_NAME else ""
+
+
 def value_words(name: str, value: object) -> str:
     """A feature's value for people, with its unit; a gap is "unknown".
 

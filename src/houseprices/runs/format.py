@@ -14,9 +14,8 @@ from pydantic.dataclasses import dataclass
 from houseprices.cross_validation.metrics import Scores
 from houseprices.errors import RunError
 from houseprices.files import read_json, sha256_of, write_json
-from houseprices.intervals.error_scale import ErrorScale
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 RUNS_FOLDER = Path("runs")
 LATEST = RUNS_FOLDER / "latest"
@@ -34,13 +33,17 @@ PREPROCESSING = "preprocessing.json"
 OUTPUTS = (SETTINGS, METRICS, CURVES, OUT_OF_FOLD, SUBMISSION, MEMBERS, PREPROCESSING)
 """What every run writes beside its manifest and a copy of its train.csv and test.csv."""
 
+OWN_COLUMNS = "own_columns.py"
+"""A copy of the file of own columns, where a run has them; the manifest holds its checksum. It is never run from here
+unless the user names it."""
+
 REPORT, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
 EXPLANATIONS = "explanations"
 ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.json"
 RECIPE = "recipe.csv"
 """What later commands, or the user, may add to a run's folder."""
 
-EXACT_COLUMNS = ("log_price", "prediction", "spread", "error_scale")
+EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
 """Columns of oof.csv whose numbers are read back to the last bit."""
 
 CURVE_COLUMNS = ("repeat", "fold", "group", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
@@ -72,6 +75,7 @@ class Manifest:
     seconds: dict[str, float]
     argv: list[str]
     finished_utc: str
+    step: Literal["compiled", "torch"] | None = None  # runs from before it was noted have none
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,6 @@ class FoldRecord:
     log_price_std: float
     features: dict[str, Any]
     columns: dict[str, list[int]]
-    error_scale: ErrorScale
 
 
 @dataclass(frozen=True, config=_STRICT)

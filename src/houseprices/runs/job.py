@@ -49,5 +49,5 @@ def run_main_job(
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
         noise_floor = NOISE_FLOOR if source.kind == "sample" else None
         metrics = Metrics(**vars(scores_of(result)), data=source.kind, seconds=seconds, noise_floor=noise_floor)
-        write_run(staging, result, settings, metrics, source, str(device))
+        write_run(staging, result, settings, metrics, source, device)
     return run, metrics

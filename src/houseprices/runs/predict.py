@@ -17,7 +17,6 @@ from houseprices.data.table import house_parts
 from houseprices.errors import DataError
 from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
-from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Notice, Progress, Tell, silent
 from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.submission import submission_table
@@ -25,7 +24,14 @@ from houseprices.runs.submission import submission_table
 ROWS_AT_ONCE = 4096
 
 
-def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverage: float, tell: Tell = silent) -> int:
+def predict(
+    run: Path,
+    source: Path | BinaryIO,
+    output: Path | BinaryIO,
+    coverage: float,
+    tell: Tell = silent,
+    columns: Path | None = None,
+) -> int:
     """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
 
     Args:
@@ -34,18 +40,19 @@ def predict(run: Path, source: Path | BinaryIO, output: Path | BinaryIO, coverag
         output: a file or a stream that gets the prices, whole or not at all.
         coverage: of the interval from lower to upper, see `intervals.cv_plus`.
         tell: hears how many houses are priced, and which levels no training row had.
+        columns: the file of the run's own columns, see `read_run`.
 
     Returns:
         The number of houses.
 
     Raises:
-        RunError: the run cannot be read.
+        RunError, ColumnsError: the run cannot be read, or its own columns fail.
         SettingsError: the coverage is not between 0 and 1.
         DataError: a fault in the houses, or the output cannot be written.
     """
     # A coverage that makes no sense is refused before anything is read.
     rank_of(coverage, 1)
-    saved = read_run(run)
+    saved = read_run(run, columns)
     n_rows = len(saved.out_of_fold)
     if rank_of(coverage, n_rows) > n_rows:
         bound = f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}"
@@ -77,10 +84,10 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
         SettingsError: the coverage is not between 0 and 1.
         DataError: a price is not finite and positive.
     """
-    array = house_array(houses)
-    of_folds = saved.predict_folds(array)
+    of_folds, error_scales = saved.predict_folds(houses)
+    ends = saved.calibration.intervals(of_folds, error_scales, (coverage,))[0]
     table = submission_table(houses.index.to_numpy(), mean_over_folds(of_folds)).rename(columns={PRICE: "price"})
-    table["lower"], table["upper"] = np.exp(saved.calibration.intervals(of_folds, array, (coverage,))[0]).round(2)
+    table["lower"], table["upper"] = np.exp(ends).round(2)
     return table
 
 

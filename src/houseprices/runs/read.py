@@ -14,11 +14,11 @@ from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID
 from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.errors import RunError, SettingsError
+from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
-from houseprices.intervals.error_scale import N_ERROR_FEATURES, ErrorScale
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.own_columns import OwnColumns
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
@@ -39,6 +39,7 @@ from houseprices.runs.format import (
     read_record,
     tensor_name,
 )
+from houseprices.runs.own_columns import find_columns_file, fit_own_columns
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -53,11 +54,10 @@ class SavedRun:
         settings: of the run.
         metrics: metrics.json.
         manifest: manifest.json.
-        out_of_fold: oof.csv, (n_rows, 6 + n_repeats - 1): Id, fold, log_price, prediction, spread, error_scale,
+        out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale,
             fold_2 ..
         curves: curves.csv.
         folds: what was fitted, n_repeats x n_folds of them in that order, on the CPU.
-        error_scales: by fold.
     """
 
     folder: Path
@@ -67,7 +67,6 @@ class SavedRun:
     out_of_fold: pd.DataFrame
     curves: pd.DataFrame
     folds: list[FoldModel]
-    error_scales: list[ErrorScale]
 
     @cached_property
     def fold_of_row(self) -> NDArray[np.int64]:
@@ -82,22 +81,26 @@ class SavedRun:
     @property
     def calibration(self) -> Calibration:
         """What intervals of new houses are made from."""
-        names = ("prediction", "spread", "error_scale")
-        prediction, spread, scale_of_row = (self.out_of_fold[name].to_numpy() for name in names)
-        return Calibration(self.fold_of_row, prediction, spread, self.residuals, scale_of_row, self.error_scales)
+        prediction, error_scale = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
+        return Calibration(self.fold_of_row, prediction, self.residuals, error_scale)
 
-    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> Floats:
-        """Log prices that each fold's ensemble predicts for typed houses, (n_repeats, n_folds, n_rows).
+    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
+        """What each fold's ensemble says of typed houses: log prices and error scales, (n_repeats, n_folds, n_rows).
 
-        See `fold_model.predict_folds`; their `mean_over_folds` is the run's prediction of a new house.
+        See `fold_model.predict_folds`; the first one's `mean_over_folds` is the run's prediction of a new house.
         """
         return predict_folds(self.folds, houses)
 
 
-def read_run(folder: Path) -> SavedRun:
+def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     """Read a run folder.
 
+    Args:
+        folder: the run's.
+        columns: the file of its own columns, where it does not lie any more where the run's settings name it.
+
     Raises:
+        ColumnsError: the file of own columns fails, or gives other columns than in the run.
         RunError: a file is missing, was truncated or altered after the run, holds what no run writes, or comes from
             another version; the line names the file.
     """
@@ -107,15 +110,25 @@ def read_run(folder: Path) -> SavedRun:
     except SettingsError as error:
         raise RunError(str(error).replace("\n", "; ")) from None
     records = _read_folds(folder / PREPROCESSING, settings)
-    features = [_read_features(folder / PREPROCESSING, record) for record in records]
+    metrics = read_record(Metrics, folder / METRICS)
+    if metrics.groups.keys() != settings.groups.keys() or not {"median", "ridge"} <= metrics.baselines.keys():
+        raise damaged(folder / METRICS, f"its groups are not those of {SETTINGS}, or a baseline is missing")
+    fold_names = fold_columns(settings.folds.n_repeats)
+    out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
+    own: list[OwnColumns | None] = [None] * len(records)
+    columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
+    if columns_file is not None:
+        held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
+        own = [*fit_own_columns(columns_file, folder, manifest, out_of_fold, held_out)]
+    features = [_read_features(folder / PREPROCESSING, *one) for one in zip(records, own, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
     return SavedRun(
         folder=folder,
         settings=settings,
-        metrics=read_record(Metrics, folder / METRICS),
+        metrics=metrics,
         manifest=manifest,
-        out_of_fold=_read_csv(folder / OUT_OF_FOLD, (ID, *EXACT_COLUMNS, *fold_columns(settings.folds.n_repeats))),
-        curves=_read_csv(folder / CURVES, CURVE_COLUMNS),
+        out_of_fold=out_of_fold,
+        curves=_read_curves(folder / CURVES, settings),
         folds=[
             FoldModel(
                 record.repeat,
@@ -128,19 +141,39 @@ def read_run(folder: Path) -> SavedRun:
             )
             for record, fitted, of_groups in zip(records, features, networks, strict=True)
         ],
-        error_scales=[record.error_scale for record in records],
     )
 
 
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         # Python reads back the very number that was written; a faster parser may err in the last bit.
-        table = pd.read_csv(file, converters=dict.fromkeys(EXACT_COLUMNS, float))
+        table = pd.read_csv(file, converters={**dict.fromkeys(EXACT_COLUMNS, float), "group": str})
     except ValueError as error:
         raise damaged(file, str(error)) from None
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise damaged(file, f"column {missing[0]} is missing")
+    return table
+
+
+def _read_out_of_fold(file: Path, settings: Settings) -> pd.DataFrame:
+    folds = fold_columns(settings.folds.n_repeats)
+    table = _read_csv(file, (ID, *EXACT_COLUMNS, *folds))
+    if any(table[name].dtype.kind != "i" for name in (ID, *folds)):
+        raise damaged(file, "an Id or a fold is no whole number")
+    if any(sorted(table[name].unique()) != list(range(settings.folds.n_folds)) for name in folds):
+        raise damaged(file, f"its folds are not those of {SETTINGS}")
+    if not np.isfinite(table[list(EXACT_COLUMNS)]).all(axis=None) or (table["error_scale"] <= 0).any():
+        raise damaged(file, "a number is not finite, or an error scale not above 0")
+    return table
+
+
+def _read_curves(file: Path, settings: Settings) -> pd.DataFrame:
+    table = _read_csv(file, CURVE_COLUMNS)
+    if any(table[name].dtype.kind not in "if" for name in CURVE_COLUMNS if name != "group"):
+        raise damaged(file, "a cell is no number")
+    if set(table["group"]) != settings.groups.keys():
+        raise damaged(file, f"its groups are not those of {SETTINGS}")
     return table
 
 
@@ -152,19 +185,16 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     for record in records:
         if record.columns.keys() != settings.groups.keys():
             raise damaged(file, f"the groups of fold {record.fold} are not {SETTINGS}'s")
-        for name in ("centre", "coefficients"):
-            if len(getattr(record.error_scale, name)) != N_ERROR_FEATURES:
-                raise damaged(
-                    file, f"the error scale of fold {record.fold} has no {N_ERROR_FEATURES} numbers in {name}"
-                )
     return records
 
 
-def _read_features(file: Path, record: FoldRecord) -> HouseFeatures:
+def _read_features(file: Path, record: FoldRecord, own: OwnColumns | None) -> HouseFeatures:
     try:
-        features = HouseFeatures.from_dict(record.features)
+        features = HouseFeatures.from_dict(record.features, own)
         known = features.to_dict()
         n_columns = len(features.get_feature_names_out())
+    except ColumnsError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(file, f"the features of fold {record.fold} cannot be read ({error})") from None
     unknown = set(record.features) - set(known)
@@ -182,7 +212,7 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
         with safetensors.safe_open(file, "pt") as saved:
             version = json.loads((saved.metadata() or {}).get("format_version", "null"))
             tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118  # no mapping
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError, OSError) as error:
         raise damaged(file, str(error)) from None
     check_version(file, version)
     expected = {tensor_name(record.repeat, record.fold, group) for record in records for group in settings.groups}

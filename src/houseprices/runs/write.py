@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import save
 
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import ID
 from houseprices.data.source import Source
+from houseprices.engine.training import step_on
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.runs.code_version import code_version
@@ -28,6 +30,7 @@ from houseprices.runs.format import (
     MEMBERS,
     METRICS,
     OUT_OF_FOLD,
+    OWN_COLUMNS,
     PREPROCESSING,
     RUNS_FOLDER,
     SETTINGS,
@@ -84,19 +87,24 @@ def _point_latest_to(folder: Path) -> None:
 
 
 def write_run(
-    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: str
+    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: torch.device
 ) -> None:
     """Write the files of a run, the manifest with their checksums last.
 
     The houses of the source's files come with it: what is made of a run later needs nothing but its folder.
 
     Raises:
-        RunError: train.csv or test.csv is no longer the file that the run has read.
+        RunError: train.csv, test.csv or the file of own columns is no longer what the run has read.
     """
     for name, sha256 in source.sha256.items():
         shutil.copyfile(source.folder / name, staging / name)
         if sha256_of(staging / name) != sha256:
             raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
+    sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
+    if len(sources) > 1:
+        raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
+    for source_code in sources:
+        (staging / OWN_COLUMNS).write_bytes(source_code)
     (staging / SETTINGS).write_text(dump_settings(settings), "utf-8")
     write_record(staging / METRICS, metrics)
     _curves(result).to_csv(staging / CURVES, index=False)
@@ -116,8 +124,7 @@ def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
     columns = fold_columns(len(result.fold_of_row))
     table = pd.DataFrame({ID: result.ids, columns[0]: result.fold_of_row[0], "log_price": result.log_price})
     table["prediction"] = result.prediction
-    table["spread"] = result.spread
-    table["error_scale"] = result.scale_of_row
+    table["error_scale"] = result.error_scale
     for column, fold_of_row in zip(columns[1:], result.fold_of_row[1:], strict=True):
         table[column] = fold_of_row
     return table
@@ -152,14 +159,13 @@ def _preprocessing(result: CrossValidation) -> Preprocessing:
                 fold.log_price_std,
                 fold.features.to_dict(),
                 {group: columns.tolist() for group, columns in fold.columns.items()},
-                error_scale,
             )
-            for fold, error_scale in zip(result.folds, result.error_scales, strict=True)
+            for fold in result.folds
         ],
     )
 
 
-def _manifest(staging: Path, source: Source, metrics: Metrics, device: str) -> Manifest:
+def _manifest(staging: Path, source: Source, metrics: Metrics, device: torch.device) -> Manifest:
     return Manifest(
         format_version=FORMAT_VERSION,
         code_version=code_version(),
@@ -167,8 +173,9 @@ def _manifest(staging: Path, source: Source, metrics: Metrics, device: str) -> M
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
         python=sys.version.split()[0],
         libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        device=device,
+        device=str(device),
         seconds=metrics.seconds,
         argv=sys.argv[1:],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        step=step_on(device),
     )

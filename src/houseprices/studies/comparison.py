@@ -15,7 +15,7 @@ from houseprices.data.table import read_houses
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Tell, silent
-from houseprices.settings import Settings
+from houseprices.settings import Settings, dump_settings
 from houseprices.studies.experiments import (
     GATE_FOLDER,
     Recipe,
@@ -37,6 +37,7 @@ from houseprices.studies.gate import (
     paired_difference,
 )
 from houseprices.studies.held_out import batches_of, digest_of, predict_held_out
+from houseprices.studies.kinds import Kind, kinds_of
 
 Floats = NDArray[np.float64]
 
@@ -62,16 +63,6 @@ class HalvesPrediction:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One group of the second recipe alone: networks a half, and its log-RMSE and median absolute error."""
-
-    n_members: int
-    whole: float
-    bulk: float
-    median: float
-
-
-@dataclass(frozen=True)
 class Comparison:
     """The second recipe against the first.
 
@@ -81,7 +72,7 @@ class Comparison:
             simplification of a simplification.
         judgement: the figures.
         without: log-RMSE without the rows of `without_ids`, which decides nothing; None if none are named.
-        kinds: each group of the second recipe alone.
+        kinds: each group of the second recipe.
         objections: why it is not adopted; nothing if it is.
         look: its number among all looks at such houses.
         largest: (Id, change of its squared error, mean over halvings) of the houses that the recipes differ most on.
@@ -177,12 +168,11 @@ def compare(
     houses = house_array(table.drop(columns=PRICE))
     incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, tell)
     for settings, of in ((first, incumbent), (second, candidate)):
-        keep_recipe(Recipe(of.digest, of.prediction), log_price, settings)
+        keep_recipe(Recipe(of.digest, of.prediction, log_price, dump_settings(settings)))
     counted_from, before, after = incumbent.digest, incumbent.prediction, candidate.prediction
     if simplification and (counted_from := origin_of(looks, incumbent.digest)) != incumbent.digest:
-        before = read_recipe(counted_from)[0].prediction
+        before = read_recipe(counted_from).prediction
     judgement = judge(before, after, log_price)
-    bulk = bulk_of([before, after], log_price)
     kept = ~np.isin(table.index, list(without_ids))
     by_house = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
     against = objections(judgement, second, simplification=simplification)
@@ -196,17 +186,8 @@ def compare(
         counted_from=counted_from,
         judgement=judgement,
         without=paired_difference(before[:, kept], after[:, kept], log_price[kept]) if without_ids else None,
-        kinds={
-            name: _kind(candidate.n_members[name], of_group, log_price, bulk)
-            for name, of_group in candidate.by_group.items()
-        },
+        kinds=kinds_of(candidate.by_group, candidate.n_members, log_price, bulk_of([before, after], log_price)),
         objections=against,
         look=add_look(log, look),
         largest=[(int(table.index[row]), float(by_house[row])) for row in np.argsort(-np.abs(by_house))[:5]],
     )
-
-
-def _kind(n_members: int, prediction: Floats, log_price: Floats, bulk: NDArray[np.bool_]) -> Kind:
-    errors = np.abs(prediction - log_price)
-    whole, of_bulk = (float(np.sqrt((part**2).mean(axis=1)).mean()) for part in (errors, errors[:, bulk]))
-    return Kind(n_members, whole, of_bulk, float(np.median(errors, axis=1).mean()))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from houseprices.data.source import DataKind
 from houseprices.errors import RunError
 from houseprices.files import replacing
-from houseprices.settings import Settings, dump_settings
 from houseprices.studies.gate import Judgement
 
 Floats = NDArray[np.float64]
@@ -42,10 +41,14 @@ class Recipe:
     Attributes:
         digest: its name, see `held_out.digest_of`.
         prediction: (n_halvings, n_rows) log prices of held-out houses.
+        log_price: (n_rows,) the true ones.
+        settings: as TOML.
     """
 
     digest: str
     prediction: Floats
+    log_price: Floats
+    settings: str
 
 
 def look_of(
@@ -113,19 +116,19 @@ def origin_of(looks: Sequence[Line], incumbent: str) -> str:
     return incumbent
 
 
-def keep_recipe(recipe: Recipe, log_price: Floats, settings: Settings) -> None:
-    """Keep what the recipe predicted, the true log prices (n_rows,) and its settings."""
+def keep_recipe(recipe: Recipe) -> None:
+    """Keep what the recipe predicted, unless it is kept already."""
     file = _file(recipe.digest)
     if not file.exists():
         with replacing(file) as (fresh,):
             np.savez_compressed(
-                fresh, prediction=recipe.prediction.astype(np.float32), log_price=log_price,
-                settings=np.array(dump_settings(settings)),
+                fresh, prediction=recipe.prediction.astype(np.float32), log_price=recipe.log_price,
+                settings=np.array(recipe.settings),
             )  # fmt: skip
 
 
-def read_recipe(digest: str) -> tuple[Recipe, Floats]:
-    """A kept recipe, and the true log prices (n_rows,).
+def read_recipe(digest: str) -> Recipe:
+    """A kept recipe.
 
     Raises:
         RunError: it is not kept.
@@ -133,7 +136,8 @@ def read_recipe(digest: str) -> tuple[Recipe, Floats]:
     file = _file(digest)
     try:
         with np.load(file, allow_pickle=False) as kept:
-            return Recipe(digest, kept["prediction"].astype(np.float64)), np.asarray(kept["log_price"])
+            prediction, log_price = kept["prediction"].astype(np.float64), np.asarray(kept["log_price"])
+            return Recipe(digest, prediction, log_price, str(kept["settings"]))
     except (OSError, ValueError, KeyError):
         raise RunError(
             f"{file}: the predictions of an earlier recipe are not kept here; accepted: those of `houseprices compare`"

@@ -7,11 +7,14 @@ errors have a heavy tail; so a change is judged on the bulk of the houses, and m
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.settings import Settings
@@ -99,22 +102,29 @@ def judge(first: Floats, second: Floats, log_price: Floats) -> Judgement:
         before, after = (np.mean((of[:, rows] - log_price[rows]) ** 2, axis=1) for of in (first, second))
         return float(np.mean(after < before))
 
-    return Judgement(
-        whole=paired_difference(first, second, log_price),
-        bulk=paired_difference(first[:, bulk], second[:, bulk], log_price[bulk]),
-        median=paired_median(first, second, log_price),
-        won_whole=won(np.ones_like(bulk)),
-        won_bulk=won(bulk),
-    )
+    # On a busy machine BLAS's threads wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        return Judgement(
+            whole=paired_difference(first, second, log_price),
+            bulk=paired_difference(first[:, bulk], second[:, bulk], log_price[bulk]),
+            median=paired_median(first, second, log_price),
+            won_whole=won(np.ones_like(bulk)),
+            won_bulk=won(bulk),
+        )
 
 
 def objections(judgement: Judgement, recipe: Settings, *, simplification: bool = False) -> list[str]:
-    """Why the second recipe is not adopted, in words; nothing if it is.
+    """Why the second recipe is not adopted, in words; nothing if it is."""
+    against = objections_to_figures(judgement.whole, judgement.bulk, simplification=simplification)
+    return against + missing_regularisers({name: vars(group) for name, group in recipe.groups.items()})
+
+
+def objections_to_figures(whole: PairedDifference, bulk: PairedDifference, *, simplification: bool) -> list[str]:
+    """What the figures say against the second recipe.
 
     A change must be better in the bulk and no worse than by `TOLERANCE` on the whole. A simplification must not be
-    worse by more in either, all of its interval considered. Weight decay and dropout stay: they are what this is about.
+    worse by more in either, all of its interval considered.
     """
-    whole, bulk = judgement.whole, judgement.bulk
     found = []
     if simplification:
         for name, of in (("whole", whole), ("bulk", bulk)):
@@ -125,11 +135,17 @@ def objections(judgement: Judgement, recipe: Settings, *, simplification: bool =
             found.append(f"the bulk's interval reaches {bulk.high:+.4f}, not below zero")
         if not whole.difference <= TOLERANCE:
             found.append(f"the whole is {whole.difference:+.4f} worse, by more than {TOLERANCE}")
-    for name, group in recipe.groups.items():
-        for setting in ("weight_decay", "dropout"):
-            if not getattr(group, setting) > 0:
-                found.append(f"groups.{name}.{setting} is 0, and every kind keeps both regularisers above it")
     return found
+
+
+def missing_regularisers(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the settings of the groups say against a recipe: weight decay and dropout are what this is about."""
+    return [
+        f"groups.{name}.{setting} is 0, and every kind keeps both regularisers above it"
+        for name, group in groups.items()
+        for setting in ("weight_decay", "dropout")
+        if not group[setting] > 0
+    ]
 
 
 def paired_difference(first: Floats, second: Floats, log_price: Floats, n_draws: int = N_DRAWS) -> PairedDifference:
@@ -165,6 +181,7 @@ def paired_median(first: Floats, second: Floats, log_price: Floats, n_draws: int
     return _difference(np.median(errors, axis=2), drawn, of_halvings)
 
 
+@lru_cache(maxsize=4)
 def _draws(n_halvings: int, n_rows: int, n_draws: int) -> tuple[Floats, Floats]:
     """How often each house, (n_draws, n_rows), and each halving, (n_draws, n_halvings), is drawn."""
     rng = np.random.default_rng(0)

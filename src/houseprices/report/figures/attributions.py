@@ -10,7 +10,7 @@ from houseprices.charts import BLUE, INK, Drawing, draw
 from houseprices.data.schema import BY_NAME
 from houseprices.report.evidence import Evidence, Floats
 from houseprices.report.figures.marks import by_level, height_of, name_lines, plot_cloud, plot_quantiles
-from houseprices.report.themes import THEMES, WORDS
+from houseprices.report.themes import OWN_COLUMNS, WORDS, effect_names, themes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,10 +23,13 @@ _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "ra
 
 def importance_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Overall importance of themes, then of features, with the spread over folds."""
+    n_effects = len(evidence.importance)
     yield _importance("importance_by_theme", "What moves the prices", evidence.theme_importance,
-                      evidence.fold_theme_importance, list(THEMES), 3.5)  # fmt: skip
+                      evidence.fold_theme_importance, list(themes_of(n_effects)), 3.5)  # fmt: skip
     features = evidence.importance.head(_N_IMPORTANT)
-    yield _importance("importance", "… feature by feature", features, evidence.fold_importance, list(BY_NAME), 5.9)
+    yield _importance(
+        "importance", "… feature by feature", features, evidence.fold_importance, effect_names(n_effects), 5.9
+    )
 
 
 def _importance(
@@ -48,7 +51,7 @@ def _importance(
 
 def effect_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Attribution against value for the main features."""
-    for name in evidence.importance.index[:N_EFFECTS]:
+    for name in evidence.importance.index.drop(OWN_COLUMNS, errors="ignore")[:N_EFFECTS]:
         yield _effect(evidence, str(name))
 
 
