@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+# pip's own environment variables hold: PIP_INDEX_URL, PIP_CACHE_DIR and so on. It tells what it does in a terminal.
+INSTALL := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --constraint constraints.txt --editable
 WARM_UP := $(BIN)/python -c 'from houseprices.engine.training import warm_up; warm_up()' # compiles the training steps
 
 CONFIG ?= configs/default.toml
@@ -11,58 +12,54 @@ RUN ?=
 SEED ?=
 SOURCE ?=
 FILE ?=
-INPUT ?= -
+INPUT ?=
 ID ?=
 ARGS ?=
 # The shell reads these from the environment, "$$DATA", so that no character in them is taken for a command; ARGS is one.
 export CONFIG DATA RUN SEED SOURCE FILE INPUT ID
 
+# A variable that is misspelt would be ignored without a word.
+ACCEPTED := CONFIG DATA RUN SEED SOURCE FILE INPUT ID ARGS PYTHON
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(ACCEPTED),$(GIVEN))
+ifneq ($(UNKNOWN),)
+$(error $(UNKNOWN)= is unknown; accepted: $(addsuffix =,$(ACCEPTED)))
+endif
+# need TARGET,VARIABLE,example: stops at once where the target has nothing to work on
+need = $(if $(filter $1,$(MAKECMDGOALS)),$(if $($2),,$(error make $1 needs $2, such as make $1 $2=$3)))
+$(call need,predict,INPUT,houses.csv)
+$(call need,explain,ID,1461)
+
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress lessons settings \
+.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress runs lessons settings wheels \
 	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
 
-cv: $(VENV)/run.stamp ## the main job; DATA=folder CONFIG=file.toml RUN=folder SEED=n ARGS="--groups.tanh.dropout 0.2"
+#### Score houses
+
+cv: $(VENV)/run.stamp ## the main job; DATA= CONFIG= RUN= SEED= ARGS=
 	@$(BIN)/houseprices cv --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(if $(RUN),--run "$$RUN") \
 		$(if $(SEED),--seed "$$SEED") $(ARGS)
 
 quick: CONFIG = configs/quick.toml
 quick: cv ## the main job in about ten seconds
 
-sample: $(VENV)/run.stamp ## write the synthetic sample into data/sample; ARGS="--rows 1000 --seed 1"
-	@$(BIN)/houseprices sample $(ARGS)
-
-download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror needs no account; ARGS="--dataset fashion-mnist"
+download: $(VENV)/run.stamp ## Kaggle's files into data/raw; SOURCE=mirror: no account
 	@$(BIN)/houseprices download $(if $(SOURCE),--source "$$SOURCE") $(ARGS)
 
-submit: $(VENV)/run.stamp ## the newest run to Kaggle, and its score; RUN=folder FILE=csv ARGS="--dry-run"
+sample: $(VENV)/run.stamp ## the synthetic sample; ARGS="--rows 1000 --seed 1"
+	@$(BIN)/houseprices sample $(ARGS)
+
+submit: $(VENV)/run.stamp ## the newest run to Kaggle; RUN= FILE=csv ARGS=--dry-run
 	@$(BIN)/houseprices submit $(if $(RUN),--run "$$RUN") $(if $(FILE),--file "$$FILE") $(ARGS)
 
-ledger: $(VENV)/run.stamp ## CV against leaderboard, submission by submission; ARGS=--refresh
+ledger: $(VENV)/run.stamp ## CV against leaderboard; ARGS=--refresh
 	@$(BIN)/houseprices ledger $(ARGS)
 
-lessons: $(VENV)/run.stamp ## the textbook's lessons -> lessons/all/index.html; DATA=folder ARGS="--images folder"
-	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$$DATA") $(ARGS)
-
-predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN=folder ARGS="--output prices.csv"
-	@$(BIN)/houseprices predict --input "$$INPUT" $(if $(RUN),--run "$$RUN") $(ARGS)
-
-bench-score: $(VENV)/run.stamp ## the score over five fold seeds, and what each part brings; DATA=folder
-	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$$DATA") $(ARGS)
-
-bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
-	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$$DATA") $(ARGS)
-
-bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts; DATA=folder
-	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
-
-bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three public tables
-	@$(BIN)/python -W ignore benchmarks/estimator.py
-
-ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA=folder or RUN=folder
-	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
+#### Look at a run
 
 report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
 	@$(BIN)/houseprices report $(if $(RUN),--run "$$RUN") $(ARGS)
@@ -70,23 +67,60 @@ report: $(VENV)/run.stamp ## the newest run as one HTML page; RUN=folder
 explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 	@$(BIN)/houseprices explain --id "$$ID" $(if $(RUN),--run "$$RUN") $(ARGS)
 
-compare: $(VENV)/run.stamp ## two settings on repeated halves; ARGS="--against other.toml" or "--groups.tanh.dropout 0.2"
-	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+runs: $(VENV)/run.stamp ## the past runs; ARGS="first second" compares two
+	@$(BIN)/houseprices runs $(ARGS)
 
-stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none; CONFIG=file.toml
-	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA= or RUN=
+	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
 
-settings: $(VENV)/run.stamp ## list every setting with its default
+predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN= ARGS=
+	@$(BIN)/houseprices predict --input "$$INPUT" $(if $(RUN),--run "$$RUN") $(ARGS)
+
+#### Try other settings
+
+settings: $(VENV)/run.stamp ## every setting: default, accepted values, meaning
 	@$(BIN)/houseprices settings
 
-bench: $(VENV)/run.stamp ## seconds a member, against the textbook's loop and the CPU's limit; ARGS=--quick
+compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--groups.tanh.dropout 0.2"
+	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+
+stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none
+	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+
+#### Learn
+
+lessons: $(VENV)/run.stamp ## the textbook's lessons as a page; DATA=folder
+	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$$DATA") $(ARGS)
+
+#### Take it elsewhere
+
+wheels: $(VENV)/run.stamp ## wheels for a machine without network; ARGS=
+	@$(BIN)/python notebooks/wheels.py $(ARGS)
+
+#### Measure
+
+bench: $(VENV)/run.stamp ## seconds a member against a textbook's loop; ARGS=--quick
 	@$(BIN)/python benchmarks/speed.py $(ARGS)
 	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
-test: $(VENV)/dev.stamp ## the tests; with HOUSEPRICES_REAL_DATA=folder also those on Kaggle's files
+bench-score: $(VENV)/run.stamp ## the score over fold seeds, and what each part brings
+	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$$DATA") $(ARGS)
+
+bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
+	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$$DATA") $(ARGS)
+
+bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts
+	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
+
+bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three tables
+	@$(BIN)/python -W ignore benchmarks/estimator.py
+
+#### Develop
+
+test: $(VENV)/dev.stamp ## the tests; HOUSEPRICES_REAL_DATA=folder for all of them
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-attack: $(VENV)/dev.stamp ## spoilt files and stopped commands, for some minutes; ARGS="--seconds 600"
+attack: $(VENV)/dev.stamp ## spoilt files, stopped commands; ARGS="--seconds 600"
 	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
 	@$(BIN)/python tests/attack/faults.py $(ARGS)
 
@@ -99,7 +133,7 @@ format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-clean: ## remove the environment and caches; data, runs and submissions stay
+clean: ## remove the environment and caches, not data and runs
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info build dist
 
 $(BIN)/python:
@@ -108,13 +142,13 @@ $(BIN)/python:
 
 # The stamps hold "installed for these files": a second run installs nothing.
 $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing into $(VENV) (once, a minute or two)"
+	@echo "installing into $(VENV), once: 1.6 GB, half of it torch (its CPU build; CUDA has gigabytes more)"
 	@$(INSTALL) .
 	@$(WARM_UP)
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing into $(VENV) with the tools for development (once, a minute or two)"
+	@echo "installing into $(VENV), with the tools for development: 2 GB in all"
 	@$(INSTALL) '.[dev]'
 	@$(WARM_UP)
 	@touch $@ $(VENV)/run.stamp

@@ -20,6 +20,7 @@ FLOORS = (
     ("preprocessing",),
     ("engine",),
     ("settings",),
+    ("setting_help",),
     ("intervals",),
     ("cross_validation",),
     ("runs",),

@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 from houseprices.cli import main
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.errors import DataError, RunError
-from houseprices.settings import load_settings, setting_names
+from houseprices.setting_help import explained_settings
+from houseprices.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -381,7 +382,10 @@ def test_a_failed_program_says_so_to_the_shell() -> None:
     [
         (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, folds, features, groups"),
         (["--bogus"], "--bogus has no value"),
-        (["--folds.n_fold", "3"], "folds.n_fold is unknown (is it n_folds?); accepted: folds.n_folds"),
+        (["--dropout", "0.2"], "dropout is unknown (is it groups.tiny.dropout?); accepted: seed, device"),
+        (["--lr", "0.2"], "lr is unknown (is it groups.tiny.learning_rate?)"),
+        (["--n-folds", "3"], "n_folds is unknown (is it folds.n_folds?)"),
+        (["--folds.n_fold", "3"], "folds.n_fold is unknown (is it folds.n_folds?); accepted: folds.n_folds"),
         (["--folds.n_folds", "1"], "folds.n_folds: input should be greater than or equal to 2, got 1"),
         (["--folds.n_folds"], "--folds.n_folds has no value; accepted: --folds.n_folds VALUE"),
         (["--groups.tiny.dropout", "1"], "groups.tiny.dropout: input should be less than 1, got 1"),
@@ -441,10 +445,73 @@ def test_cuda_without_a_device_is_one_line(
 # ---- help ----
 
 
+def test_a_folder_or_file_out_of_place_is_met_with_its_option(
+    cv: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "houses").mkdir()
+    (place / "my.toml").touch()
+    assert exit_code(*cv, "houses") == 2
+    assert "'houses' is not expected here; accepted: --data houses or --run houses" in assert_refused(capsys)[0]
+    assert exit_code(*cv, "my.toml") == 2
+    assert "accepted: --config my.toml" in assert_refused(capsys)[0]
+
+
+def test_a_run_may_be_named_with_or_without_its_option(
+    finished_run: FinishedRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, test_file = str(finished_run.folder), str(finished_run.data / "test.csv")
+    assert exit_code("predict", "--run", run, "--input", test_file) == 0
+    named = capsys.readouterr().out
+    assert exit_code("predict", run, "--input", test_file) == 0
+    assert capsys.readouterr().out == named
+
+
+@pytest.mark.parametrize("command", [["report"], ["explain", "--id", "1"], ["predict", "--input", "-"], ["submit"]])
+def test_where_there_is_no_run_yet_every_command_says_how_to_make_one(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*command) == 1
+    (line,) = assert_refused(capsys)
+    assert line.startswith("houseprices: runs/latest: there is no run yet; `make cv` makes one")
+
+
+@pytest.mark.parametrize("command", [["report"], ["explain", "--id", "1"], ["predict", "--input", "-"], ["submit"]])
+def test_a_file_in_place_of_a_folder_is_called_one(
+    command: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "file").touch()
+    assert exit_code(*command, "--run", "file") == 1
+    assert assert_refused(capsys)[0].startswith("houseprices: file: is a file; accepted: ")
+    assert exit_code("cv", "--data", "file") == 1
+    assert "file: is a file; accepted: a folder with train.csv and test.csv" in assert_refused(capsys)[0]
+
+
+@pytest.mark.parametrize("tokens", [["--data", "~/absent"], ["--data=~/absent"]])
+def test_a_tilde_is_the_home_folder_where_the_shell_left_it(
+    tokens: list[str], place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place))
+    assert exit_code("cv", *tokens) == 1
+    assert assert_refused(capsys)[0].startswith(f"houseprices: {place}/absent: no such folder")
+
+
+def test_a_table_of_other_columns_is_one_line(
+    cv: list[str], raw_train: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw_train[["Id", "SalePrice"]].to_csv(Path(cv[2]) / "train.csv", index=False)
+    assert exit_code(*cv) == 1
+    assert "79 columns are missing (MSSubClass, " in assert_refused(capsys)[0]
+
+
+def test_help_names_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    assert "--debug" in capsys.readouterr().out
+
+
 def test_settings_lists_every_setting_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("settings") == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == [f"--{name}" for name, _ in setting_names()]
+    listed = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert listed == [f"--{one.name}" for one in explained_settings()]
     assert {"--seed", "--device", "--workers", "--folds.n_folds", "--groups.<group>.dropout"} <= set(listed)
 
 

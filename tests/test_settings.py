@@ -9,8 +9,9 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import DEFAULT_BLOCKS
+from houseprices.preprocessing.blocks import BLOCKS, DEFAULT_BLOCKS
 from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.setting_help import explained_settings
 from houseprices.settings import (
     FeatureSettings,
     GroupSettings,
@@ -18,7 +19,6 @@ from houseprices.settings import (
     dump_settings,
     load_settings,
     parse_overrides,
-    setting_names,
     with_own_columns,
 )
 
@@ -52,6 +52,8 @@ OTHER_VALUE: dict[str, Any] = {
 
 IN_COMPANY = {"features.columns"}
 """Settings that ask for another one beside them; they have tests of their own."""
+
+DEFAULTS = {one.name: one.default for one in explained_settings()}
 
 
 def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -106,12 +108,41 @@ def test_the_quick_file_is_accepted() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    assert sorted(name for name, _ in setting_names()) == sorted({*OTHER_VALUE, *IN_COMPANY})
+    assert sorted(DEFAULTS) == sorted({*OTHER_VALUE, *IN_COMPANY})
+
+
+def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
+    explained = {one.name: one for one in explained_settings()}
+    assert all(len(one.meaning) > 10 and one.meaning.endswith(".") for one in explained.values())
+    assert explained["folds.n_folds"].accepted == "whole number, at least 2"
+    assert explained["groups.<group>.dropout"].accepted == "number, at least 0, below 1"
+    assert explained["groups.<group>.linear_path"].accepted == "true, false"
+    assert explained["device"].accepted == "auto, cpu, cuda"
+    assert explained["seed"].accepted == "whole number, at least 0, below 2^63"
+    assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == {*BLOCKS, "own"}
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("dropout", "groups.tanh.dropout or groups.relu.dropout"),
+        ("lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
+        ("folds.lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
+        ("weight-decay", "groups.tanh.weight_decay or groups.relu.weight_decay"),
+        ("clip", "features.clip"),
+        ("threads", "workers"),
+    ],
+)
+def test_a_natural_name_is_hinted_with_the_files_own_groups(key: str, meant: str, tmp_path: Path) -> None:
+    overrides = parse_overrides([f"--{key}", "0.5"])
+    with pytest.raises(SettingsError) as refused:
+        load("[groups.tanh]\n[groups.relu]\n", tmp_path, **overrides)
+    assert f"is unknown (is it {meant}?); accepted: " in str(refused.value)
 
 
 def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> None:
     plain = "[groups.plain]\n"
-    for name, default in setting_names():
+    for name, default in DEFAULTS.items():
         overrides = parse_overrides(["--" + name.replace("<group>", "plain"), default])
         assert load(plain, tmp_path, **overrides) == load(plain, tmp_path), name
 
@@ -128,7 +159,7 @@ def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the
 # ---- the command line over the file over the defaults ----
 
 
-@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *(name for name, _ in setting_names())} - IN_COMPANY))
+@pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *DEFAULTS} - IN_COMPANY))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
     option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
@@ -183,8 +214,12 @@ def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path:
         ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, folds, features, groups"),
         ("[fold]\nn_folds = 5", "fold is unknown (is it folds?)", "seed, device, workers, folds, features, groups"),
         ("[folds]\nk = 5", "folds.k is unknown", "folds.n_folds, folds.n_repeats"),
-        ("[features]\nclips = 5", "features.clips is unknown (is it clip?)", "features.clip, features.min_level_rows"),
-        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it dropout?)", "groups.a.n_members"),
+        (
+            "[features]\nclips = 5",
+            "features.clips is unknown (is it features.clip?)",
+            "features.clip, features.min_level_rows",
+        ),
+        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it groups.a.dropout?)", "groups.a.n_members"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str, accepted: str, tmp_path: Path) -> None:

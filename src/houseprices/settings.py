@@ -9,12 +9,11 @@ and `--groups.tanh.dropout 0.2` changes one group of the file.
 """
 
 import difflib
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -117,6 +116,33 @@ class Settings:
             )
 
 
+STAGES: tuple[tuple[str, Any], ...] = (
+    ("", Settings),
+    ("folds.", FoldSettings),
+    ("features.", FeatureSettings),
+    ("groups.<group>.", GroupSettings),
+)
+"""The records of settings, each with what stands before its settings' names."""
+
+_ALSO_CALLED = {
+    "lr": "learning_rate",
+    "l2": "weight_decay",
+    "wd": "weight_decay",
+    "decay": "weight_decay",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "layers": "hidden",
+    "width": "hidden",
+    "units": "hidden",
+    "members": "n_members",
+    "networks": "n_members",
+    "splits": "n_repeats",
+    "repeats": "n_repeats",
+    "threads": "workers",
+}
+"""Names that other programs have for a setting."""
+
+
 def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the TOML file, overlay the overrides ({"folds.n_folds": 5}) and check it all.
 
@@ -132,7 +158,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
                 f"groups.{group} is unknown; accepted: {file or 'the default'} has the groups {', '.join(groups)}"
             )
         _place(tree, name, value)
-    faults = _unknown_keys(tree, Settings, "")
+    faults = _unknown_keys(tree, Settings, "", groups)
     if faults:
         raise SettingsError("\n".join(faults))
     try:
@@ -173,7 +199,10 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
     while waiting:
         token = waiting.pop(0)
         if not token.startswith("--"):
-            raise SettingsError(f"{token!r} is not expected here; accepted: --name value, e.g. --folds.n_folds 5")
+            example = "--name value, e.g. --folds.n_folds 5"
+            if Path(token).exists():
+                example = f"--data {token} or --run {token}" if Path(token).is_dir() else f"--config {token}"
+            raise SettingsError(f"{token!r} is not expected here; accepted: {example}")
         name, equals, value = token[2:].partition("=")
         if not equals:
             if not waiting or waiting[0].startswith("--"):
@@ -185,28 +214,6 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
         path = [key if place in named_by_user else key.replace("-", "_") for place, key in enumerate(path)]
         overrides[".".join(path)] = _toml_value(value)
     return overrides
-
-
-def setting_names() -> list[tuple[str, str]]:
-    """Every setting as on the command line, with its default as TOML; `<group>` stands for a group's name."""
-    names = [
-        (field.name, _as_toml(getattr(Settings(), field.name)))
-        for field in fields(Settings)
-        if not _is_table(field.type)
-    ]
-    for prefix, stage in (("folds.", FoldSettings), ("features.", FeatureSettings), ("groups.<group>.", GroupSettings)):
-        defaults = stage()
-        names += [(prefix + field.name, _as_toml(getattr(defaults, field.name))) for field in fields(stage)]
-    return names
-
-
-def _is_table(kind: Any) -> bool:
-    return is_dataclass(kind) or get_origin(get_args(kind)[0] if get_origin(kind) is Annotated else kind) is dict
-
-
-def _as_toml(value: Any) -> str:
-    """A setting's value as TOML writes it; JSON writes these kinds alike."""
-    return json.dumps(value)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -234,21 +241,31 @@ def _place(tree: dict[str, Any], name: str, value: Any) -> None:
     tree[last] = value
 
 
-def _unknown_keys(tree: Any, stage: Any, prefix: str) -> list[str]:
+def _unknown_keys(tree: Any, stage: Any, prefix: str, groups: Sequence[str]) -> list[str]:
     """One line for each key that no setting has, with the accepted names."""
     faults = []
     accepted = {field.name: field.type for field in fields(stage)}
     for key, value in tree.items() if isinstance(tree, dict) else ():
         if key not in accepted:
-            near = difflib.get_close_matches(key, accepted, n=1)
-            hint = f" (is it {near[0]}?)" if near else ""
+            near = _natural_names(key, groups)
+            hint = f" (is it {' or '.join(near)}?)" if near else ""
             faults.append(f"{prefix}{key} is unknown{hint}; accepted: {', '.join(prefix + name for name in accepted)}")
         elif key == "groups" and isinstance(value, dict):
             for group, settings in value.items():
-                faults += _unknown_keys(settings, GroupSettings, f"{prefix}groups.{group}.")
+                faults += _unknown_keys(settings, GroupSettings, f"{prefix}groups.{group}.", groups)
         elif is_dataclass(accepted[key]):
-            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.")
+            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.", groups)
     return faults
+
+
+def _natural_names(key: str, groups: Sequence[str]) -> list[str]:
+    """The settings that somebody may mean who writes `key`, as they are called with these groups."""
+    key = key.rpartition(".")[2].replace("-", "_").lower()
+    by_name = {field.name: prefix + field.name for prefix, stage in STAGES for field in fields(stage)}
+    near = difflib.get_close_matches(_ALSO_CALLED.get(key, key), by_name, n=1, cutoff=0.7)
+    return list(
+        dict.fromkeys(by_name[name].replace("<group>", group) for name in near for group in groups or ["<group>"])
+    )
 
 
 def _fault(error: Any) -> str:

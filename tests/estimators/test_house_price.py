@@ -1,3 +1,4 @@
+import io
 import pickle
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from houseprices import HousePriceRegressor
+from houseprices.cli import main
 from houseprices.data.table import read_houses, typed_houses
-from houseprices.errors import DataError, SettingsError
+from houseprices.errors import DataError, RunError, SettingsError
 from houseprices.estimators.house_price import _as_text
 from houseprices.settings import Settings
 
@@ -105,3 +107,55 @@ def test_what_is_no_house_is_refused(fitted, train, test):
         HousePriceRegressor("nowhere.toml").fit(train)
     with pytest.raises(SettingsError, match="coverage must be between 0 and 1"):
         fitted.predict_interval(test, coverage=0)
+
+
+# ---- saved and loaded ----
+
+
+def test_what_is_loaded_predicts_to_the_last_bit_what_was_saved(fitted, test, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = HousePriceRegressor.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(test), fitted.predict(test))
+    for end, same in zip(loaded.predict_interval(test, 0.8), fitted.predict_interval(test, 0.8), strict=True):
+        np.testing.assert_array_equal(end, same)
+    np.testing.assert_array_equal(loaded.out_of_fold_prediction_, fitted.out_of_fold_prediction_)
+    np.testing.assert_array_equal(loaded.fold_of_row_, fitted.fold_of_row_)
+    assert loaded.get_params()["settings"].folds.n_folds == len(np.unique(fitted.fold_of_row_))
+
+
+def test_a_run_of_the_command_line_is_loaded_and_what_was_saved_is_a_run_of_it(
+    fitted, test, finished_run, tmp_path, place, capsys
+):
+    submission = pd.read_csv(finished_run.folder / "submission.csv")
+    prices = HousePriceRegressor.load(finished_run.folder).predict(test)
+    np.testing.assert_array_equal(prices.round(2), submission["SalePrice"])
+    fitted.save(str(tmp_path / "model"))
+    assert not (place / "runs").exists()
+    with pytest.raises(SystemExit) as exit_info:
+        main(["predict", "--run", str(tmp_path / "model"), "--input", str(finished_run.data / "test.csv")])
+    assert exit_info.value.code == 0
+    assert pd.read_csv(io.StringIO(capsys.readouterr().out))["price"].tolist() == submission["SalePrice"].tolist()
+
+
+def test_a_saved_model_holds_no_houses_and_no_pickle(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    names = {file.name for file in (tmp_path / "model").iterdir()}
+    assert not names & {"train.csv", "test.csv"}
+    assert {Path(name).suffix for name in names} <= {".json", ".toml", ".csv", ".safetensors"}
+
+
+def test_what_cannot_be_saved_or_loaded_is_refused_in_a_line(fitted, finished_run, tmp_path):
+    with pytest.raises(NotFittedError):
+        HousePriceRegressor().save(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+    fitted.save(tmp_path / "model")
+    with pytest.raises(RunError, match="exists already; accepted: a new or empty folder"):
+        fitted.save(tmp_path / "model")
+    with pytest.raises(RunError, match="accepted: a fitted one"):
+        HousePriceRegressor.load(tmp_path / "model").save(tmp_path / "again")
+    members = tmp_path / "model" / "members.safetensors"
+    members.write_bytes(members.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"members\.safetensors: was truncated or altered"):
+        HousePriceRegressor.load(tmp_path / "model")
+    with pytest.raises(RunError, match="no such folder"):
+        HousePriceRegressor.load(tmp_path / "nowhere")

@@ -438,8 +438,9 @@ def test_another_competitions_file_is_named_by_its_first_fault(server: KaggleSer
     done = houseprices("download")
     assert done.exit_code == 1
     assert done.err == (
-        "houseprices: the files from kaggle are not House Prices': train.csv: column Id is missing (and 82 more "
-        "faults); nothing was kept\n"
+        "houseprices: the files from kaggle are not House Prices': train.csv: 81 columns are missing (Id, "
+        "MSSubClass, MSZoning, LotFrontage, LotArea, ...); accepted: Kaggle's columns (and 2 more faults); nothing was "
+        "kept\n"
     )
     assert not Path("data").exists()
 

@@ -62,10 +62,44 @@ def test_dry_run_asks_everything_and_sends_nothing(
 ) -> None:
     done = houseprices("submit", "--dry-run")
     assert (done.exit_code, done.err) == (0, "")
-    assert "40 rows, fit for upload as 'run first, CV 0.12000" in done.out
-    assert done.out.endswith("dry run, nothing was sent\n")
+    fit, would = done.out.splitlines()
+    assert fit == "runs/first/submission.csv: 40 rows, fit"
+    assert would.startswith("Kaggle would take it as 'run first, CV 0.12000")
+    assert would.endswith("dry run, nothing was sent")
     assert server.calls == ["IntrospectToken", "GetCompetition", "GetSubmissionLimits"]
     assert not Path("submissions").exists()
+
+
+def test_a_dry_run_without_credentials_checks_against_the_runs_own_test_file(
+    houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    Path("data/raw/test.csv").rename(run_folder / "test.csv")
+    done = houseprices("submit", "--dry-run")
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out == "runs/first/submission.csv: 40 rows, fit\nKaggle not asked: no credentials\n"
+    sent = houseprices("submit")
+    assert sent.exit_code == 1
+    assert "without it no submission can be checked" in sent.err
+
+
+def test_a_dry_run_without_a_network_does_too(
+    houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:passw0rd@127.0.0.1:9")
+    done = houseprices("submit", "--dry-run")
+    assert (done.exit_code, done.err) == (0, "")
+    assert "40 rows, fit\nKaggle not asked: no connection to Kaggle" in done.out
+
+
+def test_a_dry_run_of_prices_that_do_not_fit_fails_without_asking_anybody(
+    server: KaggleServer, houseprices: Command, run_folder: Path
+) -> None:
+    (run_folder / "test.csv").write_text("Id\n61\n62\n", "utf-8")
+    done = houseprices("submit", "--dry-run")
+    assert done.exit_code == 1
+    assert "Id 63 is not in the test file" in done.err
+    assert server.calls == []
 
 
 def test_a_file_of_unknown_origin_may_be_submitted(
@@ -192,7 +226,7 @@ def test_a_missing_test_file_is_named(houseprices: Command, run_folder: Path) ->
 @pytest.mark.parametrize(
     ("tokens", "exit_code", "line"),
     [
-        (("--run", "runs/none"), 1, "runs/none: no such run; accepted: a folder that `houseprices cv` has written"),
+        (("--run", "runs/none"), 1, "runs/none: no such folder; accepted: a folder that `houseprices cv` has written"),
         (("--file", "none.csv"), 1, "none.csv: no such file; accepted: a CSV file with Id,SalePrice"),
         (("--run", "a", "--file", "b"), 2, "--run and --file are both given; accepted: one of them"),
     ],

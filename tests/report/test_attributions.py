@@ -1,5 +1,6 @@
 """Attributions are complete."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import BY_NAME
 from houseprices.preprocessing.blocks import raw_shares
 from houseprices.report.attributions import explain_new, explain_out_of_fold
+from houseprices.report.themes import THEMES, WORDS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, read_run
 
@@ -92,14 +94,35 @@ def test_explain_tells_the_way_from_the_average_house_to_the_price(
     shutil.copytree(finished_run.folder, folder)
     assert explain("--run", str(folder), "--id", str(house)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split("\t") == ["feature", "value", "effect", "price so far"]
+    assert lines[0].split("\t") == ["theme and features", "value", "effect", "price so far"]
     assert lines[1].startswith("average house")
-    assert len(lines) == 2 + 15 + 1 + 1
-    assert lines[-2].split("\t")[-1] == f"${price:,.0f}"
-    assert {line.split("\t")[0] for line in lines[2:-2]} <= set(BY_NAME)
+    themes = [line.split("\t") for line in lines[2:-1] if not line.startswith("  ")]
+    features = [line.split("\t")[0].strip() for line in lines[2:-1] if line.startswith("  ")]
+    assert {theme for theme, *_ in themes} == set(THEMES)
+    assert set(features) <= set(WORDS.values())
+    assert themes[-1][-1] == f"${price:,.0f}"
+    sizes = [abs(float(effect.strip("%").replace("−", "-"))) for _, _, effect, _ in themes]
+    assert sizes[0] == max(sizes)
     figure = Path(lines[-1])
     assert figure.read_text("utf-8").lstrip().startswith("<?xml")
     assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_explain_as_json_shares_out_the_whole_way_among_themes_and_features(
+    finished_run: FinishedRun, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.folder, folder)
+    house = int(pd.read_csv(folder / "train.csv")["Id"][5])
+    assert explain("--run", str(folder), "--id", str(house), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    way = told["predicted_log_price"] - told["average_log_price"]
+    assert sum(theme["log_price"] for theme in told["themes"]) == pytest.approx(way, abs=1e-4)
+    for theme in told["themes"]:
+        assert sum(one["log_price"] for one in theme["features"]) == pytest.approx(theme["log_price"], abs=1e-6)
+    names = [one["feature"] for theme in told["themes"] for one in theme["features"]]
+    assert sorted(names) == sorted(BY_NAME)
+    assert told["out_of_fold"]
 
 
 def test_explain_names_the_ids_that_there_are(

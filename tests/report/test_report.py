@@ -18,11 +18,14 @@ from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
 
 from houseprices.charts import Drawing
 from houseprices.cli import main
+from houseprices.data.schema import BY_NAME
 from houseprices.report import evidence as gathering
 from houseprices.report.attributions import Explanation
 from houseprices.report.evidence import Evidence, expected_score, gather
 from houseprices.report.figures import attributions as attribution_figures
+from houseprices.report.figures.score import score_figures
 from houseprices.report.page import render
+from houseprices.report.themes import THEMES, WORDS
 from houseprices.report.waterfall import waterfalls
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
@@ -139,12 +142,63 @@ def test_values_stay_text(evidence: Evidence) -> None:
     assert all("<script" not in drawing.svg for drawing in drawings)
 
 
-def test_every_section_of_the_samples_page_says_that_it_is_synthetic(evidence: Evidence) -> None:
+def test_every_section_of_the_samples_page_says_that_it_is_synthetic_and_none_speaks_of_a_leaderboard(
+    evidence: Evidence,
+) -> None:
     sample = replace(evidence.run, metrics=replace(evidence.run.metrics, data="sample"))
-    page, _ = rendered(replace(evidence, run=sample))
+    page, drawings = rendered(replace(evidence, run=sample))
     parts = page.split("<section ")[1:]
     assert len(parts) == len(SECTIONS)
     assert all("Synthetic data" in part for part in parts)
+    assert "leaderboard" not in page.lower()
+    assert "submissions, from the ledger" not in page.lower()
+    assert all("leaderboard" not in drawing.svg for drawing in drawings)
+
+
+def test_a_page_of_other_houses_does(page: str) -> None:
+    assert "What to expect of the leaderboard" in page
+    assert "Submissions, from the ledger" in page
+
+
+def test_a_waterfall_tells_themes_first_and_leaves_no_remainder(page: str, evidence: Evidence) -> None:
+    house = int(evidence.rows["Id"].iloc[evidence.worst[0]])
+    article = page.split(f'<article id="house-{house}"')[1].split("</article>")[0]
+    drawing, table = article.split("<details>")
+    assert re.findall(r'<th scope="rowgroup" colspan="2">([^<]+)', table) == sorted(
+        THEMES, key=lambda theme: -abs(theme_effect(evidence, theme))
+    )
+    assert all(f">{theme}</text>" in drawing for theme in THEMES)
+    assert "other features" not in drawing
+    assert all(words in table for words in WORDS.values())
+
+
+def theme_effect(evidence: Evidence, theme: str) -> float:
+    """Of the worst house, summed by the features' names."""
+    names = list(BY_NAME)
+    effects = evidence.explanation.attributions[evidence.worst[0]]
+    return sum(float(effects[names.index(name)]) for name in THEMES[theme])
+
+
+@pytest.mark.parametrize("n_folds", [3, 50])
+def test_no_folds_dot_is_cut_off(evidence: Evidence, n_folds: int) -> None:
+    fold = evidence.run.metrics.by_fold[0]
+    folds = [replace(fold, fold=place, log_rmse=0.1 + 0.1 * (place in (0, n_folds - 1))) for place in range(n_folds)]
+    run = replace(evidence.run, metrics=replace(evidence.run.metrics, by_fold=folds))
+    drawing = next(score_figures(replace(evidence, run=run)))
+    clip = re.search(r'<clipPath id="[^"]*">\s*<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawing.svg)
+    assert clip is not None
+    left, top, width = map(float, clip.groups())
+    dots = re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*fill: #0072b2', drawing.svg)
+    dots += [
+        place
+        for group in re.findall(r'<g style="fill: #0072b2[^"]*">(.*?)</g>', drawing.svg, flags=re.DOTALL)
+        for place in re.findall(r'x="([\d.]+)" y="([\d.]+)"', group)
+    ]
+    assert len(dots) >= n_folds
+    inside = [(x, y) for x, y in ((float(x), float(y)) for x, y in dots) if x >= left and y >= top]
+    assert min(y for _, y in inside) - top > 3.5, "a dot's radius in points"
+    assert min(x for x, _ in inside) - left > 3.5
+    assert left + width - max(x for x, _ in inside) > 3.5
 
 
 def test_the_expected_score_lies_around_the_cross_validated_one() -> None:
@@ -265,6 +319,10 @@ def test_nothing_is_fetched_nothing_is_complained_and_nothing_overflows(tab: Any
             tab.set_viewport_size({"width": width, "height": 900})
             tab.emulate_media(color_scheme=scheme)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent.slice(0, 80))"
+    assert tab.locator(".scroll").evaluate_all(wide) == []
     assert [url for url in tab.asked if not url.startswith(("data:", reported.as_uri()))] == []
     assert tab.said == []
 

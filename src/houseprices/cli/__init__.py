@@ -14,7 +14,8 @@ from houseprices.errors import HousePricesError, SettingsError
 
 app = App(
     name="houseprices",
-    help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.",
+    help="Kaggle's House Prices with multilayer perceptrons alone, regularised by weight decay and dropout.\n\n"
+    "Every command takes --help, and --debug to show where in the code it failed.",
     version_flags=["--version"],
     # Markdown would load a parser at each call, a third of the time that --help takes.
     help_format="plaintext",
@@ -30,6 +31,7 @@ app.command(training.list_settings, name="settings")
 app.command(runs.predict_prices, name="predict")
 app.command(runs.report)
 app.command(runs.explain)
+app.command(runs.list_runs, name="runs")
 app.command(kaggle.download_files, name="download")
 app.command(kaggle.submit_run, name="submit")
 app.command(kaggle.ledger)
@@ -48,7 +50,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
             if signal.getsignal(number) == signal.SIG_DFL:  # nohup has a reason to ignore it
                 signal.signal(number, _interrupt)
     try:
-        app([token for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
+        app([_at_home(token) for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         complain(str(error))
         sys.exit(2)
@@ -78,3 +80,9 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     global _interrupted_by
     _interrupted_by = signal.Signals(number)
     raise KeyboardInterrupt
+
+
+def _at_home(token: str) -> str:
+    """~ for the home folder where the shell has left it: in --run=~/run, and in what make quotes."""
+    option, equals, value = token.rpartition("=") if token.startswith("--") else ("", "", token)
+    return f"{option}{equals}{os.path.expanduser(value)}" if value.startswith("~/") or value == "~" else token

@@ -48,8 +48,8 @@ def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
 
 
 def submit_run(
-    *,
     run: Path | None = None,
+    *,
     file: Path | None = None,
     message: str = "",
     dry_run: Flag = False,

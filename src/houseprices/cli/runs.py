@@ -1,4 +1,4 @@
-"""Commands on a finished run: predict, report and explain."""
+"""Commands on finished runs: predict, report, explain, and the list of all of them."""
 
 import json
 import os
@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 
 from houseprices.cli.parameters import AsJson, ColumnsOfRun, FileOrStream
+from houseprices.errors import SettingsError
 
 _STANDARD_STREAM = Path("-")
 
 
 def predict_prices(
+    run: Path | None = None,
     *,
     input: FileOrStream,
-    run: Path | None = None,
     output: FileOrStream = Path("-"),
     coverage: float = 0.9,
     columns: ColumnsOfRun = None,
@@ -21,8 +22,8 @@ def predict_prices(
     """Price new houses with a saved run: Id, price, lower and upper, in dollars.
 
     Args:
-        input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         run: Run folder; without it the newest run.
+        input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
         columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
@@ -50,7 +51,7 @@ def predict_prices(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def report(*, run: Path | None = None, columns: ColumnsOfRun = None) -> None:
+def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     """Write a run's report.html, figures/ and intervals.csv into its folder.
 
     Args:
@@ -70,17 +71,17 @@ def report(*, run: Path | None = None, columns: ColumnsOfRun = None) -> None:
 
 
 def explain(
+    run: Path | None = None,
     *,
     id: int,  # the option's name
-    run: Path | None = None,
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
     """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
 
     Args:
-        id: Of the house, from test.csv or train.csv.
         run: Run folder; without it the newest one.
+        id: Of the house, from test.csv or train.csv.
         columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
         as_json: Print all effects as JSON on stdout.
     """
@@ -98,3 +99,34 @@ def explain(
         print(json.dumps(explanation))
     else:
         print_explanation(explanation)
+
+
+def list_runs(first: str | None = None, second: str | None = None, *, as_json: AsJson = False) -> None:
+    """List the past runs, newest first, with what was changed from run to run; or compare two house by house.
+
+    Args:
+        first: Name of a run in runs/, or its folder.
+        second: Another one, on the same houses.
+        as_json: Print it as JSON on stdout.
+    """
+    from dataclasses import asdict
+
+    from houseprices.console import listening
+    from houseprices.console.runs import print_run_comparison, print_runs
+    from houseprices.report.past_runs import compare_runs, past_runs
+    from houseprices.runs.format import NO_RUN_YET, RUNS_FOLDER
+
+    if first and second:
+        comparison = compare_runs(first, second)
+        print(json.dumps(asdict(comparison))) if as_json else print_run_comparison(comparison)
+        return
+    if first:
+        raise SettingsError(f"{first}: there is one run to compare; accepted: two, or none for the list of all")
+    with listening() as tell:
+        runs = past_runs(tell)
+    if as_json:
+        print(json.dumps([asdict(run) for run in runs]))
+    elif runs:
+        print_runs(runs)
+    else:
+        print(f"{RUNS_FOLDER}: {NO_RUN_YET}")

@@ -198,11 +198,11 @@ def ablate(
 
 
 def list_settings() -> None:
-    """List every setting of the main job with its default."""
-    from houseprices.settings import setting_names
+    """Explain every setting of the main job: name, default, accepted values and meaning."""
+    from houseprices.console.settings import print_settings
+    from houseprices.setting_help import explained_settings
 
-    for name, default in setting_names():
-        print(f"--{name:<32} {default}")
+    print_settings(explained_settings())
 
 
 def sample(

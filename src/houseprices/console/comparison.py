@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 from houseprices.console.tables import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from houseprices.studies.comparison import Comparison
     from houseprices.studies.corrected import CorrectedLooks
+    from houseprices.studies.gate import PairedDifference
     from houseprices.studies.kinds import Kind
 
 
@@ -16,16 +19,12 @@ def print_comparison(comparison: "Comparison") -> None:
     figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
     if comparison.without:
         figures["whole without the Ids named"] = comparison.without
-    rows = [
-        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
-        for name, of in figures.items()
-    ]
     won = [
         (f"halvings won, {name}", "", f"{share:.0%}", "", "")
         for name, share in (("whole", judgement.won_whole), ("bulk", judgement.won_bulk))
     ]
     headings = ("log price", f"first {comparison.counted_from}", f"second {comparison.second}", "difference", "95%")
-    print_table("Halves held out", headings, rows, won, words=("log price",))
+    print_table("Halves held out", headings, figure_rows(figures), won, words=("log price",))
     _print_kinds(comparison.kinds)
     print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
     reasons = "; ".join(comparison.objections)
@@ -66,3 +65,11 @@ def print_corrected(found: "CorrectedLooks") -> None:
     print("chosen on other houses: " + ", ".join(f"{name} {share:.0%}" for name, share in found.chosen.items()))
     missing = f"; without the looks {', '.join(map(str, found.missing))}, whose predictions are not kept here"
     print(f"{found.n_looks} looks replayed" + (missing if found.missing else ""))
+
+
+def figure_rows(figures: "Mapping[str, PairedDifference]") -> list[tuple[str, ...]]:
+    """By name, the figure of the first and of the second, their difference and its interval."""
+    return [
+        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
+        for name, of in figures.items()
+    ]

@@ -6,19 +6,22 @@ from typing import Any
 from houseprices.console.tables import print_table
 from houseprices.report.money import dollars, percent
 
-_SHOWN = 15
+_WORDS = ("theme and features", "value")
+_SHOWN = 0.01
+"""Effects of features from here on have a line, in log price: about a percent."""
 
 
 def print_explanation(explanation: dict[str, Any]) -> None:
-    """The largest effects, from the average house to the prediction."""
-    lines = [(one["feature"], one["value"], one["log_price"]) for one in explanation["attributions"]]
-    others = sum(size for _, _, size in lines[_SHOWN:])
-    shown = [*lines[:_SHOWN], (f"{len(lines) - _SHOWN} others", "", others)]
+    """The themes, from the average house to the prediction, each with its larger features."""
     reached = explanation["average_log_price"]
-    rows = [("average house", "", "", dollars(explanation["average_usd"]))]
-    for name, value, size in shown:
-        reached += size
-        rows.append((name, value, percent(size), dollars(math.exp(reached))))
+    sections = [[("average house", "", "", dollars(explanation["average_usd"]))]]
+    for theme in explanation["themes"]:
+        reached += theme["log_price"]
+        rows = [(theme["theme"], "", percent(theme["log_price"]), dollars(math.exp(reached)))]
+        for one in theme["features"]:
+            if abs(one["log_price"]) >= _SHOWN:
+                rows.append((f"  {one['words']}", one["value"], percent(one["log_price"]), ""))
+        sections.append(rows)
     title = f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}"
-    print_table(title, ("feature", "value", "effect", "price so far"), rows, words=("feature", "value"))
+    print_table(title, ("theme and features", "value", "effect", "price so far"), *sections, words=_WORDS)
     print(explanation["figure"])

@@ -28,7 +28,7 @@ def print_table(title: str, headings: Row, *sections: Sequence[Row], words: Coll
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(title=title or None, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         table.add_column(heading, justify="left" if heading in words else "right")
     for rows in sections:

@@ -53,7 +53,8 @@ def find_source(folder: Path | None = None) -> Source:
         if folder == SAMPLE_FOLDER and not (SAMPLE_FOLDER / NOTE).is_file():
             write_sample(SAMPLE_FOLDER)
     if not folder.is_dir():
-        raise DataError([f"{folder}: no such folder; accepted: a folder with {TRAIN_FILE} and {TEST_FILE}"])
+        what = "is a file" if folder.exists() else "no such folder"
+        raise DataError([f"{folder}: {what}; accepted: a folder with {TRAIN_FILE} and {TEST_FILE}"])
     missing = [name for name in (TRAIN_FILE, TEST_FILE) if not (folder / name).is_file()]
     if missing:
         raise DataError([f"{folder / name}: no such file; accepted: Kaggle's {name}" for name in missing])

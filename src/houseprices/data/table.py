@@ -97,15 +97,23 @@ def typed_houses(
     return houses
 
 
+_FEW = 5
+"""Missing columns that are told one by one; more are another table, and one line."""
+
+
 def _check_columns(raw: pd.DataFrame, source: str, priced: bool) -> None:
     required = [ID, *BY_NAME, *([PRICE] if priced else [])]
     extra = [str(column) for column in raw.columns if column not in required]
     faults = [f"{source}: column {column} stands twice" for column in raw.columns[raw.columns.duplicated()].unique()]
-    for column in required:
-        if column not in raw.columns:
-            near = difflib.get_close_matches(column, extra, n=1)
-            hint = f"; is it the column {near[0]!r}?" if near else ""
-            faults.append(f"{source}: column {column} is missing{hint}")
+    missing = [column for column in required if column not in raw.columns]
+    near_to = {column: difflib.get_close_matches(column, extra, n=1) for column in missing}
+    if len(missing) > _FEW and not any(near_to.values()):
+        shown = ", ".join(missing[:_FEW])
+        faults.append(f"{source}: {len(missing)} columns are missing ({shown}, ...); accepted: Kaggle's columns")
+        missing = []
+    for column in missing:
+        hint = f"; is it the column {near_to[column][0]!r}?" if near_to[column] else ""
+        faults.append(f"{source}: column {column} is missing{hint}")
     for column in extra:
         if column == PRICE:
             faults.append(f"{source}: column {PRICE} is present; accepted: a test file has no prices")

@@ -23,7 +23,7 @@ class Hyperparameters:
 
     Attributes:
         hidden: units of each hidden layer; empty for a linear network.
-        activation: relu or tanh.
+        activation: of the hidden units.
         linear_path: whether inputs also reach the output directly.
         dropout: share of hidden units dropped in training.
         input_dropout: share of inputs dropped in training; hidden layers and linear path miss the same ones.
@@ -32,7 +32,7 @@ class Hyperparameters:
         weight_decay: strength of the decay of the weights.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
-        schedule: cosine or constant.
+        schedule: of the learning rate over the epochs.
         epochs: passes over the training rows.
         batch_size: rows a step; all rows where there are fewer.
 

@@ -11,10 +11,17 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
-from houseprices.data.schema import ID, NOT_APPLICABLE, PRICE
+from houseprices.cross_validation.metrics import scores_of
+from houseprices.cross_validation.result import CrossValidation
+from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
+from houseprices.data.source import Source
 from houseprices.data.table import typed_houses
-from houseprices.errors import DataError
+from houseprices.engine.device import choose_device
+from houseprices.errors import DataError, RunError
 from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.runs.format import Metrics
+from houseprices.runs.read import read_run
+from houseprices.runs.write import new_run_folder, write_run
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -72,7 +79,50 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         self.out_of_fold_prediction_ = np.exp(result.prediction)
         self._calibration = result.calibration
         self._folds = result.folds
+        self._result: tuple[CrossValidation, Settings] | None = (result, settings)
         return self
+
+    def save(self, folder: Path | str) -> None:
+        """Write what was fitted as a run folder, the one that `houseprices predict --run` and `load` read; no pickle.
+
+        The houses are not written, so that `houseprices report` has nothing to show of it.
+
+        Args:
+            folder: new or empty.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: there is nothing to save yet.
+            RunError: the folder has something in it already or cannot be written, or the regressor was itself loaded.
+        """
+        check_is_fitted(self, "_folds")
+        if self._result is None:
+            raise RunError(
+                f"{folder}: the regressor was loaded; accepted: a fitted one, or a copy of the folder it is from"
+            )
+        result, settings = self._result
+        source = Source(Path(), "other", {})
+        seconds = {**result.seconds, "total": sum(result.seconds.values())}
+        metrics = Metrics(**vars(scores_of(result)), data="other", seconds=seconds)
+        with new_run_folder(Path(folder), newest=False) as staging:
+            write_run(staging, result, settings, metrics, source, choose_device(settings.device))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read back what `save` or `houseprices cv` wrote: it predicts the same prices, to the last bit.
+
+        Raises:
+            RunError: a file is missing, was altered, or comes from another version; the line names the file.
+        """
+        saved = read_run(Path(folder))
+        loaded = cls(saved.settings)
+        loaded.feature_names_in_ = np.array([feature.name for feature in FEATURES], dtype=object)
+        loaded.n_features_in_ = len(FEATURES)
+        loaded.fold_of_row_ = saved.fold_of_row
+        loaded.out_of_fold_prediction_ = np.exp(saved.out_of_fold["prediction"].to_numpy())
+        loaded._calibration = saved.calibration
+        loaded._folds = saved.folds
+        loaded._result = None
+        return loaded
 
     def predict(self, X: pd.DataFrame) -> Floats:  # noqa: N803
         """Return the prices in dollars, (n_rows,).

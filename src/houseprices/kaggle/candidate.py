@@ -5,7 +5,17 @@ from pathlib import Path
 
 from houseprices.errors import RunError, SettingsError, SubmissionError
 from houseprices.files import sha256_of
-from houseprices.runs.format import LATEST, MANIFEST, METRICS, RUNS_FOLDER, SUBMISSION, Manifest, Metrics, read_record
+from houseprices.runs.format import (
+    LATEST,
+    MANIFEST,
+    METRICS,
+    NO_RUN_YET,
+    RUNS_FOLDER,
+    SUBMISSION,
+    Manifest,
+    Metrics,
+    read_record,
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,10 @@ def find_candidate(run: Path | None, file: Path | None) -> Candidate:
     if run is None:
         run = LATEST
         if not run.exists():
-            raise RunError(f"{run}: there is no run yet; `make cv` makes one, or name a CSV with --file (FILE=)")
+            raise RunError(f"{run}: {NO_RUN_YET}, or name a CSV with --file (FILE=)")
     if not run.is_dir():
-        raise RunError(f"{run}: no such run; accepted: a folder that `houseprices cv` has written")
+        what = "is a file" if run.exists() else "no such folder"
+        raise RunError(f"{run}: {what}; accepted: a folder that `houseprices cv` has written")
     run = _short(run)
     manifest = _manifest(run)
     file = run / SUBMISSION

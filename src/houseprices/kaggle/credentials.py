@@ -43,15 +43,20 @@ class Credential:
         return (self.secret, base64.b64encode(pair).decode(), quote(self.secret)) if self.secret else ()
 
 
+class NoCredentialsError(KaggleError):
+    """There are none; the text names the ways to get some."""
+
+
 def find_credentials() -> list[Credential]:
     """Every credential present, in the client's order; without any, an error with the ways to get them.
 
     Raises:
-        KaggleError: none is present, a file with one cannot be read, or one has spaces or line ends in it.
+        NoCredentialsError: none is present.
+        KaggleError: a file with one cannot be read, or one has spaces or line ends in it.
     """
     found = [credential for credential in (_token(), _key(), _oauth()) if credential]
     if not found:
-        raise KaggleError(NO_CREDENTIALS)
+        raise NoCredentialsError(NO_CREDENTIALS)
     for credential in found:
         if any(not "!" <= letter <= "~" for letter in credential.secret + credential.username):
             # An exception on the way would quote them.

@@ -12,7 +12,7 @@ from houseprices.files import replacing, sha256_of
 from houseprices.http import Patience, fetch_file, patient_session
 from houseprices.kaggle.archive import unpack
 from houseprices.kaggle.competition import Kaggle
-from houseprices.kaggle.credentials import NO_CREDENTIALS, WITHOUT_KAGGLE
+from houseprices.kaggle.credentials import WITHOUT_KAGGLE, NoCredentialsError
 from houseprices.progress import Notice, Tell, silent
 
 Origin = Literal["kaggle", "mirror"]
@@ -65,10 +65,8 @@ def _sign_in(patience: Patience) -> Kaggle:
     """As `Kaggle`, but the ways to get credentials end with the one that needs none."""
     try:
         return Kaggle(patience)
-    except KaggleError as error:
-        if str(error) == NO_CREDENTIALS:
-            raise KaggleError(f"{NO_CREDENTIALS}\n{WITHOUT_KAGGLE}") from None
-        raise
+    except NoCredentialsError as error:
+        raise KaggleError(f"{error}\n{WITHOUT_KAGGLE}") from None
 
 
 def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, tell: Tell) -> tuple[str, ...]:

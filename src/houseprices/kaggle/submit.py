@@ -11,6 +11,7 @@ from houseprices.errors import HousePricesError, KaggleError, SubmissionError
 from houseprices.http import Patience
 from houseprices.kaggle.candidate import Candidate, find_candidate
 from houseprices.kaggle.competition import Kaggle, Verdict, unique_message
+from houseprices.kaggle.credentials import NoCredentialsError
 from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
 from houseprices.kaggle.refusals import LostError, RefusedError
 from houseprices.kaggle.submission_check import check_submission, read_test_ids
@@ -41,7 +42,8 @@ def submit(
         run: a run folder; without run and file the newest one.
         file: any CSV, in place of a run's.
         message: put before the run's name, score and code version.
-        dry_run: do everything but the upload.
+        dry_run: do everything but the upload; without credentials or a network, what can be done without Kaggle, with
+            the test file in the run's own folder.
         wait: for the score.
         again: even if the same file was submitted before.
         patience: None for `http.PATIENCE`.
@@ -59,19 +61,28 @@ def submit(
     """
     patience = patience or http.PATIENCE
     candidate = find_candidate(run, file)
-    n_rows = check_submission(candidate.file, read_test_ids(test_file))
+    own_test_file = candidate.run / TEST_FILE if dry_run and candidate.run else test_file
+    n_rows = check_submission(candidate.file, read_test_ids(own_test_file if own_test_file.is_file() else test_file))
 
     def check_new(entries: list[Entry]) -> None:
         if not again:
             _refuse_repetition(candidate, entries)
 
     check_new(read_ledger(ledger))
-    kaggle = Kaggle(patience)
-    n_left = kaggle.check_may_submit()
+    if dry_run:
+        say(f"{candidate.file}: {n_rows} rows, fit")
+    try:
+        kaggle = Kaggle(patience)
+        n_left = kaggle.check_may_submit()
+    except (NoCredentialsError, LostError) as error:
+        if not dry_run:
+            raise
+        say(f"Kaggle not asked: {'no credentials' if isinstance(error, NoCredentialsError) else error}")
+        return None
     text = unique_message(" | ".join(part for part in (message.strip()[:200], _description(candidate)) if part))
     left = "" if n_left is None else f"; {n_left} submissions left today"
     if dry_run:
-        say(f"{candidate.file}: {n_rows} rows, fit for upload as {text!r}{left}; dry run, nothing was sent")
+        say(f"Kaggle would take it as {text!r}{left}; dry run, nothing was sent")
         return None
     say(f"{candidate.file}: {n_rows} rows, uploading as {text!r}{left}")
     entry = _send(kaggle, candidate, text, ledger, check_new)

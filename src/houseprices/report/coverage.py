@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from houseprices.report.words import level_words
+
 
 def coverage_by_price(rows: pd.DataFrame, n_bands: int = 4) -> pd.DataFrame:
     """The share of houses inside each interval in bands of equally many houses by actual price.
@@ -27,7 +29,7 @@ def coverage_by_neighborhood(rows: pd.DataFrame, neighborhood: pd.Series) -> pd.
     Returns:
         Neighborhood, n_rows, inside_50, inside_80, inside_90, error (standard error of inside_90), width_90.
     """
-    by = neighborhood.astype("str").to_numpy()
+    by = neighborhood.astype("str").map(lambda code: level_words("Neighborhood", code)).to_numpy()
     grouped = rows.assign(width_90=rows["upper_90"] / rows["lower_90"]).groupby(by)
     table = grouped[[name for name in rows.columns if name.startswith("inside_")]].mean()
     table.insert(0, "n_rows", grouped.size())

@@ -1,5 +1,6 @@
 """Everything that the page shows, computed from the files of a run folder."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.preprocessing.house_array import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
-from houseprices.report.waterfall import effect_names
+from houseprices.report.themes import by_theme, effect_names, themes_of
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
 from houseprices.studies.ablation import Ablation, read_ablation
@@ -38,6 +39,7 @@ class Evidence:
         test_intervals: (n_coverages, 2, n_test_rows) ends in log price, of the test houses.
         explanation: of the out-of-fold predictions.
         fold_importance: (n_folds, n_effects) mean absolute attribution by fold of the first repeat.
+        fold_theme_importance: (n_folds, n_themes) the same of the themes.
         expected_score: 5th, 50th and 95th percentile of the leaderboard's score.
         without_group: {group: log-RMSE of the ensemble without it}, if there are several.
         ablation: the grid for these data, if one was made.
@@ -52,6 +54,7 @@ class Evidence:
     test_intervals: Floats
     explanation: Explanation
     fold_importance: Floats
+    fold_theme_importance: Floats
     expected_score: tuple[float, float, float]
     without_group: dict[str, float]
     ablation: Ablation | None
@@ -66,8 +69,14 @@ class Evidence:
     @property
     def importance(self) -> pd.Series:
         """Mean absolute attribution by feature (and of own columns together), largest first."""
-        values = np.abs(self.explanation.attributions).mean(axis=0)
-        return pd.Series(values, effect_names(len(values))).sort_values(ascending=False, kind="stable")
+        attributions = self.explanation.attributions
+        return _mean_sizes(attributions, effect_names(attributions.shape[1]))
+
+    @property
+    def theme_importance(self) -> pd.Series:
+        """The same by theme; effects within a theme that cancel each other do not count."""
+        attributions = self.explanation.attributions
+        return _mean_sizes(by_theme(attributions), themes_of(attributions.shape[1]))
 
 
 def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Evidence:
@@ -78,8 +87,6 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         LedgerError: the ledger cannot be read.
     """
     explanation = explain_out_of_fold(run, houses)
-    first_folds = run.fold_of_row[0]
-    sizes = np.abs(explanation.attributions)
     return Evidence(
         run=run,
         houses=houses,
@@ -87,7 +94,8 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         worst=worst_rows(run),
         test_intervals=run.calibration.intervals(*run.predict_folds(test_houses), COVERAGES),
         explanation=explanation,
-        fold_importance=np.stack([sizes[first_folds == fold].mean(axis=0) for fold in np.unique(first_folds)]),
+        fold_importance=_sizes_by_fold(explanation.attributions, run.fold_of_row[0]),
+        fold_theme_importance=_sizes_by_fold(by_theme(explanation.attributions), run.fold_of_row[0]),
         expected_score=expected_score(run.residuals, len(test_houses)),
         without_group=_without_each_group(run, houses),
         ablation=_find_ablation(run),
@@ -122,6 +130,15 @@ def intervals_table(run: SavedRun, intervals: Floats) -> pd.DataFrame:
     """Id, SalePrice and the ends of each interval in dollars, for the houses of the submission."""
     submission = pd.read_csv(run.folder / SUBMISSION)
     return pd.concat([submission, _ends(intervals)], axis=1)
+
+
+def _mean_sizes(attributions: Floats, names: Iterable[str]) -> pd.Series:
+    values = pd.Series(np.abs(attributions).mean(axis=0), list(names))
+    return values.sort_values(ascending=False, kind="stable")
+
+
+def _sizes_by_fold(attributions: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
+    return np.stack([np.abs(attributions[fold_of_row == fold]).mean(axis=0) for fold in np.unique(fold_of_row)])
 
 
 def _rows(run: SavedRun, intervals: Floats) -> pd.DataFrame:

@@ -1,16 +1,19 @@
-"""Why a run gave one house its price: the effect of each feature, and a figure."""
+"""Why a run gave one house its price: the effect of each theme and feature, and a figure."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.errors import RunError
 from houseprices.files import replacing
 from houseprices.progress import Progress, Tell, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
-from houseprices.report.waterfall import effect_names, effect_values, waterfall
+from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
+from houseprices.report.waterfall import waterfall
+from houseprices.report.words import effect_words
 from houseprices.runs.format import EXPLANATIONS
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
@@ -54,8 +57,6 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Pat
     with replacing(*files) as (svg, png):
         svg.write_text(drawing.svg, "utf-8")
         png.write_bytes(drawing.png)
-    names, values = effect_names(len(attributions)), effect_values(house.iloc[0], len(attributions))
-    order = np.argsort(-np.abs(attributions), kind="stable")
     return {
         "id": house_id,
         "out_of_fold": house_id not in test.index,
@@ -63,6 +64,25 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Pat
         "predicted_usd": float(np.exp(prediction)),
         "average_log_price": baseline,
         "predicted_log_price": prediction,
-        "attributions": [{"feature": names[i], "value": values[i], "log_price": float(attributions[i])} for i in order],
+        "themes": [
+            {
+                "theme": theme,
+                "log_price": float(attributions[places].sum()),
+                "features": [_effect(house, attributions, place) for place in by_size(attributions, places)],
+            }
+            for theme, places in sorted(
+                themes_of(len(attributions)).items(), key=lambda item: -abs(attributions[item[1]].sum())
+            )
+        ],
         "figure": str(files[0]),
+    }
+
+
+def _effect(house: pd.DataFrame, attributions: NDArray[np.float64], place: int) -> dict[str, Any]:
+    name = effect_names(len(attributions))[place]
+    return {
+        "feature": name,
+        "words": WORDS.get(name, name),
+        "value": effect_words(name, house.iloc[0]),
+        "log_price": float(attributions[place]),
     }

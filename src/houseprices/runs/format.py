@@ -20,6 +20,7 @@ FORMAT_VERSION = 4
 RUNS_FOLDER = Path("runs")
 LATEST = RUNS_FOLDER / "latest"
 """Points to the newest run."""
+NO_RUN_YET = "there is no run yet; `make cv` makes one"
 
 MANIFEST = "manifest.json"
 SETTINGS = "config.toml"
@@ -122,8 +123,11 @@ def check_run(folder: Path) -> Manifest:
     Raises:
         RunError: it is not; names the file.
     """
+    if folder == LATEST and not folder.exists():
+        raise RunError(f"{folder}: {NO_RUN_YET}")
     if not folder.is_dir():
-        raise RunError(f"{folder}: no such folder; accepted: {_ACCEPTED}")
+        what = "is a file" if folder.exists() else "no such folder"
+        raise RunError(f"{folder}: {what}; accepted: {_ACCEPTED}")
     file = folder / MANIFEST
     manifest = read_record(Manifest, file)
     for name in OUTPUTS:

@@ -56,8 +56,12 @@ def default_run_folder() -> Path:
 
 
 @contextmanager
-def new_run_folder(folder: Path) -> Iterator[Path]:
+def new_run_folder(folder: Path, *, newest: bool = True) -> Iterator[Path]:
     """Yield a hidden folder to write into; it becomes `folder` if the block ends well and vanishes if it does not.
+
+    Args:
+        folder: new or empty.
+        newest: let runs/latest point to it.
 
     Raises:
         RunError: the folder has something in it already, or cannot be written: at once, before any work.
@@ -67,7 +71,8 @@ def new_run_folder(folder: Path) -> Iterator[Path]:
         staging.mkdir()
         yield staging
         _check_new(folder)
-    _point_latest_to(folder)
+    if newest:
+        _point_latest_to(folder)
 
 
 def _check_new(folder: Path) -> None:
@@ -86,7 +91,7 @@ def write_run(
 ) -> None:
     """Write the files of a run, the manifest with their checksums last.
 
-    The houses come with it: what is made of a run later needs nothing but its folder.
+    The houses of the source's files come with it: what is made of a run later needs nothing but its folder.
 
     Raises:
         RunError: train.csv, test.csv or the file of own columns is no longer what the run has read.

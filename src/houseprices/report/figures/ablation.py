@@ -60,12 +60,14 @@ def _heat_map(axes: "Axes", table: pd.DataFrame, form: str) -> None:
 
 
 def _mark(axes: "Axes", table: pd.DataFrame, best: Any, group: GroupSettings | None) -> None:
-    """A frame around the best cell, and an arrow where the group is."""
-    from matplotlib.patches import Rectangle
+    """A frame around the best cell, and a circle where the group is; between two cells, if the grid lacks it."""
+    from matplotlib.patches import Ellipse, Rectangle
 
     row, column = list(table.index).index(best["dropout"]), list(table.columns).index(best["weight_decay"])
     axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3, clip_on=False))
     if group is not None:
         x = np.interp(group.weight_decay, table.columns, np.arange(table.shape[1]) + 0.5)
         y = np.interp(group.dropout, table.index, np.arange(len(table)) + 0.5)
-        axes.plot(x, y + 0.34, marker="v", color=ORANGE, markersize=7, markeredgecolor="#ffffff", clip_on=False)
+        # White on black is seen on every colour of the map.
+        for colour, width in (("#000000", 4.0), ("#ffffff", 1.8)):
+            axes.add_patch(Ellipse((x, y), 0.98, 0.72, fill=False, edgecolor=colour, linewidth=width, clip_on=False))

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from houseprices.charts import BLUE, INK, Drawing, draw
 from houseprices.data.schema import BY_NAME
-from houseprices.report.evidence import Evidence
+from houseprices.report.evidence import Evidence, Floats
 from houseprices.report.figures.marks import by_level, height_of, name_lines, plot_cloud, plot_quantiles
-from houseprices.report.waterfall import OWN_COLUMNS_TOGETHER, effect_names
+from houseprices.report.themes import OWN_COLUMNS, WORDS, effect_names, themes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,31 +21,37 @@ _N_IMPORTANT = 20
 _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "rating, 1 to 10", "year": "year"}
 
 
-def importance_figure(evidence: Evidence) -> Drawing:
-    """Overall importance with its spread over folds."""
-    important = evidence.importance.head(_N_IMPORTANT)
-    names = effect_names(len(evidence.importance))
-    of_folds = 100 * evidence.fold_importance[:, [names.index(name) for name in important.index]]
+def importance_figures(evidence: Evidence) -> Iterator[Drawing]:
+    """Overall importance of themes, then of features, with the spread over folds."""
+    n_effects = len(evidence.importance)
+    yield _importance("importance_by_theme", "What moves the prices", evidence.theme_importance,
+                      evidence.fold_theme_importance, list(themes_of(n_effects)), 3.5)  # fmt: skip
+    features = evidence.importance.head(_N_IMPORTANT)
+    yield _importance(
+        "importance", "… feature by feature", features, evidence.fold_importance, effect_names(n_effects), 5.9
+    )
+
+
+def _importance(
+    name: str, title: str, sizes: pd.Series, of_folds: Floats, columns: list[str], height: float
+) -> Drawing:
+    """Bars of the sizes, and a line from the lowest to the highest fold; `columns` are the names of `of_folds`."""
+    by_fold = 100 * of_folds[:, [columns.index(key) for key in sizes.index]]
+    words = [WORDS.get(key, key) for key in sizes.index]
 
     def plot(axes: "Axes") -> None:
-        places = np.arange(len(important))[::-1]
-        axes.barh(places, 100 * important, color=BLUE, alpha=0.7, height=0.66)
-        axes.hlines(places, of_folds.min(axis=0), of_folds.max(axis=0), color=INK, linewidth=1.5)
-        name_lines(axes, list(important.index[::-1]))
+        places = np.arange(len(sizes))[::-1]
+        axes.barh(places, 100 * sizes, color=BLUE, alpha=0.7, height=0.66)
+        axes.hlines(places, by_fold.min(axis=0), by_fold.max(axis=0), color=INK, linewidth=1.5)
+        name_lines(axes, words[::-1])
         axes.set(xlabel="mean size of the effect, % of the price")
 
-    return draw(
-        "importance",
-        "What moves the prices (line: lowest to highest fold)",
-        f"Most important are {', '.join(important.index[:3])}.",
-        plot,
-        height=5.9,
-    )
+    return draw(name, title, f"Most important are {', '.join(words[:3])}.", plot, height=height)
 
 
 def effect_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Attribution against value for the main features."""
-    for name in evidence.importance.index.drop(OWN_COLUMNS_TOGETHER, errors="ignore")[:N_EFFECTS]:
+    for name in evidence.importance.index.drop(OWN_COLUMNS, errors="ignore")[:N_EFFECTS]:
         yield _effect(evidence, str(name))
 
 
@@ -74,8 +81,8 @@ def _effect(evidence: Evidence, name: str) -> Drawing:
     low, high = np.quantile(effect, (0.05, 0.95))
     return draw(
         f"effect_{name}",
-        name,
-        f"Effect of {name} on the price, between {low:+.0f}% and {high:+.0f}% for nine houses in ten.",
+        f"{WORDS[name].capitalize()} ({name})",
+        f"Effect of {WORDS[name]} on the price, between {low:+.0f}% and {high:+.0f}% for nine houses in ten.",
         cloud if is_number else levels,
         height=height_of(0 if is_number else values.nunique()),
     )

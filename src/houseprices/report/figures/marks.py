@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.charts import BLUE, MUTED, ORANGE
+from houseprices.report.words import level_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,10 +47,10 @@ def plot_cloud(axes: "Axes", x: Floats, y: Floats, n_parts: int = 8) -> None:
 
 
 def by_level(levels: pd.Series, values: Floats, *, ordered: bool) -> dict[str, Floats]:
-    """The values of the houses of each level: in the levels' own order if they have one, else by their medians."""
+    """The values of the houses of each level, in words: in the levels' own order, or else by their medians."""
     text = levels.map(lambda level: f"{level:g}" if isinstance(level, float) else str(level)).to_numpy()
     names = levels.cat.categories.astype("str") if levels.dtype == "category" else sorted(set(text), key=float)
-    of_level = {name: values[text == name] for name in names if (text == name).any()}
+    of_level = {level_words(str(levels.name), name): values[text == name] for name in names if (text == name).any()}
     return of_level if ordered else dict(sorted(of_level.items(), key=lambda item: float(np.median(item[1]))))
 
 

@@ -1,0 +1,203 @@
+"""The runs of the past: their scores, what was changed from one to the next, and two of them house by house."""
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from houseprices.data.schema import ID
+from houseprices.errors import RunError
+from houseprices.kaggle.ledger import read_ledger
+from houseprices.progress import Notice, Tell, silent
+from houseprices.runs.format import (
+    LATEST,
+    MANIFEST,
+    METRICS,
+    OUT_OF_FOLD,
+    RUNS_FOLDER,
+    SETTINGS,
+    SUBMISSION,
+    Manifest,
+    Metrics,
+    check_run,
+    damaged,
+    read_record,
+)
+
+if TYPE_CHECKING:
+    from houseprices.studies.gate import Judgement
+
+Floats = NDArray[np.float64]
+
+_N_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run in the list.
+
+    Attributes:
+        name: of its folder in runs/.
+        finished_utc: when, to the second.
+        data: kaggle, sample or other.
+        cv_log_rmse: over every training row, out of fold.
+        low, high: 95% interval of it, over draws of houses.
+        seconds: that it took.
+        public_score: on the leaderboard; None if it was not submitted or has no score.
+        changes: settings that differ from the run before it, "folds.n_folds 10 -> 5".
+    """
+
+    name: str
+    finished_utc: str
+    data: str
+    cv_log_rmse: float
+    low: float
+    high: float
+    seconds: float
+    public_score: float | None
+    changes: list[str]
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs on the same houses, out of fold.
+
+    Attributes:
+        names: of the first and the second.
+        n_splits: of each.
+        changes: settings of the second that differ from the first.
+        judgement: of the second against the first, see `studies.gate`.
+    """
+
+    names: tuple[str, str]
+    n_splits: tuple[int, int]
+    changes: list[str]
+    judgement: "Judgement"
+
+
+def past_runs(tell: Tell = silent) -> list[PastRun]:
+    """The runs in runs/, newest first; runs of an earlier version are among them.
+
+    Args:
+        tell: hears of folders that cannot be read; they are left out.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    scores = {entry.sha256: entry.public_score for entry in read_ledger() if entry.public_score is not None}
+    found: list[tuple[PastRun, dict[str, Any]]] = []
+    for file in RUNS_FOLDER.glob(f"*/{MANIFEST}"):
+        if file.parent != LATEST:
+            try:
+                found.append(_read(file.parent, scores))
+            except RunError as error:
+                tell(Notice(f"{error}; left out"))
+    found.sort(key=lambda one: (one[0].finished_utc, one[0].name))
+    before: dict[str, Any] | None = None
+    runs = []
+    for run, settings in found:
+        runs.append(PastRun(**{**vars(run), "changes": [] if before is None else list(changes(before, settings))}))
+        before = settings
+    return runs[::-1]
+
+
+def compare_runs(first: str, second: str) -> RunComparison:
+    """Compare two runs' out-of-fold predictions house by house.
+
+    Args:
+        first, second: names in runs/, or folders.
+
+    Raises:
+        RunError: a run cannot be read, or the two are of other houses or of equal settings and seed.
+    """
+    from houseprices.studies.gate import judge
+
+    folders = [_find(name) for name in (first, second)]
+    for folder in folders:
+        check_run(folder)
+    one, other = (_out_of_fold(folder) for folder in folders)
+    settings = [_settings(folder) for folder in folders]
+    names = folders[0].resolve().name, folders[1].resolve().name
+    if not (np.array_equal(one[ID], other[ID]) and np.allclose(one["log_price"], other["log_price"], atol=1e-9)):
+        raise RunError(f"{names[0]}, {names[1]}: their houses differ; accepted: two runs on the same train.csv")
+    if settings[0] == settings[1]:
+        raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
+    judgement = judge(one["prediction"][None], other["prediction"][None], one["log_price"])
+    n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
+    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), judgement)
+
+
+def changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """What differs between two trees of settings; a whole group that came or went is one line.
+
+    >>> list(changes({"seed": 0, "groups": {"a": {}, "b": {}}}, {"seed": 1, "groups": {"a": {}}}))
+    ['seed 0 -> 1', 'without groups.b']
+    """
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            yield f"without {prefix}{key}"
+        elif key not in before:
+            yield f"with {prefix}{key}"
+        elif isinstance(before[key], dict) and isinstance(after[key], dict):
+            yield from changes(before[key], after[key], f"{prefix}{key}.")
+        elif before[key] != after[key]:
+            yield f"{prefix}{key} {before[key]} -> {after[key]}"
+
+
+def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:
+    manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
+    metrics = read_record(Metrics, folder / METRICS)
+    columns = _out_of_fold(folder)
+    low, high = _interval((columns["prediction"] - columns["log_price"]) ** 2)
+    run = PastRun(
+        name=folder.name,
+        finished_utc=manifest.finished_utc,
+        data=metrics.data,
+        cv_log_rmse=metrics.log_rmse.pooled,
+        low=low,
+        high=high,
+        seconds=metrics.seconds.get("total", 0.0),
+        public_score=public_scores.get(manifest.outputs_sha256.get(SUBMISSION, "")),
+        changes=[],
+    )
+    return run, _settings(folder)
+
+
+def _interval(squares: Floats) -> tuple[float, float]:
+    """95% of the root of the mean, over draws of houses with replacement. Seeded: equal errors give equal figures."""
+    n_rows = len(squares)
+    draws = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_DRAWS)
+    low, high = np.quantile(np.sqrt(draws @ squares / n_rows), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _find(name: str) -> Path:
+    inside = RUNS_FOLDER / name
+    return inside if inside.is_dir() and not Path(name).is_dir() else Path(name)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    file = folder / SETTINGS
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(file, str(error)) from None
+
+
+def _out_of_fold(folder: Path) -> dict[str, Floats]:
+    """Id, log_price and prediction of oof.csv, without the second that pandas takes to load."""
+    file = folder / OUT_OF_FOLD
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = [[float(row[name]) for name in (ID, "log_price", "prediction")] for row in csv.DictReader(stream)]
+        columns = np.array(rows).reshape(-1, 3).T
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise damaged(file, str(error)) from None
+    if not columns.size:
+        raise damaged(file, "there are no rows")
+    return dict(zip((ID, "log_price", "prediction"), columns, strict=True))

@@ -1,0 +1,65 @@
+"""A run's summary fits 80 columns, says over what each spread is, and what comes next."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from houseprices.console.scores import print_summary
+from houseprices.cross_validation.metrics import FoldScore, GroupScore, LogRmse
+from houseprices.runs.format import Metrics
+
+
+def metrics(n_folds: int, n_splits: int, groups: int = 1, *, data: str = "kaggle", spread: float = 0.003) -> Metrics:
+    scores = [FoldScore(split, fold, 146, 0.1 + 0.01 * fold + 0.001 * split, 0.08)
+              for split in range(n_splits) for fold in range(n_folds)]  # fmt: skip
+    by_group = {f"group{number}": GroupScore(0.11, 0.12, spread) for number in range(groups)}
+    whole = LogRmse(pooled=0.1107, fold_mean=0.1093, fold_std=0.0161, train=0.0812)
+    return Metrics(whole, scores, by_group, {"median": 0.4, "ridge": 0.12}, 9, 1460, data=data, seconds={"total": 3.0})
+
+
+Show = Callable[[Metrics], list[str]]
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Show:
+    """Prints in a terminal of 80 columns and returns the lines, without colours."""
+
+    def printed(of: Metrics) -> list[str]:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        print_summary(Path("runs/one"), of)
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+    return printed
+
+
+@pytest.mark.parametrize(("n_folds", "n_splits"), [(10, 5), (5, 1), (10, 8), (3, 30)])
+def test_the_table_has_a_row_a_fold_and_the_score_stays_in_sight(show: Show, n_folds: int, n_splits: int) -> None:
+    lines = show(metrics(n_folds, n_splits, groups=3))
+    assert len(lines) < 36
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert "baseline: median price" in text
+    assert "baseline: ridge" in text
+    if 1 < n_splits <= 8:
+        last = [line.split() for line in lines if line.split()[:1] == [str(n_folds)]]
+        assert last == [
+            [str(n_folds), *(f"{0.1 + 0.01 * (n_folds - 1) + 0.001 * split:.4f}" for split in range(n_splits))]
+        ]
+
+
+def test_one_group_has_no_row_and_several_say_over_what_they_spread(show: Show) -> None:
+    assert "group0" not in "\n".join(show(metrics(5, 2)))
+    several = "\n".join(show(metrics(5, 2, groups=2)))
+    assert "over 2 splits" in several
+    assert several.count("0.1200 ± 0.0030") == 2
+    alone = "\n".join(show(metrics(5, 1, groups=2, spread=0.0)))
+    assert "over" not in alone
+    assert "± 0.0000" not in alone
+
+
+def test_the_last_line_names_what_comes_next(show: Show) -> None:
+    assert show(metrics(5, 1))[-1] == "next: `make report` shows why on one page; `make submit` sends it to Kaggle"
+    assert "make submit" not in show(metrics(5, 1, data="sample"))[-1]
