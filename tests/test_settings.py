@@ -118,6 +118,7 @@ def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
     assert explained["groups.<group>.dropout"].accepted == "number, at least 0, below 1"
     assert explained["groups.<group>.linear_path"].accepted == "true, false"
     assert explained["device"].accepted == "auto, cpu, cuda"
+    assert explained["features.columns"].accepted == "text"
     assert explained["seed"].accepted == "whole number, at least 0, below 2^63"
     assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == {*BLOCKS, "own"}
 

@@ -54,6 +54,8 @@ def _accepted(schema: dict[str, Any]) -> str:
         return ", ".join(schema["enum"])
     if schema["type"] == "boolean":
         return "true, false"
+    if schema["type"] == "string":
+        return "text"
     if schema["type"] == "array":
         return f"a list of: {_accepted(schema['items'])}"
     kind = "whole number" if schema["type"] == "integer" else "number"

@@ -16,6 +16,7 @@ from houseprices.data.schema import BY_NAME
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.report.attributions import explain_new, explain_out_of_fold
+from houseprices.report.themes import THEMES
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
@@ -144,18 +145,33 @@ def test_explanations_stay_whole_and_credit_own_columns_in_a_line_of_their_own(r
         np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
         np.testing.assert_allclose(found.prediction, prediction, atol=1e-6)
     assert command("explain", "--run", str(run), "--id", str(test.index[0]), "--json") == 0
-    told = json.loads(capsys.readouterr().out)["attributions"]
-    assert {one["feature"] for one in told} == {*BY_NAME, "own columns"}
+    themes = json.loads(capsys.readouterr().out)["themes"]
+    assert {one["theme"] for one in themes} == {*THEMES, "own columns"}
+    for theme in themes:
+        assert sum(one["log_price"] for one in theme["features"]) == pytest.approx(theme["log_price"])
+    features = [one["feature"] for theme in themes for one in theme["features"]]
+    assert sorted(features) == sorted([*BY_NAME, "own columns"])
     assert command("report", "--run", str(run)) == 0
     page = (run / "report.html").read_text("utf-8")
-    assert "All 80 effects by importance" in page
-    assert "own columns" in page
+    assert "All 80 effects by importance, theme by theme" in page
+    assert '<th scope="rowgroup" colspan="2">own columns</th>' in page
+    assert ">own columns</text>" in page
 
 
-def test_the_estimator_takes_the_same_settings(run, data_folder):
+def test_the_estimator_takes_the_same_settings_is_not_saved_and_loads_the_run(run, data_folder):
     model = HousePriceRegressor(run / "config.toml").fit(pd.read_csv(data_folder / "train.csv"))
     prices = model.predict(pd.read_csv(data_folder / "test.csv"))
-    np.testing.assert_array_equal(prices.round(2), pd.read_csv(run / "submission.csv")["SalePrice"])
+    submitted = pd.read_csv(run / "submission.csv")["SalePrice"]
+    np.testing.assert_array_equal(prices.round(2), submitted)
+    with pytest.raises(RunError, match=r"^model: own columns \(mine\.py\) are fitted anew .*; accepted: ") as refused:
+        model.save("model")
+    assert "\n" not in str(refused.value)
+    assert not Path("model").exists()
+    Path("mine.py").rename("moved.py")
+    with pytest.raises(RunError, match=r"^mine\.py: No such file"):
+        HousePriceRegressor.load(run)
+    loaded = HousePriceRegressor.load(run, "moved.py")
+    np.testing.assert_array_equal(loaded.predict(pd.read_csv(data_folder / "test.csv")), prices)
 
 
 def test_a_file_that_fails_leaves_no_run(place, data_folder, fast_config, capsys):

@@ -92,7 +92,8 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
 
         Raises:
             sklearn.exceptions.NotFittedError: there is nothing to save yet.
-            RunError: the folder has something in it already or cannot be written, or the regressor was itself loaded.
+            RunError: the folder has something in it already or cannot be written; the regressor was itself loaded, or
+                has own columns, which are read back by fitting them anew on the houses.
         """
         check_is_fitted(self, "_folds")
         if self._result is None:
@@ -100,6 +101,11 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 f"{folder}: the regressor was loaded; accepted: a fitted one, or a copy of the folder it is from"
             )
         result, settings = self._result
+        if settings.features.columns:
+            raise RunError(
+                f"{folder}: own columns ({settings.features.columns}) are fitted anew where they are read, on houses"
+                " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
+            )
         source = Source(Path(), "other", {})
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
         metrics = Metrics(**vars(scores_of(result)), data="other", seconds=seconds)
@@ -107,13 +113,18 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             write_run(staging, result, settings, metrics, source, choose_device(settings.device))
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
+    def load(cls, folder: Path | str, columns: Path | str | None = None) -> Self:
         """Read back what `save` or `houseprices cv` wrote: it predicts the same prices, to the last bit.
+
+        Args:
+            folder: of a regressor or a run.
+            columns: the file of the run's own columns, see `runs.read.read_run`.
 
         Raises:
             RunError: a file is missing, was altered, or comes from another version; the line names the file.
+            ColumnsError: the file of own columns fails.
         """
-        saved = read_run(Path(folder))
+        saved = read_run(Path(folder), _path(columns))
         loaded = cls(saved.settings)
         loaded.feature_names_in_ = np.array([feature.name for feature in FEATURES], dtype=object)
         loaded.n_features_in_ = len(FEATURES)

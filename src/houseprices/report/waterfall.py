@@ -89,7 +89,7 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
         f"House {house.name}: why {dollars(np.exp(prediction))}",
         f"From {dollars(np.exp(baseline))} to {dollars(np.exp(prediction))}; largest effects: {largest}.",
         bars,
-        height=5.0,
+        height=0.6 + 0.55 * len(steps),
     )
 
 

@@ -266,8 +266,8 @@ def level_words(name: str, level: str) -> str:
 
 
 def effect_words(name: str, house: pd.Series) -> str:
-    """The value of the feature that has an effect; own columns together have none."""
-    return value_words(name, house[name]) if name in BY_NAME else ""
+    """The value of the feature that has an effect; of own columns it is that of all together."""
+    return value_words(name, house[name]) if name in BY_NAME else "all together"
 
 
 def value_words(name: str, value: object) -> str:
