@@ -8,7 +8,7 @@ import pytest
 
 from houseprices.console.scores import print_summary
 from houseprices.cross_validation.metrics import FoldScore, GroupScore, LogRmse
-from houseprices.runs.format import Metrics
+from houseprices.runs.format import FORMAT_VERSION, MANIFEST, DataNote, Manifest, Metrics, write_record
 
 
 def metrics(n_folds: int, n_splits: int, groups: int = 1, *, data: str = "kaggle", spread: float = 0.003) -> Metrics:
@@ -23,13 +23,20 @@ Show = Callable[[Metrics], list[str]]
 
 
 @pytest.fixture
-def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Show:
+def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: Path) -> Show:
     """Prints in a terminal of 80 columns and returns the lines, without colours."""
 
     def printed(of: Metrics) -> list[str]:
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
-        print_summary(Path("runs/one"), of)
+        run = Path("runs/one")
+        run.mkdir(parents=True, exist_ok=True)
+        note = DataNote("kaggle", {})
+        write_record(
+            run / MANIFEST,
+            Manifest(FORMAT_VERSION, "0.1.0", note, {}, "3.11.7", {}, "cpu", {}, [], "2026-01-01", "compiled"),
+        )
+        print_summary(run, of)
         return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
 
     return printed
