@@ -32,7 +32,7 @@ $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress runs lessons settings wheels \
-	bench bench-estimator bench-gate bench-score bench-recipe test check format clean
+	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -119,6 +119,10 @@ bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on thr
 
 test: $(VENV)/dev.stamp ## the tests; HOUSEPRICES_REAL_DATA=folder for all of them
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+attack: $(VENV)/dev.stamp ## spoilt files, stopped commands; ARGS="--seconds 600"
+	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
+	@$(BIN)/python tests/attack/faults.py $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .

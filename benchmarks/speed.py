@@ -2,10 +2,12 @@
 
     python benchmarks/speed.py [--quick] [--output benchmarks/speed.json]
 
-All contenders train the same network on the same rows: 309-256-128-1, 1,314 rows, ReLU, linear path, dropout 0.15,
-AdamW, batches of 128. They are measured in turn, several rounds, and the medians are reported. The loops train one
-member after another, so that one member is measured for any number of them. The floor is the time of all
-multiplications, those with zeros too, at the rate of one large float32 matrix product, measured in the same rounds.
+Networks: a yardstick, 309-256-128-1, ReLU, linear path, dropout 0.15, AdamW, batches of 128; and each kind of the
+default recipe on its own columns. All contenders train the same network on the same 1,314 rows of the synthetic sample,
+but that the loops keep to squared error, one output and a constant learning rate. They are measured in turn, several
+rounds, and the medians are reported. The loops train one member after another, so that one member is measured for any
+number of them. The floor is the time of all multiplications, those with zeros too, at the rate of one large float32
+matrix product, measured in the same rounds; a network without hidden layers has next to none.
 """
 
 import argparse
@@ -16,31 +18,53 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from loops import Yardstick, tensor_loop, textbook_loop
+from loops import tensor_loop, textbook_loop
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from houseprices.cross_validation.fold_training import FoldData, fit_fold
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
 from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member
+from houseprices.engine.members import Member, architecture_of
 from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.house_array import house_array
+from houseprices.settings import Settings
 
 Floats = NDArray[np.float32]
 
 D_IN, N_ROWS, N_HELD_OUT = 309, 1314, 146
-YARDSTICK = Yardstick()
-STEPS_PER_EPOCH = N_ROWS // YARDSTICK.batch_size
-REPORTED_STEPS = 100
+STEPS_PER_EPOCH, REPORTED_STEPS = 10, 100
 CONTENDERS = ("textbook", "tensor_loop", "ours", "floor")
+YARDSTICK = Hyperparameters(
+    hidden=(256, 128),
+    activation="relu",
+    dropout=0.15,
+    input_dropout=0,
+    huber_delta=math.inf,
+    weight_decay=0.01,
+    learning_rate=1e-3,
+    schedule="constant",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """So many members of a network, on so many threads; `matrix` is all rows, (1460, d_in)."""
+
+    network: str
+    of: Hyperparameters
+    matrix: Floats
+    members: int
+    threads: int
 
 
 def main() -> None:
@@ -52,75 +76,63 @@ def main() -> None:
     quick = arguments.quick
     # With other work on the cores the medians say little; two threads inside one product then suffer most.
     print(f"{os.cpu_count()} cores; load before the start {os.getloadavg()[0]:.1f}")
-    matrix, targets = yardstick_data()
-    cases = measure(matrix, targets, members=(1, 2) if quick else (1, 10, 50, 200), n_rounds=1 if quick else 5)
-    accuracy = compare_accuracy(matrix, targets, n_seeds=2 if quick else 16, n_epochs=1 if quick else 30)
-    show(cases, accuracy)
-    arguments.output.write_text(json.dumps({"cases": cases, "accuracy": accuracy}, indent=2) + "\n", "utf-8")
+    data = sample_fold()
+    yardstick = np.ascontiguousarray(data.matrix[:, :D_IN])
+    networks = [("yardstick", YARDSTICK, yardstick, n) for n in ((1, 2) if quick else (1, 10, 50, 200))]
+    for name, group in Settings().groups.items():
+        columns = np.ascontiguousarray(data.matrix[:, data.live_columns(group.blocks)])
+        networks.append((name, group, columns, 2 if quick else 10))
+    cases = [Case(*network, threads) for network in networks for threads in ((1,) if quick else (1, 2))]
+    measured = measure(cases, data.targets, n_rounds=1 if quick else 5)
+    accuracy = compare_accuracy(yardstick, data.targets, n_seeds=2 if quick else 16, n_epochs=1 if quick else 30)
+    show(measured, accuracy)
+    arguments.output.write_text(json.dumps({"cases": measured, "accuracy": accuracy}, indent=2) + "\n", "utf-8")
 
 
-def yardstick_data() -> tuple[Floats, Floats]:
-    """The synthetic sample's first 309 feature columns, (1460, 309), and standardised log prices, (1460,)."""
+def sample_fold() -> FoldData:
+    """The synthetic sample's first rows as a fold's training rows, as the main job prepares them."""
     with tempfile.TemporaryDirectory() as folder:
         write_sample(Path(folder), N_ROWS + N_HELD_OUT, 1)
         houses = read_houses(Path(folder) / "train.csv", priced=True)
     log_price = np.log(houses.pop(PRICE).to_numpy())
-    matrix = HouseFeatures().fit(houses[:N_ROWS]).transform(houses[:N_ROWS])
-    matrix = np.vstack([matrix, HouseFeatures().fit(houses[:N_ROWS]).transform(houses[N_ROWS:])])[:, :D_IN]
-    seen = log_price[:N_ROWS]
-    return np.ascontiguousarray(matrix), ((log_price - seen.mean()) / seen.std()).astype(np.float32)
+    training, held_out = np.split(np.arange(len(houses)), [N_ROWS])
+    return fit_fold(0, 0, training, held_out, house_array(houses), log_price, Settings().features)
 
 
-def train_ours(matrix: Floats, targets: Floats, n_members: int, n_epochs: int, n_threads: int, seed: int = 0) -> Any:
+def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: int, n_threads: int) -> Any:
     """The engine as the main job calls it; held-out rows are not watched, as the loops do not either."""
-    hyperparameters = Hyperparameters(
-        hidden=YARDSTICK.hidden,
-        activation="relu",
-        dropout=YARDSTICK.dropout,
-        input_dropout=0,
-        huber_delta=math.inf,
-        weight_decay=YARDSTICK.weight_decay,
-        learning_rate=YARDSTICK.learning_rate,
-        schedule="constant",
-        epochs=n_epochs,
-        batch_size=YARDSTICK.batch_size,
-    )
-    members = [Member(np.arange(N_ROWS), one, hyperparameters) for one in range(seed, seed + n_members)]
+    members = [Member(np.arange(N_ROWS), seed, of) for seed in range(n_members)]
     with TrainingPool(n_threads, torch.device("cpu")) as pool:
         return pool.submit(matrix, targets, members).wait()[0]
 
 
-def measure(matrix: Floats, targets: Floats, members: tuple[int, ...], n_rounds: int) -> list[dict[str, Any]]:
-    """Seconds per member for 100 steps, medians over the rounds, for each number of members and of threads."""
-    inputs, labels = torch.from_numpy(matrix[:N_ROWS]), torch.from_numpy(targets[:N_ROWS])
-    # The first call of each pays for what is loaded or compiled once; that is shown by itself.
-    print(f"first call of the engine: {_seconds(lambda: train_ours(matrix, targets, 1, 1, 1)):.2f} s")
-    # torch's optimisers import its compiler at their first step.
-    textbook_loop(inputs, labels, 1, 0, YARDSTICK)
-    tensor_loop(inputs, labels, 1, 0, YARDSTICK)
-    measured: dict[tuple[int, int], list[dict[str, float]]] = {}
-    for _ in range(n_rounds):
-        for n_members in members:
-            # All of the steps that are reported: of fewer, what a member costs at its start would be too large a part.
-            n_epochs = 1 if n_rounds == 1 else REPORTED_STEPS // STEPS_PER_EPOCH
-            share = n_epochs * STEPS_PER_EPOCH / REPORTED_STEPS
-            for n_threads in (1, 2):
-                torch.set_num_threads(n_threads)
-                rate = _matrix_rate()
-                seconds = {
-                    "textbook": _seconds(lambda n=n_epochs: textbook_loop(inputs, labels, n, 0, YARDSTICK)),
-                    "tensor_loop": _seconds(lambda n=n_epochs: tensor_loop(inputs, labels, n, 0, YARDSTICK)),
-                    "ours": _seconds(lambda m=n_members, n=n_epochs, t=n_threads: train_ours(matrix, targets, m, n, t))
-                    / n_members,
-                    "floor": share * REPORTED_STEPS * _operations_per_step() / rate,
-                }
-                measured.setdefault((n_members, n_threads), []).append(
-                    {name: value / share for name, value in seconds.items()}
-                )
+def measure(cases: list[Case], targets: Floats, n_rounds: int) -> list[dict[str, Any]]:
+    """Of each case the seconds per member for 100 steps, and operations a second of a large product: medians."""
+    labels = torch.from_numpy(targets[:N_ROWS])
+    # All of the steps that are reported: of fewer, what a member costs at its start would be too large a part.
+    n_epochs = 1 if n_rounds == 1 else REPORTED_STEPS // STEPS_PER_EPOCH
+    share = n_epochs * STEPS_PER_EPOCH / REPORTED_STEPS
+
+    def one_round(case: Case) -> dict[str, float]:
+        of, inputs = replace(case.of, epochs=n_epochs), torch.from_numpy(case.matrix[:N_ROWS])
+        torch.set_num_threads(case.threads)
+        rate = _matrix_rate()
+        ours = _seconds(lambda: train_ours(of, case.matrix, targets, case.members, case.threads))
+        return {
+            "textbook_s": _seconds(lambda: textbook_loop(inputs, labels, 0, of)) / share,
+            "tensor_loop_s": _seconds(lambda: tensor_loop(inputs, labels, 0, of)) / share,
+            "ours_s": ours / case.members / share,
+            "floor_s": REPORTED_STEPS * _operations_per_step(of, inputs.shape[1]) / rate,
+            "operations_per_s": rate,
+        }
+
+    # The first call of each pays for what is loaded or compiled once (torch's optimisers import its compiler).
+    print(f"first call of all three: {_seconds(lambda: one_round(cases[0])):.2f} s")
+    rounds = [[one_round(case) for case in cases] for _ in range(n_rounds)]
     return [
-        {"members": n_members, "threads": n_threads, "precision": "float32"}
-        | {f"{name}_s": statistics.median(one[name] for one in rounds) for name in CONTENDERS}
-        for (n_members, n_threads), rounds in measured.items()
+        {"network": case.network, "columns": case.matrix.shape[1], "members": case.members, "threads": case.threads}
+        | {name: statistics.median(one[name] for one in of_case) for name in of_case[0]}
+        for case, of_case in zip(cases, zip(*rounds, strict=True), strict=True)
     ]
 
 
@@ -128,10 +140,11 @@ def compare_accuracy(matrix: Floats, targets: Floats, n_seeds: int, n_epochs: in
     """Mean and standard error over seeds of single members' RMSE on the held-out rows, in the targets' units."""
     held_out, labels = torch.from_numpy(matrix[N_ROWS:]), targets[N_ROWS:]
     seen = torch.from_numpy(matrix[:N_ROWS]), torch.from_numpy(targets[:N_ROWS])
-    models = [textbook_loop(*seen, n_epochs, seed, YARDSTICK) for seed in range(n_seeds)]
+    of = replace(YARDSTICK, epochs=n_epochs)
+    models = [textbook_loop(*seen, seed, of) for seed in range(n_seeds)]
     with torch.no_grad():
         loop = [model(held_out).numpy() for model in models]
-    ours = train_ours(matrix, targets, n_seeds, n_epochs, 2).predict(held_out).numpy()
+    ours = train_ours(of, matrix, targets, n_seeds, 2).predict(held_out).numpy()
     result: dict[str, float] = {"seeds": n_seeds, "epochs": n_epochs}
     for name, predictions in (("textbook", np.stack(loop)), ("ours", ours)):
         errors = np.sqrt(((predictions - labels) ** 2).mean(axis=1))
@@ -142,18 +155,19 @@ def compare_accuracy(matrix: Floats, targets: Floats, n_seeds: int, n_epochs: in
 
 def show(cases: list[dict[str, Any]], accuracy: dict[str, float]) -> None:
     """Print the cases with their ratios, and the accuracy."""
-    titles = ("members", "threads", *CONTENDERS, "textbook / ours", "ours / floor")
+    described = ("network", "columns", "members", "threads")
+    titles = (*described, *CONTENDERS, "textbook / ours", "ours / floor")
     table = Table(*titles, title="seconds per member for 100 steps, float32")
     for case in cases:
         seconds = [case[f"{name}_s"] for name in CONTENDERS]
         ratios = seconds[0] / seconds[2], seconds[2] / seconds[3]
         table.add_row(
-            str(case["members"]),
-            str(case["threads"]),
-            *(f"{one:.3f}" for one in seconds),
-            *(f"{r:.1f}" for r in ratios),
+            *(str(case[name]) for name in described), *(f"{s:.4f}" for s in seconds), *(f"{r:.1f}" for r in ratios)
         )
-    Console(width=110).print(table)
+    Console(width=120).print(table)
+    for n_threads in sorted({case["threads"] for case in cases}):
+        rate = statistics.median(case["operations_per_s"] for case in cases if case["threads"] == n_threads)
+        print(f"one large product, threads {n_threads}: {rate / 1e9:.0f} billion operations a second")
     for name in ("textbook", "ours"):
         rmse, spread = accuracy[f"{name}_rmse"], accuracy[f"{name}_standard_error"]
         print(
@@ -162,11 +176,10 @@ def show(cases: list[dict[str, Any]], accuracy: dict[str, float]) -> None:
         )
 
 
-def _operations_per_step() -> int:
+def _operations_per_step(of: Hyperparameters, d_in: int) -> int:
     """Floating-point operations of a step's dense products: forward, weight gradients, and hidden gradients."""
-    first, second = YARDSTICK.hidden
-    layers = D_IN * first + first * second + second + D_IN
-    return 2 * YARDSTICK.batch_size * (2 * layers + first * second + second)
+    weights = [fan_in * fan_out for fan_in, fan_out in architecture_of(of, d_in).weight_shapes]
+    return 2 * of.batch_size * (2 * sum(weights) + sum(weights[1 : len(of.hidden) + 1]))
 
 
 def _matrix_rate() -> float:

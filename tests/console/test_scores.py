@@ -8,7 +8,7 @@ import pytest
 
 from houseprices.console.scores import print_summary
 from houseprices.cross_validation.metrics import FoldScore, GroupScore, LogRmse
-from houseprices.runs.format import FORMAT_VERSION, MANIFEST, DataNote, Manifest, Metrics, write_record
+from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
 
 
 def metrics(n_folds: int, n_splits: int, groups: int = 1, *, data: str = "kaggle", spread: float = 0.003) -> Metrics:
@@ -23,19 +23,18 @@ Show = Callable[[Metrics], list[str]]
 
 
 @pytest.fixture
-def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: Path) -> Show:
+def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Show:
     """Prints in a terminal of 80 columns and returns the lines, without colours."""
+
+    run = Path("runs/one")
+    monkeypatch.chdir(tmp_path)
+    run.mkdir(parents=True)
+    made = Manifest(FORMAT_VERSION, "1", DataNote("other", {}), {}, "3", {}, "cpu", {}, [], "now", "compiled")
+    write_record(run / "manifest.json", made)
 
     def printed(of: Metrics) -> list[str]:
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
-        run = Path("runs/one")
-        run.mkdir(parents=True, exist_ok=True)
-        note = DataNote("kaggle", {})
-        write_record(
-            run / MANIFEST,
-            Manifest(FORMAT_VERSION, "0.1.0", note, {}, "3.11.7", {}, "cpu", {}, [], "2026-01-01", "compiled"),
-        )
         print_summary(run, of)
         return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
 

@@ -1,119 +1,39 @@
-"""The lessons: from scratch equals torch's own, what they claim holds, and nothing is half-written."""
+"""The lessons' pages, folders and options: nothing is half-written."""
 
+import ast
+import html
+import inspect
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from idx_bytes import idx_bytes
 
+from houseprices import lessons as lessons_package
 from houseprices.charts import new_chart
+from houseprices.cli import app as cli_app
 from houseprices.cli import main
 from houseprices.engine.regularization import dropout
 from houseprices.errors import DataError, HousePricesError
-from houseprices.lessons import dropout as dropout_module
-from houseprices.lessons.backprop import automatic, backward, by_engine, draw_network, forward
-from houseprices.lessons.content import Chart, Heading, Lesson, Paragraph, Source
-from houseprices.lessons.dropout import train_both
-from houseprices.lessons.house_prices import chapter_columns
-from houseprices.lessons.images import Images, load_images
+from houseprices.lessons.content import Block, Chart, Exercise, Heading, Lesson, Paragraph, Source
+from houseprices.lessons.formula_drawing import draw_formula
+from houseprices.lessons.highlighting import highlight_python
+from houseprices.lessons.image_networks import FromScratch
+from houseprices.lessons.images import load_images
 from houseprices.lessons.markup import to_html
+from houseprices.lessons.norms import norms_lesson
 from houseprices.lessons.page import render_page
-from houseprices.lessons.weight_decay import draw_problem, train_by_adam, train_concisely, train_from_scratch
 from houseprices.lessons.writing import new_lesson_folder
 
 pytestmark = pytest.mark.usefixtures("place")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the commands do: on small matrices threads wait for each other more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run(*arguments: str) -> int | str | None:
     with pytest.raises(SystemExit) as error:
         main(["lesson", *arguments])
     return error.value.code
-
-
-# ---- weight decay ----
-
-
-@pytest.mark.parametrize("coupled", [True, False])
-def test_both_decays_under_adam_are_those_of_torchs_adam_and_adamw(coupled: bool):
-    problem = draw_problem(0)
-    ours = train_by_adam(problem, torch.tensor([0.5]), coupled=coupled)
-    weights, bias = problem.start.float().requires_grad_(True), torch.zeros(1, requires_grad=True)
-    kind = torch.optim.Adam if coupled else torch.optim.AdamW
-    optimizer = kind([{"params": [weights], "weight_decay": 0.5}, {"params": [bias], "weight_decay": 0.0}], lr=0.01)
-    for rows in problem.batches:
-        optimizer.zero_grad()
-        errors = problem.inputs[rows].float() @ weights + bias - problem.targets[rows].float()
-        (0.5 * errors.square().mean()).backward()
-        optimizer.step()
-    torch.testing.assert_close(ours.weights[0], weights.detach(), rtol=0, atol=1e-4)
-    torch.testing.assert_close(ours.biases, bias.detach(), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_weight_decay_prevents_overfitting_and_from_scratch_equals_torch(seed: int):
-    problem = draw_problem(seed)
-    scratch = train_from_scratch(problem, torch.tensor([0.0, 3.0], dtype=torch.float64))
-    test_loss = scratch.curves[-1, :, 1]
-    assert test_loss[0] > 10 * test_loss[1]
-    assert scratch.norms[0] > 10 * scratch.norms[1]
-    concise = train_concisely(problem, 3.0)
-    torch.testing.assert_close(scratch.weights[1:], concise.weights, rtol=0, atol=1e-6)
-    torch.testing.assert_close(scratch.biases[1:], concise.biases, rtol=0, atol=1e-6)
-
-
-def test_without_the_half_the_same_strength_counts_half():
-    problem = draw_problem(0)
-    doubled = train_concisely(problem, 3.0, 0.003, half=False)
-    same = train_from_scratch(problem, torch.tensor([1.5], dtype=torch.float64), 0.006)
-    torch.testing.assert_close(same.weights, doubled.weights, rtol=0, atol=1e-6)
-
-
-# ---- dropout ----
-
-
-@pytest.fixture
-def few_images() -> Images:
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand(300, 12, generator=generator, dtype=torch.float64)
-    labels = torch.randint(10, (300,), generator=generator)
-    return Images("few", inputs, labels, inputs[:50], labels[:50])
-
-
-@pytest.mark.parametrize("rates", [(0.2, 0.5), (0.0, 0.9)])
-def test_dropout_from_scratch_equals_torchs_after_the_whole_training(few_images: Images, rates: tuple[float, float]):
-    scratch, concise, curves = train_both(few_images, rates, n_epochs=5, seed=1)
-    assert dropout_module.largest_gap(scratch, concise) < 1e-6
-    start = dropout_module.start(12, seed=1)
-    assert dropout_module.largest_gap(scratch, start) > 1e-3  # it did train
-    assert curves["training loss"].iloc[-1] < curves["training loss"].iloc[0]
-
-
-def test_training_leaves_torchs_generator_as_it_was(few_images: Images):
-    before = torch.get_rng_state()
-    train_both(few_images, (0.5, 0.5), n_epochs=1, seed=1)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_the_mean_over_masks_is_the_input():
-    rate, n_masks = 0.3, 20_000
-    keep = torch.rand(1, n_masks, 6, generator=torch.Generator().manual_seed(0)) >= rate
-    hidden = torch.arange(1.0, 7.0)
-    mean = dropout(hidden.expand(1, n_masks, 6), torch.tensor([rate]), keep).mean(dim=1)[0]
-    standard_error = hidden * (rate / (1 - rate) / n_masks) ** 0.5
-    assert bool(((mean - hidden).abs() < 4.5 * standard_error).all())
 
 
 # ---- the images ----
@@ -155,51 +75,67 @@ def test_without_fashion_mnist_there_are_digits_whose_test_images_are_others():
     assert len(images.training) + len(images.test) == 1797
 
 
-# ---- backpropagation ----
-
-
-@pytest.mark.parametrize(("rate", "strength"), [(0.5, 0.1), (0.0, 0.0), (0.3, 2.0), (1.0, 0.5)])
-def test_gradients_by_hand_are_those_of_autograd_and_of_the_engine(rate: float, strength: float):
-    network = draw_network(rate, strength, seed=3)
-    by_hand = backward(network, forward(network))
-    for name, expected in automatic(network).items():
-        torch.testing.assert_close(by_hand[name], expected, rtol=0, atol=1e-6)
-    for name, of_engine in by_engine(network, rate).items():
-        torch.testing.assert_close(of_engine.double(), by_hand[name], rtol=1e-4, atol=1e-4)
-
-
-# ---- house prices ----
-
-
-def test_the_chapters_columns_are_standardised_numbers_and_levels_with_a_column_for_na(data_folder: Path):
-    matrix = chapter_columns(data_folder / "train.csv", data_folder / "test.csv")
-    train, test = (pd.read_csv(data_folder / name) for name in ("train.csv", "test.csv"))
-    both = pd.concat([train, test]).drop(columns=["Id", "SalePrice"])
-    n_numbers = both.select_dtypes("number").shape[1]
-    n_levels = sum(both[name].nunique() + 1 for name in both.columns.difference(both.select_dtypes("number").columns))
-    assert matrix.shape == (len(both), n_numbers + n_levels)
-    # Of each column's levels, every house has one.
-    assert (matrix[:, n_numbers:].sum(axis=1) == both.shape[1] - n_numbers).all()
-    np.testing.assert_allclose(matrix[:, :n_numbers].mean(axis=0), 0, atol=1e-5)
-
-
 # ---- the page and the folder ----
 
 
+def lesson_of(*blocks: Block, name: str = "t", following: str | None = None) -> Lesson:
+    exercises = [Exercise("why?", "lesson norms", "because")]
+    return Lesson(name, name.upper(), "what?", "this.", list(blocks), exercises, following)
+
+
 def test_text_is_escaped_and_formulas_become_mathml():
-    html = to_html("a < b in `x<y>`: $1/(1 − p)$")
-    assert html.startswith("a &lt; b in <code>x&lt;y&gt;</code>: <math")
+    text = to_html("a < b in `x<y>`: $1/(1 − p)$")
+    assert text.startswith("a &lt; b in <code>x&lt;y&gt;</code>: <math")
 
 
 def test_the_page_shows_the_engines_own_code_and_asks_nothing_of_the_network():
-    from houseprices.lessons.norms import norms_lesson
-
-    page = render_page("Norms & <more>", [norms_lesson()])
+    page = render_page("Norms & <more>", [norms_lesson()], [1.0])
     assert "Norms &amp; &lt;more&gt;" in page
-    assert "return 0.5 * weight_decay * weights.square().sum(dim=1)" in page
+    shown = html.unescape(re.sub("<[^>]+>", "", page))
+    assert "return 0.5 * weight_decay * weights.square().sum(dim=1)" in shown
     assert not re.search(r'(src|href)="(?!#)', page.replace("http://www.w3.org/", ""))
+    assert_links_have_a_target(page)
+
+
+def assert_links_have_a_target(page: str) -> None:
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
+    assert {link for link in re.findall(r'href="#([^"]+)"', page) if not link.startswith("#")} <= set(ids)
+
+
+def test_a_course_opens_with_its_contents_and_each_lesson_leads_to_the_next():
+    lessons = [lesson_of(Heading("One & all"), name="first", following="second"), lesson_of(name="second")]
+    page = render_page("T", lessons, [2.4, 61.0])
+    assert_links_have_a_target(page)
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'href="#([^"]+)"', contents) == [
+        "first", "first-one-all", "first-exercises", "second", "second-exercises",
+    ]  # fmt: skip
+    assert "2 s to run" in contents
+    assert "61 s to run" in contents
+    assert '<p>Next: <a href="#second">SECOND</a>' in page
+
+
+def test_a_lesson_alone_names_the_command_of_the_next():
+    assert "<code>houseprices lesson second</code>" in render_page("T", [lesson_of(following="second")], [1.0])
+
+
+def test_a_formula_is_drawn_in_the_texts_colour_and_reads_aloud():
+    drawn = draw_formula(r"\sqrt{\frac{1}{n}}", "√(1/n) < 2")
+    assert 'aria-label="√(1/n) &lt; 2"' in drawn
+    assert 'fill="currentColor"' in drawn
+    height = {latex: float(re.search(r"height:([\d.]+)em", draw_formula(latex, ""))[1]) for latex in TALL}
+    assert sorted(height, key=height.__getitem__) == list(TALL)
+
+
+TALL = ("x", r"\left(\frac{1}{n}\right)", r"\left(\frac{\frac{1}{n}}{\frac{1}{n}}\right)")
+
+
+def test_code_keeps_every_character_when_it_is_coloured():
+    code = Source(FromScratch).text
+    coloured = highlight_python(code)
+    assert html.unescape(re.sub("<[^>]+>", "", coloured)) == code
+    assert '<span class="k">class</span>' in coloured
 
 
 def test_source_leaves_out_the_docstring():
@@ -207,6 +143,14 @@ def test_source_leaves_out_the_docstring():
     assert text.startswith("def dropout(")
     assert '"""' not in text
     assert text.rstrip().endswith("return unit * torch.where(keep, ONE / (ONE - rate), ZERO)")
+
+
+def test_source_of_a_class_leaves_out_every_docstring_and_nothing_else():
+    text = Source(FromScratch).text
+    assert '"""' not in text
+    assert text.startswith("class FromScratch:\n    def __init__(")
+    assert text.count("def ") == inspect.getsource(FromScratch).count("def ")
+    compile(text, "shown", "exec")
 
 
 def test_a_lesson_writes_figures_numbers_and_a_page_and_replaces_its_own(capsys: pytest.CaptureFixture[str]):
@@ -249,9 +193,10 @@ def test_a_file_that_somebody_else_put_there_meanwhile_is_left_alone():
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nonsense"], 2, "norms, weight-decay, dropout, backprop, house-prices, all"),
+        (["nonsense"], 2, "norms, weight-decay, dropout, backprop, since, house-prices, all"),
         (["norms", "--p", "0.5"], 2, "p must be in [1, inf]"),
         (["norms", "--p", "nan"], 2, "p must be in [1, inf]"),
+        (["norms", "--lambda", "0"], 2, "lambda must be in (0, 20]"),
         (["weight-decay", "--lambda", "-1"], 2, "lambda must be in [0,"),
         (["weight-decay", "--lambda", "nan"], 2, "lambda must be in [0,"),
         (["weight-decay", "--seed", "-1"], 2, "seed must be 0 or more"),
@@ -260,6 +205,10 @@ def test_a_file_that_somebody_else_put_there_meanwhile_is_left_alone():
         (["dropout", "--images", "nowhere"], 1, "nowhere: no such folder"),
         (["backprop", "--rate", "1.5"], 2, "dropout rate must be in [0, 1]"),
         (["backprop", "--lambda", "inf"], 2, "lambda must be in [0, inf)"),
+        (["since", "--flipped", "0"], 2, "flipped must be in (0, 0.9]"),
+        (["since", "--flipped", "nan"], 2, "flipped must be in (0, 0.9]"),
+        (["since", "--seed", "-1"], 2, "seed must be 0 or more"),
+        (["since", "--data", "nowhere"], 1, "nowhere: no such folder"),
         (["house-prices", "--data", "nowhere"], 1, "nowhere: no such folder"),
         (["house-prices", "--seed", "-1"], 2, "seed must be 0 or more"),
     ],
@@ -274,8 +223,32 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert list(Path().iterdir()) == []
 
 
+def commands_of_exercises() -> dict[str, list[str]]:
+    """{module: the commands of its exercises}, a computed part of one standing as 1."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(Path(lessons_package.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="Exercise"), args=[_, ast.Constant(value=command), _]):
+                    found.setdefault(file.stem, []).append(command)
+                case ast.Call(func=ast.Name(id="Exercise"), args=[_, ast.JoinedStr(values=parts), _]):
+                    texts = [part.value if isinstance(part, ast.Constant) else "1" for part in parts]
+                    found.setdefault(file.stem, []).append("".join(map(str, texts)))
+    return found
+
+
+def test_every_lesson_has_three_exercises_and_their_commands_are_the_command_lines():
+    commands = commands_of_exercises()
+    assert set(commands) == {"norms", "weight_decay", "dropout", "backprop", "lesson", "house_prices"}
+    for of_lesson in commands.values():
+        assert len(of_lesson) == 3
+        for command in of_lesson:
+            function, _, _ = cli_app.parse_args(command.split(), exit_on_error=False, print_error=False)
+            assert function.__module__ == "houseprices.cli.lessons"
+
+
 def test_neighbouring_charts_share_a_row():
     charts = [Chart(name, name, new_chart("x", "y")[0]) for name in ("one", "two")]
-    page = render_page("t", [Lesson("t", "T", [Heading("h"), *charts, Paragraph("p")])])
+    page = render_page("t", [lesson_of(Heading("h"), *charts, Paragraph("p"))], [1.0])
     assert page.count('<div class="charts') == 1
     assert page.count("<figure>") == 2

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprices.lessons.lp_norms import count_nonzero, lp_norm
+from houseprices.lessons.lp_norms import chebyshev, count_nonzero, euclidean, lp_norm, manhattan
 
 values = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=3, max_size=3)
 orders = st.one_of(st.floats(1, 20), st.just(math.inf))
@@ -35,6 +35,12 @@ def test_only_the_zero_vector_has_length_zero(numbers: list[float], p: float):
 @given(values, st.floats(1, 20))
 def test_a_norm_is_torchs(numbers: list[float], p: float):
     torch.testing.assert_close(lp_norm(vector(numbers), p), torch.linalg.vector_norm(vector(numbers), p))
+
+
+@given(values)
+def test_the_named_norms_are_torchs(numbers: list[float]):
+    for norm, p in ((manhattan, 1), (euclidean, 2), (chebyshev, math.inf)):
+        torch.testing.assert_close(norm(vector(numbers)), torch.linalg.vector_norm(vector(numbers), p))
 
 
 @given(values, st.floats(1, 19))

@@ -16,18 +16,21 @@ app = App(
 
 
 @app.command
-def norms(*, p: float = 3.0, to: Path | None = None) -> None:
+def norms(
+    *, p: float = 3.0, strength: Annotated[float, Parameter(name="--lambda")] = 0.5, to: Path | None = None
+) -> None:
     """Lp norms, their unit balls, and what L1 and L2 penalties do to small weights.
 
     Args:
         p: Of the norm shown beside 1, 2 and infinity; at least 1.
+        strength: Of the penalties.
         to: The folder. Without it lessons/norms.
     """
 
     def lesson() -> "Lesson":
         from houseprices.lessons.norms import norms_lesson
 
-        return norms_lesson(p)
+        return norms_lesson(p, strength)
 
     _run({"norms": lesson}, to)
 
@@ -103,6 +106,25 @@ def backprop(
 
 
 @app.command
+def since(*, flipped: float = 0.12, data: Path | None = None, seed: int = 0, to: Path | None = None) -> None:
+    """What has been learnt of decay and dropout since the textbook's chapter, each measured over seeds.
+
+    Args:
+        flipped: Share of the labels that are set to another class.
+        data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
+        seed: The first of those that each experiment uses.
+        to: The folder. Without it lessons/since.
+    """
+
+    def lesson() -> "Lesson":
+        from houseprices.lessons.since.lesson import since_lesson
+
+        return since_lesson(flipped, data, seed)
+
+    _run({"since": lesson}, to)
+
+
+@app.command
 def house_prices(*, data: Path | None = None, seed: int = 0, to: Path | None = None) -> None:
     """The textbook's own solution of House Prices, and step by step from it to this project's.
 
@@ -125,7 +147,7 @@ def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: i
     """All lessons on one page.
 
     Args:
-        data: As of house-prices.
+        data: As of house-prices and since.
         images: As of dropout.
         seed: Of every lesson.
         to: The folder. Without it lessons/all.
@@ -135,6 +157,7 @@ def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: i
     from houseprices.lessons.dropout import dropout_lesson
     from houseprices.lessons.house_prices import house_prices_lesson
     from houseprices.lessons.norms import norms_lesson
+    from houseprices.lessons.since.lesson import since_lesson
     from houseprices.lessons.weight_decay import weight_decay_lesson
 
     lessons = {
@@ -142,6 +165,7 @@ def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: i
         "weight-decay": lambda: weight_decay_lesson(seed=seed),
         "dropout": lambda: dropout_lesson(images=images, seed=seed),
         "backprop": lambda: backprop_lesson(seed=seed),
+        "since": lambda: since_lesson(data=data, seed=seed),
         "house-prices": lambda: house_prices_lesson(data, seed),
     }
     _run(lessons, to)

@@ -25,10 +25,10 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
         _print_scores(metrics)
         if len(metrics.groups) > 1:
             _print_groups(metrics)
-    # A terminal has these above, and 80 columns.
-    others = f", {scores.train:.4f} in training; ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}"
+    # A terminal has the baselines above, and 80 columns.
+    others = "\n" if in_terminal() else f"; ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}; "
     print(
-        f"log-RMSE {scores.pooled:.4f} out of fold{'' if in_terminal() else others}; "
+        f"log-RMSE {scores.pooled:.4f} out of fold, {scores.train:.4f} in training{others}"
         f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s, {manifest.step} step on {manifest.device}"
     )
     if metrics.noise_floor is not None:

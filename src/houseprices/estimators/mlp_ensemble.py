@@ -19,6 +19,7 @@ from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.activations import Activation
 from houseprices.engine.device import choose_device
 from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.losses import Loss
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
@@ -69,7 +70,8 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         linear_path: whether inputs also reach the output directly, beside the hidden layers.
         dropout: share of hidden units dropped in training, in [0, 1).
         input_dropout: share of inputs dropped in training.
-        huber_delta: errors beyond it, in standard deviations of the target, count linearly; infinite for squares alone.
+        loss: huber, or a likelihood whose scale the networks learn too: gaussian, or student_t with heavy tails.
+        huber_delta: Huber's errors beyond it, in standard deviations of the target, count linearly; infinite: none.
         weight_decay: strength of the decay of the weights, >= 0.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
         learning_rate: at the schedule's top.
@@ -106,6 +108,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         linear_path: bool = True,
         dropout: float = 0.15,
         input_dropout: float = 0.0,
+        loss: Loss = "huber",
         huber_delta: float = math.inf,
         weight_decay: float = 0.5,
         decay_kind: DecayKind = "decoupled",
@@ -124,6 +127,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.linear_path = linear_path
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.loss = loss
         self.huber_delta = huber_delta
         self.weight_decay = weight_decay
         self.decay_kind = decay_kind

@@ -11,7 +11,18 @@ from houseprices.charts import BLUE, INK, ORANGE, PAPER
 from houseprices.engine.backpropagation import backpropagate
 from houseprices.engine.mlp import Architecture, BatchedMLP
 from houseprices.engine.regularization import coupled_decay, dropout, l2_penalty
-from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
+from houseprices.lessons.content import (
+    Block,
+    Chart,
+    Exercise,
+    Formula,
+    Heading,
+    Lesson,
+    Paragraph,
+    Source,
+    Table,
+    require,
+)
 
 N_ROWS, D_IN, D_HIDDEN = 4, 3, 5
 
@@ -136,16 +147,17 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
     blocks: list[Block] = [
         Heading("Forward"),
         Paragraph(
-            f"{N_ROWS} rows with {D_IN} inputs, one hidden layer of {D_HIDDEN} ReLU units with dropout at rate "
-            f"{rate:g}, one output, squared error, L2 penalty of λ = {strength:g} on the weights. The mask $m$ is 0 "
-            "for a dropped unit, else $1/(1 − p)$."
+            f"A network small enough to write down: {N_ROWS} rows with {D_IN} inputs, one hidden layer of {D_HIDDEN} "
+            f"ReLU units with dropout at rate {rate:g}, one output, squared error, L2 penalty of λ = {strength:g} on "
+            "the weights. The mask $m$ is 0 for a dropped unit, else $1/(1 − p)$; ⊙ multiplies number by number. What "
+            "is minimised, $J$, is the loss $L$ plus the penalty $s$."
         ),
         Formula(
             r"z = x W_1 + b_1, \quad a = \max(z, 0), \quad h = m \odot a, \quad o = h W_2 + b_2",
             "z = x W1 + b1;  a = max(z, 0);  h = m ⊙ a;  o = h W2 + b2",
         ),
         Formula(
-            r"L = \frac{1}{n} \|o - y\|^2, \quad s = \frac{\lambda}{2} \left( \|W_1\|^2 + \|W_2\|^2 \right), \quad "
+            r"L = \dfrac{1}{n} \|o - y\|^2, \quad s = \dfrac{\lambda}{2} \left( \|W_1\|^2 + \|W_2\|^2 \right), \quad "
             r"J = L + s",
             "L = ‖o − y‖² / n;  s = λ/2 (‖W1‖² + ‖W2‖²);  J = L + s",
         ),
@@ -159,28 +171,69 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
         _value_table(values),
         Heading("Backward"),
         Paragraph(
-            "From $J$ back, each node multiplies what comes from its right by its own derivative. Two paths reach each "
-            "weight matrix: the loss and the penalty; their gradients add up. What dropout zeroed on the way there "
-            "gets no gradient on the way back."
+            "Write $∂o$ for the gradient of $J$ with respect to $o$, and so on. By the chain rule, from $J$ back, each "
+            "node of the graph multiplies what comes from its right by its own derivative. Two paths reach each weight "
+            "matrix: the loss and the penalty; their gradients add up. What dropout zeroed on the way there gets no "
+            "gradient on the way back. ($[z > 0]$ is 1 where it holds and 0 elsewhere.)"
         ),
         Formula(
-            r"\partial o = \frac{2}{n} (o - y), \quad \partial W_2 = h^\top \partial o + \lambda W_2, \quad "
+            r"\partial o = \dfrac{2}{n} (o - y), \quad \partial W_2 = h^\mathsf{T} \partial o + \lambda W_2, \quad "
             r"\partial b_2 = \sum \partial o",
             "∂o = 2/n (o − y);  ∂W2 = hᵀ ∂o + λ W2;  ∂b2 = Σ ∂o",
         ),
         Formula(
-            r"\partial h = \partial o \, W_2^\top, \quad \partial a = m \odot \partial h, \quad \partial z = [z > 0] "
+            r"\partial h = \partial o \, W_2^\mathsf{T}, \quad \partial a = m \odot \partial h, \quad \partial z "
+            r"= [z > 0] "
             r"\odot \partial a",
             "∂h = ∂o W2ᵀ;  ∂a = m ⊙ ∂h;  ∂z = [z > 0] ⊙ ∂a",
         ),
         Formula(
-            r"\partial W_1 = x^\top \partial z + \lambda W_1, \quad \partial b_1 = \sum \partial z",
+            r"\partial W_1 = x^\mathsf{T} \partial z + \lambda W_1, \quad \partial b_1 = \sum \partial z",
             "∂W1 = xᵀ ∂z + λ W1;  ∂b1 = Σ ∂z",
         ),
         Source(backward),
         *_comparison(network, rate, gradients),
     ]
-    return Lesson("backprop", "Forward and backward propagation", blocks)
+    return Lesson(
+        "backprop",
+        "Forward and backward propagation",
+        "How does a network with a penalty and dropout get the gradient of each of its weights?",
+        "the two paths on which a gradient reaches a weight matrix, and what the mask does on the way back.",
+        blocks,
+        _exercises(seed),
+        following="since",
+    )
+
+
+def _exercises(seed: int) -> list[Exercise]:
+    def gradients_at(rate: float, strength: float) -> tuple[Network, dict[str, Tensor]]:
+        network = draw_network(rate, strength, seed)
+        return network, backward(network, forward(network))
+
+    network, all_dropped = gradients_at(1.0, 0.1)
+    apart = max(_gap(all_dropped[name], 0.1 * weights) for name, weights in (("W1", network.w1), ("W2", network.w2)))
+    _, without = gradients_at(0.5, 0.0)
+    _, decayed = gradients_at(0.5, 0.1)
+    return [
+        Exercise(
+            "Which gradients are left if every hidden unit is dropped?",
+            "lesson backprop --rate 1",
+            f"Those of the penalty, λ W (they differ from it by {apart:.1g}), and that of the last bias: the output is "
+            f"that bias alone. The first layer's biases get {float(all_dropped['b1'].abs().max()):g}.",
+        ),
+        Exercise(
+            "By how much does ∂W2 change between λ = 0 and λ = 0.1? Check it by hand for one weight.",
+            "lesson backprop --lambda 0",
+            "By 0.1 W2, since the two paths add up: the largest change is "
+            f"{_gap(decayed['W2'], without['W2']):.3f}, the largest weight {float(network.w2.abs().max()):.2f}.",
+        ),
+        Exercise(
+            "∂z is zero at some units that were not dropped. Why, and what does that do to their weights?",
+            f"lesson backprop --rate 0 --seed {seed + 1}",
+            "There z is negative and ReLU flat: the loss does not feel a small change of z. For such a row the unit's "
+            "weights learn nothing; only decay moves them.",
+        ),
+    ]
 
 
 _FORMULAS = {
@@ -243,9 +296,9 @@ def _comparison(network: Network, rate: float, gradients: dict[str, Tensor]) -> 
     return [
         Table("backward", "Every gradient of J on the way back.", pd.DataFrame(rows, columns=columns), digits=2),
         Paragraph(
-            f"By hand and by torch's automatic differentiation, in float64, no number differs by more than "
-            f"{worst:.1g}. The engine computes the same lines for many members at once in float32, hence its larger "
-            "differences."
+            f"By hand and by torch's automatic differentiation (autograd), in float64, no number differs by more than "
+            f"{worst:.1g}. The engine, this project's own trainer of many networks at once, computes the same lines in "
+            "float32, hence its larger differences."
         ),
         Source(backpropagate),
     ]

@@ -4,6 +4,7 @@ In the text of paragraphs and captions, `backquotes` mark code and $dollars$ a s
 that it reads well in a terminal too.
 """
 
+import ast
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -44,16 +45,33 @@ class Formula:
 
 @dataclass(frozen=True)
 class Source:
-    """The code of a function as the package runs it."""
+    """The code of a function or a class as the package runs it; `folded` hides it until it is asked for."""
 
-    function: Callable[..., Any]
+    code: Callable[..., Any]
+    folded: bool = True
 
     @property
     def text(self) -> str:
-        """The source, without the docstring, which the paragraphs tell at more length."""
-        code = textwrap.dedent(inspect.getsource(self.function))
-        docstring = self.function.__doc__
-        return code.replace(f'    """{docstring}"""\n', "") if docstring else code
+        """The source, without docstrings, which the paragraphs tell at more length."""
+        source = textwrap.dedent(inspect.getsource(self.code))
+        lines: list[str] = source.splitlines(keepends=True)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+                told = node.body[0]
+                end = told.end_lineno or told.lineno
+                # A class's docstring is set off by an empty line.
+                end += end < len(lines) and not lines[end].strip()
+                lines[told.lineno - 1 : end] = [""] * (end - told.lineno + 1)
+        return "".join(lines)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A formula under its name, beside the code that computes it."""
+
+    name: str
+    formula: Formula
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,20 @@ class Chart:
         return finish(self.figure, self.name, caption, caption)
 
 
-Block = Heading | Paragraph | Formula | Source | Table | Chart
+@dataclass(frozen=True)
+class Exercise:
+    """A question, the command that answers it, and the answer, folded.
+
+    Attributes:
+        command: what stands after `houseprices`.
+    """
+
+    question: str
+    command: str
+    answer: str
+
+
+Block = Heading | Paragraph | Formula | Source | Named | Table | Chart
 
 
 @dataclass(frozen=True)
@@ -96,14 +127,32 @@ class Lesson:
     Attributes:
         name: as on the command line.
         title: as on the page.
+        question: what it answers.
+        look_at: what to look at on the way.
         blocks: in reading order; neighbouring charts stand side by side where there is room.
+        exercises: three, at the end.
+        following: the name of the next lesson; None after the last.
         notices: what must be known before all else, such as that the data are synthetic.
     """
 
     name: str
     title: str
+    question: str
+    look_at: str
     blocks: list[Block]
+    exercises: list[Exercise]
+    following: str | None
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def reading_minutes(self) -> int:
+        """At 150 words a minute, a minute a chart or table, half a minute a piece of code."""
+        texts = [self.question, self.look_at, *(one.question + " " + one.answer for one in self.exercises)]
+        texts += [block.text for block in self.blocks if isinstance(block, Paragraph)]
+        n_words = sum(len(text.split()) for text in texts)
+        n_shown = sum(isinstance(block, Chart | Table) for block in self.blocks)
+        n_codes = sum(isinstance(block, Source | Named) for block in self.blocks)
+        return round(n_words / 150 + n_shown + n_codes / 2)
 
 
 def require(holds: bool, name: str, accepted: str, got: object) -> None:

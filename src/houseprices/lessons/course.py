@@ -49,5 +49,5 @@ def run_lessons(
                 tell(Notice(notice))
         only = done[0].lesson.title if len(done) == 1 else None
         title = only or "From norms to house prices: weight decay and dropout at work"
-        write_lessons(staging, title, [one.lesson for one in done])
+        write_lessons(staging, title, [one.lesson for one in done], [one.seconds for one in done])
     return folder / PAGE, done

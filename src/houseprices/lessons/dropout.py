@@ -1,29 +1,53 @@
 """Lesson: dropout, from the layer on a small table to a network for images."""
 
-import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from houseprices.charts import line_style, log_ticks, new_chart
 from houseprices.engine.regularization import dropout
-from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Source, Table, require
-from houseprices.lessons.images import N_CLASSES, Images, load_images
+from houseprices.lessons.content import (
+    Block,
+    Chart,
+    Exercise,
+    Formula,
+    Heading,
+    Lesson,
+    Paragraph,
+    Source,
+    Table,
+    require,
+)
+from houseprices.lessons.image_networks import N_CLASSES, N_HIDDEN, FromScratch, Subclass, as_sequence, init_weights
+from houseprices.lessons.image_training import (
+    BATCH_SIZE,
+    CURVES,
+    LEARNING_RATE,
+    NotedMasks,
+    Training,
+    compare_precision,
+    largest_gap,
+    step_concisely,
+    step_from_scratch,
+    train_over_seeds,
+    train_three,
+)
+from houseprices.lessons.images import Images, load_images
+from houseprices.lessons.seed_intervals import mean_interval
 
-HIDDEN = (256, 256)
-LEARNING_RATE, BATCH_SIZE = 0.5, 256
 N_EPOCHS = 10
 """Of Fashion-MNIST's 60,000 images, as in the textbook."""
-N_DIGIT_EPOCHS = 100
-"""Of 898 digits: ten epochs would be 35 steps."""
-
-Parameters = list[tuple[Tensor, Tensor]]
-"""(weights (fan_in, fan_out), biases (fan_out,)) of each layer."""
+N_DIGIT_EPOCHS = 80
+"""Of 898 digits: ten epochs would be 40 steps."""
+N_EQUAL_STEPS = 50
+"""Of the three forms in lockstep on Fashion-MNIST; on the digits all steps."""
+N_EXERCISE_EPOCHS = 3
+"""Of those that answer an exercise on Fashion-MNIST; on the digits all."""
+N_SEEDS = 3
 
 
 def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = None, seed: int = 0) -> Lesson:
@@ -32,38 +56,64 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
     Args:
         rates: of the two hidden layers.
         images: Fashion-MNIST's folder; see `images.load_images` for None.
-        seed: fixes the start, the order of the images and the masks.
+        seed: the first of those that fix the start, the order of the images and the masks.
 
     Raises:
         SettingsError: a rate is outside [0, 1), or there are not two.
         DataError: a file of images is broken.
     """
-    require(len(rates) == len(HIDDEN), "rates", f"{len(HIDDEN)} numbers, one a hidden layer", list(rates))
+    require(len(rates) == 2, "rates", "2 numbers, one a hidden layer", list(rates))
     for rate in rates:
         # At rate 1 nothing passes the layer; the layer itself takes it, see the table of the lesson.
         require(0 <= rate < 1, "dropout rate", "in [0, 1) for a network that is to learn", rate)
     require(seed >= 0, "seed", "0 or more", seed)
     loaded = load_images(images)
+    is_fashion = loaded.name == "Fashion-MNIST"
+    n_epochs = N_EPOCHS if is_fashion else N_DIGIT_EPOCHS
+    seeds = range(seed, seed + N_SEEDS)
+    trained = train_over_seeds(loaded, [rates, (0.0, 0.0)], n_epochs, seeds)
     blocks: list[Block] = [
         Heading("The layer"),
         Paragraph(
-            "In training, each hidden unit is dropped with probability $p$ and the others are divided by $1 − p$. No "
-            "unit can rely on another one being there."
+            "A network with hidden layers passes its inputs through sums in between, the hidden units, each cut off "
+            "below zero (ReLU: $max(z, 0)$), before the output. Units may come to rely on each other: one repairs "
+            "what another one gets wrong on the training rows, which does not carry over to new ones. Dropout forbids "
+            "it: in every step of the training, each hidden unit is set to zero, dropped, with probability $p$, by a "
+            "throw of its own, and the others are divided by $1 − p$. No unit can rely on another one being there."
         ),
         Formula(
-            r"h' = \begin{cases} 0 & \text{with probability } p \\ \dfrac{h}{1 - p} & \text{otherwise} \end{cases}, "
-            r"\qquad \mathrm{E}[h'] = p \cdot 0 + (1 - p) \frac{h}{1 - p} = h",
-            "h' = 0 with probability p, else h / (1 − p);  E[h'] = p · 0 + (1 − p) · h / (1 − p) = h",
+            r"h' = 0 \;\; \mathrm{with\ probability}\ p, \qquad h' = \dfrac{h}{1 - p} \;\; \mathrm{otherwise}",
+            "h' = 0 with probability p, else h / (1 − p)",
         ),
-        Source(dropout),
+        Formula(
+            r"\mathrm{E}[h'] = p \cdot 0 + (1 - p) \, \dfrac{h}{1 - p} = h",
+            "E[h'] = p · 0 + (1 − p) · h / (1 − p) = h",
+        ),
+        Paragraph(
+            "$E$ is the mean over all throws: it stays what it was. Which units a step keeps is the mask, a "
+            "table of true "
+            "and false. This project's layer (in this form it is called inverted dropout):"
+        ),
+        Source(dropout, folded=False),
         *_small_table(seed),
         Heading("Why kept values are divided by 1 − p"),
         *_expectation(seed),
         *_other_convention(seed),
-        Heading("A network for images, with and without dropout"),
-        *_experiment(loaded, list(rates), seed),
+        *_share_kept(seed),
+        Heading("The network, three times"),
+        *_three_forms(loaded, rates, seed, is_fashion),
+        Heading("Does it help?"),
+        *_accuracy(loaded, rates, n_epochs, seeds, trained, is_fashion),
     ]
-    return Lesson("dropout", "Dropout", blocks)
+    return Lesson(
+        "dropout",
+        "Dropout",
+        "What does it do to a network when units are left out at random, and when does it help?",
+        "the factor that kept values are given, and the distance between training and test accuracy.",
+        blocks,
+        _exercises(loaded, n_epochs, trained, seed),
+        following="backprop",
+    )
 
 
 def _layer(hidden: Tensor, rate: float, keep: Tensor) -> Tensor:
@@ -112,8 +162,9 @@ def _expectation(seed: int) -> list[Block]:
     return [
         Paragraph(
             f"Averaged over {n_masks:,} masks, {n_units} units at $p = {rate}$ come back to their values within "
-            f"{float(deviation[-1]):.1%}; four standard errors, $4 √(p / ((1 − p) n))$, are {float(bound[-1]):.1%}. "
-            "Since the mean is right in training already, prediction uses the layer's input as it is."
+            f"{float(deviation[-1]):.1%}; four standard errors of such a mean, $4 √(p / ((1 − p) n))$, are "
+            f"{float(bound[-1]):.1%}. Since the mean is right in training already, prediction uses the layer's "
+            "input as it is."
         ),
         Chart("expectation", f"The mean over masks approaches the input, p = {rate}.", figure, content),
     ]
@@ -131,9 +182,10 @@ def _other_convention(seed: int) -> list[Block]:
         ("in training", _layer(hidden, rate, keep) @ larger, (hidden * keep) @ weights),
         ("at prediction", hidden @ larger, kept * hidden @ weights),
     ]
+    passes = {"in training": "h / (1 − p), kept", "at prediction": "h"}
     content = pd.DataFrame(
         [
-            (when, "h / (1 − p), kept" if when == "in training" else "h", float(ours.abs().mean()), gap(ours, theirs))
+            (when, passes[when], float(ours.abs().mean()), float((ours - theirs).abs().max()))
             for when, ours, theirs in rows
         ],
         columns=["", "inverted dropout passes", "mean size of the output", "largest difference between the two"],
@@ -149,225 +201,174 @@ def _other_convention(seed: int) -> list[Block]:
     ]
 
 
-def gap(one: Tensor, other: Tensor) -> float:
-    """The largest difference."""
-    return float((one - other).abs().max())
-
-
-# ---- the network ----
-
-
-@dataclass(frozen=True)
-class Batches:
-    """Rows of each step, epoch by epoch, the same for every training."""
-
-    n_rows: int
-    n_epochs: int
-    seed: int
-
-    def __iter__(self) -> Iterator[list[Tensor]]:
-        """An epoch's batches; the last one of an epoch may be smaller."""
-        generator = torch.Generator().manual_seed(self.seed)
-        for _ in range(self.n_epochs):
-            yield list(torch.split(torch.randperm(self.n_rows, generator=generator), BATCH_SIZE))
-
-
-def start(d_in: int, seed: int) -> Parameters:
-    """He's normal weights (He et al. 2015), biases zero, float64."""
-    generator = torch.Generator().manual_seed(seed)
-    widths = [d_in, *HIDDEN, N_CLASSES]
+def _share_kept(seed: int) -> list[Block]:
+    """One number read in two ways."""
+    p, n_units = 0.2, 100_000
+    uniform = torch.rand(n_units, generator=torch.Generator().manual_seed(seed))
+    rows = []
+    for reading, dropped in (("share dropped, as here and in the textbook's code", p), ("share kept", 1 - p)):
+        values = _layer(torch.ones(n_units, dtype=torch.float64), dropped, uniform >= dropped)
+        rows.append((reading, float((values == 0).double().mean()), float(values.max())))
+    columns = ["p is the", "units that are zero", "factor of the others"]
     return [
-        (
-            torch.randn(fan_in, fan_out, generator=generator, dtype=torch.float64) * (2 / fan_in) ** 0.5,
-            torch.zeros(fan_out, dtype=torch.float64),
-        )
-        for fan_in, fan_out in itertools.pairwise(widths)
+        Paragraph(
+            "Beware of $p$ itself. In this course and in `nn.Dropout`, $p$ is the share dropped; the first papers "
+            "write $p$ for the share kept, and there are texts whose words say one and whose code does the other. "
+            f"The same {p:g} in both readings, on {n_units:,} units of value 1:"
+        ),
+        Table("share-kept", f"p = {p:g} read in two ways.", pd.DataFrame(rows, columns=columns), digits=3),
     ]
 
 
-def scores_of(parameters: Parameters, inputs: Tensor, rates: Sequence[float], masks: Sequence[Tensor] = ()) -> Tensor:
-    """Scores of the ten classes, (n_rows, 10); without masks as at prediction: dropout does nothing.
-
-    Shape:
-        inputs: (n_rows, d_in)
-        masks: of each hidden layer (n_rows, width), bool
-    """
-    values = inputs
-    for layer, (weights, biases) in enumerate(parameters):
-        values = values @ weights + biases
-        if layer < len(HIDDEN):
-            values = values.relu()
-            if masks:
-                values = _layer(values, rates[layer], masks[layer])
-    return values
-
-
-def step_from_scratch(
-    parameters: Parameters, inputs: Tensor, labels: Tensor, rates: Sequence[float], masks: Sequence[Tensor]
-) -> None:
-    """One step of hand-written SGD on the mean cross-entropy, in place."""
-    flat = [parameter.requires_grad_(True) for layer in parameters for parameter in layer]
-    log_probability = scores_of(parameters, inputs, rates, masks).log_softmax(dim=1)
-    loss = -log_probability[torch.arange(len(labels)), labels].mean()
-    gradients = torch.autograd.grad(loss, flat)
-    with torch.no_grad():
-        for parameter, gradient in zip(flat, gradients, strict=True):
-            parameter -= LEARNING_RATE * gradient
-
-
-class Concise:
-    """The same network by torch: `nn.Dropout` draws the masks, and hooks note which units it kept.
-
-    Attributes:
-        kept: of each hidden layer, the mask of the last step. A unit that was zero already counts as dropped: it
-            passes nothing, forward or backward, either way.
-    """
-
-    def __init__(self, parameters: Parameters, rates: Sequence[float]) -> None:
-        self.kept: list[Tensor] = [torch.empty(0)] * len(rates)
-        layers: list[nn.Module] = []
-        for layer, (weights, biases) in enumerate(parameters):
-            fan_in, fan_out = weights.shape
-            linear = nn.Linear(fan_in, fan_out, dtype=torch.float64)
-            with torch.no_grad():
-                linear.weight.copy_(weights.T)
-                linear.bias.copy_(biases)
-            layers.append(linear)
-            if layer < len(rates):
-                layers += [nn.ReLU(), self._noting_dropout(layer, rates[layer])]
-        self.network = nn.Sequential(*layers)
-        self._optimizer = torch.optim.SGD(self.network.parameters(), lr=LEARNING_RATE)
-        self._loss = nn.CrossEntropyLoss()
-
-    def _noting_dropout(self, layer: int, rate: float) -> nn.Module:
-        module = nn.Dropout(rate)
-
-        def note(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            self.kept[layer] = output.detach() != 0
-
-        module.register_forward_hook(note)
-        return module
-
-    def step(self, inputs: Tensor, labels: Tensor) -> None:
-        """One step of torch's SGD."""
-        self._optimizer.zero_grad()
-        self._loss(self.network(inputs), labels).backward()
-        self._optimizer.step()
-
-    def parameters(self) -> Parameters:
-        """The weights and biases, laid out as `start` does."""
-        linear = [layer for layer in self.network if isinstance(layer, nn.Linear)]
-        return [(layer.weight.detach().T, layer.bias.detach()) for layer in linear]
-
-
-def train_both(
-    images: Images, rates: Sequence[float], n_epochs: int, seed: int
-) -> tuple[Parameters, Parameters, pd.DataFrame]:
-    """Train from scratch and concisely in lockstep: the same start, batches and masks.
-
-    Returns:
-        The parameters from scratch, the concise ones, and the curves of the first by epoch.
-    """
-    scratch = start(images.training.shape[1], seed)
-    curves = []
-    # nn.Linear and nn.Dropout draw from torch's global generator.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        concise = Concise(scratch, rates)
-        for epoch, batches in enumerate(Batches(len(images.training), n_epochs, seed), start=1):
-            for rows in batches:
-                inputs, labels = images.training[rows], images.training_labels[rows]
-                concise.step(inputs, labels)
-                step_from_scratch(scratch, inputs, labels, rates, concise.kept)
-            curves.append((epoch, *_measure(scratch, images)))
-    columns = ["epoch", "training loss", "training accuracy", "test accuracy"]
-    return scratch, concise.parameters(), pd.DataFrame(curves, columns=columns)
-
-
-def train_without(images: Images, n_epochs: int, seed: int) -> pd.DataFrame:
-    """The curves of the same network from the same start on the same batches, without dropout."""
-    parameters = start(images.training.shape[1], seed)
-    curves = []
-    for epoch, batches in enumerate(Batches(len(images.training), n_epochs, seed), start=1):
-        for rows in batches:
-            step_from_scratch(parameters, images.training[rows], images.training_labels[rows], (), ())
-        curves.append((epoch, *_measure(parameters, images)))
-    return pd.DataFrame(curves, columns=["epoch", "training loss", "training accuracy", "test accuracy"])
-
-
-def _measure(parameters: Parameters, images: Images) -> tuple[float, float, float]:
-    """Training loss, training accuracy, test accuracy; as at prediction."""
-    with torch.no_grad():
-        training = scores_of(parameters, images.training, ())
-        test = scores_of(parameters, images.test, ())
-        loss = nn.functional.cross_entropy(training, images.training_labels)
-        right = [
-            (scores.argmax(dim=1) == labels).double().mean()
-            for scores, labels in ((training, images.training_labels), (test, images.test_labels))
-        ]
-    return float(loss), float(right[0]), float(right[1])
-
-
-def largest_gap(one: Parameters, other: Parameters) -> float:
-    """The largest difference of any weight or bias."""
-    return max(
-        gap(a.detach(), b.detach())
-        for of_one, of_other in zip(one, other, strict=True)
-        for a, b in zip(of_one, of_other, strict=True)
+def _three_forms(images: Images, rates: Sequence[float], seed: int, is_fashion: bool) -> list[Block]:
+    n_epochs, n_steps = (1, N_EQUAL_STEPS) if is_fashion else (N_DIGIT_EPOCHS, None)
+    forms = train_three(images, rates, n_epochs, seed, n_steps=n_steps)
+    scratch = forms["from scratch"]
+    content = pd.DataFrame(
+        [(f"{name} against from scratch", largest_gap(scratch, forms[name])) for name in list(forms)[1:]],
+        columns=["form", "largest difference"],
     )
+    when = f"the first {n_steps} steps" if n_steps else f"all {n_epochs} epochs"
+    return [
+        Paragraph(
+            f"The textbook's network for images has an input a pixel ({images.training.shape[1]} here), two hidden "
+            f"layers of {N_HIDDEN} units, and {N_CLASSES} outputs, a score a class; the highest score is the answer. "
+            "Scores become probabilities by the softmax, $exp(score)$ over the sum of all ten; the loss is the "
+            "cross-entropy, minus the log of the right class's probability. One meets such a network in three "
+            "forms. From scratch, with matrices, the dropout layer above, a flag "
+            "that says whether it trains, and SGD by hand:"
+        ),
+        Source(FromScratch, folded=False),
+        Source(step_from_scratch, folded=False),
+        Paragraph(
+            "Concise, as a row of torch's layers. `apply` visits every layer and draws its weights: normal, of size "
+            "0.01, so that the network begins with scores near zero; the biases begin at zero."
+        ),
+        Source(init_weights, folded=False),
+        Source(as_sequence, folded=False),
+        Paragraph("And concise as a class of one's own, the form to take where layers do not stand in one row:"),
+        Source(Subclass, folded=False),
+        Source(step_concisely, folded=False),
+        Paragraph(
+            "`nn.Dropout` draws its masks itself. To compare the forms, torch's layers are watched: a hook, a function "
+            "that torch calls after a layer, notes what the sequence's dropout kept, and the network from scratch is "
+            "given the same; the subclass draws with torch's random generator set back to the same state. All three "
+            f"train step by step side by side in float64 (numbers of 64 bits) from one start. After {when}:"
+        ),
+        Source(NotedMasks),
+        Source(train_three),
+        Table("three-forms", f"Largest difference of any weight or bias after {when}.", content, digits=2),
+    ]
 
 
-def _experiment(images: Images, rates: list[float], seed: int) -> list[Block]:
-    is_digits = images.name != "Fashion-MNIST"
-    n_epochs = N_DIGIT_EPOCHS if is_digits else N_EPOCHS
-    scratch, concise, with_dropout = train_both(images, rates, n_epochs, seed)
-    without = train_without(images, n_epochs, seed)
-    content = with_dropout.merge(without, on="epoch", suffixes=(", dropout", ", no dropout"))
-    name = f"rates {rates[0]:g} and {rates[1]:g}"
+def _accuracy(
+    images: Images,
+    rates: Sequence[float],
+    n_epochs: int,
+    seeds: Sequence[int],
+    trained: list[list[Training]],
+    is_fashion: bool,
+) -> list[Block]:
+    names = [f"dropout {rates[0]:g} and {rates[1]:g}", "no dropout"]
+    means = [
+        pd.concat([one.curves for one in of_seeds]).groupby("epoch", as_index=False).mean() for of_seeds in trained
+    ]
+    content = means[0].merge(means[1], on="epoch", suffixes=(", dropout", ", no dropout"))
     charts: list[Block] = []
-    for quantity in ("training loss", "training accuracy", "test accuracy"):
-        figure, axes = new_chart("epoch", quantity)
-        for index, (curve, label) in enumerate(((with_dropout, name), (without, "no dropout"))):
+    for quantity in CURVES[1:]:
+        figure, axes = new_chart("epoch", f"{quantity}, mean of {len(seeds)} seeds")
+        for index, (curve, label) in enumerate(zip(means, names, strict=True)):
             axes.plot(curve["epoch"], curve[quantity], label=label, **line_style(index))
         if quantity == "training loss":
             axes.set_yscale("log")
             log_ticks(axes.yaxis)
         else:
-            axes.set_ylim(bottom=max(0.5, float(content["test accuracy, dropout"].quantile(0.2)) - 0.05))
+            axes.set_ylim(bottom=max(0.5, float(content["test accuracy, dropout"].quantile(0.35)) - 0.05))
         axes.legend()
         charts.append(
-            Chart(quantity.replace(" ", "-"), quantity.capitalize() + ".", figure, None if charts else content)
+            Chart(
+                quantity.replace(" ", "-"),
+                f"{quantity.capitalize()}, {images.name}.",
+                figure,
+                None if charts else content,
+            )
         )
-    rows = [(label, *curve.iloc[-1, 1:]) for curve, label in ((with_dropout, name), (without, "no dropout"))]
-    last = pd.DataFrame(rows, columns=["network", *with_dropout.columns[1:]])
-    d_in, n_test = images.training.shape[1], len(images.test)
-    error = float((last["test accuracy"] * (1 - last["test accuracy"]) / n_test).max() ** 0.5)
+    ends = {name: [one.curves.iloc[-1] for one in of_seeds] for name, of_seeds in zip(names, trained, strict=True)}
+    rows = [
+        (name, *(mean_interval([end[column] for end in of_seeds]).text(4) for column in CURVES[1:]))
+        for name, of_seeds in ends.items()
+    ]
+    gain, held_back = (
+        mean_interval([with_it[part] - without[part] for with_it, without in zip(*ends.values(), strict=True)])
+        for part in ("test accuracy", "training accuracy")
+    )
+    distance = mean_interval([end["training accuracy"] - end["test accuracy"] for end in ends[names[1]]])
     said = (
-        "Fashion-MNIST is not on disk, so these are scikit-learn's handwritten digits: 8 × 8 pixels in place of "
+        ""
+        if is_fashion
+        else "Fashion-MNIST is not on disk, so these are scikit-learn's handwritten digits: 8 × 8 pixels in place of "
         f"28 × 28, {len(images.training)} training images in place of 60,000, and {N_DIGIT_EPOCHS} epochs in place of "
         f"{N_EPOCHS}. `houseprices download --dataset fashion-mnist` brings the textbook's images. "
-        if is_digits
-        else ""
+    )
+    n_seconds = sum(one.seconds for of_seeds in trained for one in of_seeds) / (2 * len(seeds))
+    in_64, in_32, gap = compare_precision(images, rates, seeds[0], N_EQUAL_STEPS)
+    verdict = (
+        "more than chance would bring"
+        if gain.excludes_zero
+        else "within what chance brings; more seeds might show a small difference"
     )
     return [
         Paragraph(
-            f"{said}{d_in}-{HIDDEN[0]}-{HIDDEN[1]}-{N_CLASSES} units, ReLU, dropout at {name} on the hidden layers, "
-            f"SGD at {LEARNING_RATE}, batches of {BATCH_SIZE}, {n_epochs} epochs, {n_test:,} test images. All curves "
-            "are measured after each epoch as at prediction, without masks."
+            f"{said}SGD at {LEARNING_RATE}, batches of {BATCH_SIZE}, {n_epochs} epochs, {len(seeds)} seeds with and "
+            f"without dropout, {len(images.test):,} test images. All curves are measured after each epoch as at "
+            "prediction, without masks. Where a curve is flat at the beginning, the small weights are still growing."
         ),
         *charts,
-        Table("last-epoch", f"After {n_epochs} epochs.", last),
-        Paragraph(
-            f"Dropout moves the test accuracy by {100 * (last['test accuracy'][0] - last['test accuracy'][1]):+.2f} "
-            f"points; the standard error of one accuracy on {n_test:,} images is {100 * error:.2f} points. The "
-            f"training loss ends at {last['training loss'][0]:.2g} with dropout, "
-            f"{last['training loss'][1]:.2g} without."
+        Table(
+            "last-epoch",
+            f"{images.name} after {n_epochs} epochs: mean over {len(seeds)} seeds ± half its 95% interval.",
+            pd.DataFrame(rows, columns=["network", *CURVES[1:]]),
         ),
         Paragraph(
-            "From scratch means matrices, the engine's `dropout` and hand-written SGD; concise means `nn.Linear`, "
-            "`nn.Dropout`, `nn.CrossEntropyLoss` and `torch.optim.SGD`. Both train in lockstep in float64: "
-            "`nn.Dropout` draws a mask, a forward hook notes which units it kept, and the from-scratch network is "
-            f"given the same. After {n_epochs} epochs no weight or bias differs by more than "
-            f"{largest_gap(scratch, concise):.1g}."
+            f"On the same seeds, dropout moves the test accuracy by {gain.text(2, scale=100, sign=True)} points: "
+            f"{verdict}. The training accuracy moves by {held_back.text(2, scale=100, sign=True)} points: what dropout "
+            "can win is at most about the distance between training and test accuracy, which without it is "
+            f"{distance.text(2, scale=100)} points."
+        ),
+        Paragraph(
+            f"These trainings compute in float32 (numbers of 32 bits): {n_epochs} epochs took {n_seconds:.0f} s each, "
+            f"on one processor core. A step takes {1000 * in_32:.1f} ms in float32 and {1000 * in_64:.1f} ms in "
+            f"float64; after the same {N_EQUAL_STEPS} steps their weights differ by at most {gap:.1g}."
+        ),
+    ]
+
+
+def _exercises(images: Images, n_epochs: int, trained: list[list[Training]], seed: int) -> list[Exercise]:
+    n_epochs = N_EXERCISE_EPOCHS if images.name == "Fashion-MNIST" else n_epochs
+
+    def ends(training: Training) -> str:
+        last = training.curves.iloc[n_epochs - 1]
+        return f"{last['training accuracy']:.3f} in training and {last['test accuracy']:.3f} in the test"
+
+    (few,), (swapped,) = train_over_seeds(images, [(0.9, 0.9), (0.8, 0.5)], n_epochs, [seed])
+    return [
+        Exercise(
+            "What do training and test accuracy become if nine of ten units are dropped in both layers?",
+            "lesson dropout --rate 0.9 0.9",
+            f"With seed {seed}, after {n_epochs} epochs, {ends(few)}; without dropout {ends(trained[1][0])}. Each "
+            f"step trains a network of some {0.1 * N_HIDDEN:.0f} units a layer.",
+        ),
+        Exercise(
+            "What must the lesson show at rates 0 and 0?",
+            "lesson dropout --rate 0 0",
+            "The same curves twice: at rate 0 the layer multiplies by one. If your own layer fails this test, look "
+            "for the scale.",
+        ),
+        Exercise(
+            "A text says 'dropout with p = 0.8 and 0.5', and its network learns worse in your code than in the text. "
+            "What do you suspect?",
+            "lesson dropout --rate 0.8 0.5",
+            "That its p is the share kept: in your code 0.8 drops four of five units and multiplies the others by 5, "
+            f"where 0.2 was meant. With seed {seed} the swap ends at {ends(swapped)}.",
         ),
     ]

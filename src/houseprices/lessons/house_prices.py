@@ -1,12 +1,10 @@
 """Lesson: the textbook's own solution of House Prices, and step by step from it to this project's."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from houseprices.charts import BLUE, SKY, line_style, new_chart
@@ -14,42 +12,22 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.sample.write import NOISE_FLOOR
-from houseprices.data.schema import ID, PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.schema import PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
 from houseprices.data.table import read_houses
-from houseprices.engine.members import Member
-from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
-from houseprices.lessons.content import Block, Chart, Formula, Heading, Lesson, Paragraph, Table, require
+from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, Floats, Rows, read_chapter_table, train_on_folds
+from houseprices.lessons.chapter_flaws import N_SEEDS, flaws_section, scores_by_seed
+from houseprices.lessons.content import Block, Chart, Exercise, Formula, Heading, Lesson, Paragraph, Table, require
 from houseprices.settings import FoldSettings, GroupSettings, Settings
 
-N_FOLDS = 5
-
-Floats = NDArray[np.float64]
-
-# The chapter's network; its weight decay is zero too.
-CHAPTER = GroupSettings(
-    n_members=1,
-    hidden=(),
-    activation="relu",
-    linear_path=False,
-    dropout=0,
-    input_dropout=0,
-    huber_delta=math.inf,
-    weight_decay=0,
-    learning_rate=5.0,
-    schedule="constant",
-    epochs=100,
-    batch_size=64,
-)
-LOG_TARGET = replace(CHAPTER, learning_rate=0.001)
 HIDDEN = replace(LOG_TARGET, hidden=(128,), learning_rate=0.002)
 WEIGHT_DECAY = replace(HIDDEN, weight_decay=5.0)
 DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
 RECIPE = Settings().groups["tanh"]
 TRAINING = replace(RECIPE, input_dropout=0)
-N_SPLITS = FoldSettings().n_repeats
+N_SPLITS = 3
 
 
 @dataclass(frozen=True)
@@ -69,54 +47,6 @@ class Step:
     curves: list[LearningCurves] | None = None
 
 
-def chapter_columns(train_file: Path, test_file: Path) -> NDArray[np.float32]:
-    """The chapter's matrix: numbers standardised over all rows of both files, gaps zero, one-hot with NA as a level.
-
-    Shape:
-        returns: (n_rows + n_test_rows, d_in), the training rows first
-    """
-    train, test = pd.read_csv(train_file), pd.read_csv(test_file)
-    houses = pd.concat([train.drop(columns=[ID, PRICE]), test.drop(columns=ID)], ignore_index=True)
-    numbers = houses.select_dtypes("number")
-    spread = numbers.std()
-    scaled = ((numbers - numbers.mean()) / spread.mask(spread == 0, 1)).fillna(0)
-    levels = pd.get_dummies(houses.drop(columns=numbers.columns), dummy_na=True)
-    return np.hstack([scaled.to_numpy(np.float32), levels.to_numpy(np.float32)])
-
-
-def train_on_folds(
-    matrix: NDArray[np.float32],
-    price: Floats,
-    fold_of_row: NDArray[np.int64],
-    group: GroupSettings,
-    *,
-    log_target: bool,
-) -> tuple[Floats, list[LearningCurves]]:
-    """Out-of-fold log prices of one network a fold, on columns that are the same in all folds.
-
-    Args:
-        log_target: learn the log price, standardised on the fold's training rows; else the price in dollars.
-    """
-    log_price = np.log(price)
-    prediction = np.full(len(price), np.nan)
-    curves = []
-    with TrainingPool(0, torch.device("cpu")) as pool:
-        pending = []
-        for fold in range(fold_of_row.max() + 1):
-            held_out, training = np.flatnonzero(fold_of_row == fold), np.flatnonzero(fold_of_row != fold)
-            mean, spread = (log_price[training].mean(), log_price[training].std() or 1.0) if log_target else (0.0, 1.0)
-            targets = (((log_price if log_target else price) - mean) / spread).astype(np.float32)
-            members = [Member(training, fold, group, held_out)]
-            pending.append((held_out, mean, spread, pool.submit(matrix, targets, members)))
-        for held_out, mean, spread, network_of_fold in pending:
-            network, of_fold = network_of_fold.wait()
-            output = network.predict(torch.from_numpy(matrix[held_out]))[0].double().numpy()
-            # As in the chapter, a prediction below a dollar counts as a dollar: it has a logarithm.
-            prediction[held_out] = mean + spread * output if log_target else np.log(np.maximum(output, 1))
-            curves.append(of_fold.scaled(spread))
-    return prediction, curves
-
-
 def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
     """From the chapter's linear net to this project's networks, each step scored on the same five folds.
 
@@ -129,8 +59,10 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
     train_file, test_file = source.folder / TRAIN_FILE, source.folder / TEST_FILE
     train, test = read_houses(train_file, priced=True), read_houses(test_file, priced=False)
     price = train[PRICE].to_numpy()
+    whose = _WHOSE[source.kind].format(n_rows=len(price))
     fold_of_row = assign_folds(len(price), N_FOLDS, 1, seed)[0]
-    matrix = chapter_columns(train_file, test_file)[: len(price)]
+    table = read_chapter_table(train_file, test_file)
+    matrix = table.matrix()[: len(price)]
     steps = [_on_chapter_columns("the chapter's own", matrix, price, fold_of_row, CHAPTER, log_target=False)]
     for name, group in (
         ("log target", LOG_TARGET),
@@ -139,32 +71,51 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         ("dropout", DROPOUT),
     ):
         steps.append(_on_chapter_columns(name, matrix, price, fold_of_row, group, log_target=True))
-    for name, group, n_splits in (
-        ("this project's columns", COLUMNS, 1),
-        ("longer, more dropout", TRAINING, 1),
-        ("input dropout", RECIPE, 1),
-        ("more splits", RECIPE, N_SPLITS),
-    ):
-        steps.append(_by_cross_validation(name, train, test, group, n_splits, seed))
+    for name, group in (("this project's columns", COLUMNS), ("longer, more dropout", TRAINING)):
+        steps += _by_cross_validation([name], train, test, group, seed)
+    steps += _by_cross_validation(["input dropout", "more splits"], train, test, RECIPE, seed)
     notices = []
     if source.kind == "sample":
         notices.append(
             f"{source.folder} is a synthetic sample: the scores of the lesson house-prices say nothing about Kaggle "
             f"(best possible log-RMSE {NOISE_FLOOR:.3f})."
         )
-    return Lesson("house-prices", "House prices", _blocks(steps, price, fold_of_row, matrix.shape[1]), notices)
+    flaws = pd.DataFrame([scores_by_seed(table, price, seed + place) for place in range(N_SEEDS)])
+    blocks = [
+        *_blocks(steps, price, fold_of_row, matrix.shape[1], whose),
+        Heading("The chapter's flaws, each as a number"),
+        *flaws_section(flaws, whose),
+    ]
+    return Lesson(
+        "house-prices",
+        "House prices",
+        "What do weight decay and dropout bring on a real table, beside everything else that one can do?",
+        "the gain of each step beside what chance alone moves, and the flaws that change the score without changing "
+        "the network.",
+        blocks,
+        _exercises(steps, price, flaws),
+        following=None,
+        notices=notices,
+    )
+
+
+_WHOSE: dict[DataKind, str] = {
+    "kaggle": "Kaggle's {n_rows:,} training houses",
+    "sample": "the {n_rows:,} houses of the synthetic sample",
+    "other": "the {n_rows:,} houses given",
+}
 
 
 def _on_chapter_columns(
     name: str,
     matrix: NDArray[np.float32],
     price: Floats,
-    fold_of_row: NDArray[np.int64],
+    fold_of_row: Rows,
     group: GroupSettings,
     *,
     log_target: bool,
 ) -> Step:
-    prediction, curves = train_on_folds(matrix, price, fold_of_row, group, log_target=log_target)
+    prediction, curves = train_on_folds([matrix] * N_FOLDS, price, fold_of_row, group, log_target=log_target)
     if not log_target:
         return Step(name, prediction)
     last = [float(one.training[0, -1]) for one in curves]
@@ -172,14 +123,17 @@ def _on_chapter_columns(
 
 
 def _by_cross_validation(
-    name: str, train: pd.DataFrame, test: pd.DataFrame, group: GroupSettings, n_splits: int, seed: int
-) -> Step:
-    folds = FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits)
-    result = cross_validate(train, test, Settings(seed=seed, device="cpu", folds=folds, groups={name: group}))
-    return Step(name, result.prediction, float(np.sqrt(np.mean(result.training_log_rmse**2))))
+    names: list[str], train: pd.DataFrame, test: pd.DataFrame, group: GroupSettings, seed: int
+) -> list[Step]:
+    """The step of one split of the rows, and under a second name the mean of several splits."""
+    folds = FoldSettings(n_folds=N_FOLDS, n_repeats=N_SPLITS if len(names) > 1 else 1)
+    result = cross_validate(train, test, Settings(seed=seed, device="cpu", folds=folds, groups={names[0]: group}))
+    of_splits, training = result.out_of_fold[names[0]], result.training_log_rmse**2
+    steps = [Step(names[0], of_splits[0].mean(axis=0), float(np.sqrt(training[0].mean())))]
+    return steps + [Step(name, result.prediction, float(np.sqrt(training.mean()))) for name in names[1:]]
 
 
-def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_in: int) -> list[Block]:
+def _blocks(steps: list[Step], price: Floats, fold_of_row: Rows, d_in: int, whose: str) -> list[Block]:
     log_price = np.log(price)
     by_fold = np.array(
         [[log_rmse(step.prediction[rows], log_price[rows]) for rows in _rows_by_fold(fold_of_row)] for step in steps]
@@ -194,20 +148,27 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_
             **{f"fold {fold + 1}": by_fold[:, fold] for fold in range(N_FOLDS)},
         }
     )
-    shown = content.iloc[:, :4].astype({"gain": object, "in training": object})
-    shown.loc[0, "gain"] = shown.loc[0, "in training"] = "–"
+    shown = content.iloc[:, :4]
     drawn = next(step for step in steps if step.name == "hidden layer"), next(s for s in steps if s.name == "dropout")
     return [
         Heading("The chapter's own solution"),
         Paragraph(
-            "The chapter standardises the numbers over the rows of both files, sets gaps to zero, turns every other "
-            f"column into one column a level with NA as a level ({d_in} columns), and trains a linear network on the "
-            "price in dollars: squared error, Adam at learning rate 5, no weight decay, batches of 64, 100 epochs, 5 "
-            f"folds. Here it scores {pooled[0]:.4f}."
+            "The textbook's last chapter on multilayer perceptrons predicts what houses were sold for, from a table "
+            "with 79 features of each: Kaggle's competition House Prices. The rows are cut into five parts, the folds; "
+            "each fold in turn is held out while a network is trained on the other four, so that every house is "
+            "priced by a network that never saw it (out of fold). The score compares logarithms, so that 10% too much "
+            "counts alike for a cottage and a palace:"
         ),
         Formula(
-            r"\sqrt{\frac{1}{n} \sum_{i=1}^{n} \left( \log \hat{y}_i - \log y_i \right)^2}",
+            r"\sqrt{\,\dfrac{1}{n} \sum_{i=1}^{n} \left( \log \hat{y}_i - \log y_i \right)^2}",
             "log-RMSE = √(mean of (log ŷ − log y)²)",
+        ),
+        Paragraph(
+            "The chapter standardises the numbers (mean 0, spread 1) over the rows of both files, sets gaps to zero, "
+            "turns every other "
+            f"column into one column a level with NA as a level ({d_in} columns), and trains a linear network on the "
+            "price in dollars: squared error, Adam at learning rate 5, no weight decay, batches of 64, 100 epochs, 5 "
+            f"folds. On {whose} it scores {pooled[0]:.4f}, where smaller is better."
         ),
         Paragraph(
             "Two differences from the book: the folds are drawn at random, so that all steps share this project's "
@@ -216,10 +177,10 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_
             "palace counts more than a street of cottages."
         ),
         Heading("One step at a time"),
-        _ladder(steps, content, by_fold),
+        _ladder(steps, content, by_fold, whose),
         Table(
             "steps",
-            "Each step keeps the earlier ones; the gain is on the row above.",
+            f"Log-RMSE on {whose}. Each step keeps the earlier ones; the gain is on the row above.",
             shown,
         ),
         *_explanations(content),
@@ -228,7 +189,7 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: NDArray[np.int64], d_
     ]
 
 
-def _rows_by_fold(fold_of_row: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _rows_by_fold(fold_of_row: Rows) -> list[Rows]:
     return [np.flatnonzero(fold_of_row == fold) for fold in range(N_FOLDS)]
 
 
@@ -248,13 +209,15 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         "weight decay": f"Decoupled, {WEIGHT_DECAY.weight_decay:g}.",
         "dropout": f"At rate {DROPOUT.dropout:g} on the hidden layer.",
         "this project's columns": (
-            "Gaps filled from the neighbourhood, ranks for ordinal levels, sizes in logs, scales that a giant lot does "
+            "Gaps filled from the neighbourhood, ranks for levels that have an order (poor, fair, good), sizes "
+            "in logs, scales that a giant lot does "
             "not stretch, crosses with the neighbourhood; all of it fitted on each fold's training rows alone; and the "
             "inputs also reach the output directly."
         ),
         "longer, more dropout": (
             f"{', '.join(map(str, TRAINING.hidden))} {TRAINING.activation} units, {TRAINING.epochs} epochs at learning "
-            f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule, weight decay "
+            f"rate {TRAINING.learning_rate:g} on a {TRAINING.schedule} schedule (it falls to zero along half a "
+            "wave), weight decay "
             f"{TRAINING.weight_decay:g}, dropout {TRAINING.dropout:g}."
         ),
         "input dropout": (
@@ -263,7 +226,7 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         ),
         "more splits": (
             f"The mean of {N_SPLITS} networks a house, each from another split of the rows. The main job does this "
-            f"on {FoldSettings().n_folds} folds instead of {N_FOLDS}."
+            f"{FoldSettings().n_repeats} times on {FoldSettings().n_folds} folds."
         ),
     }
     told: list[Block] = [
@@ -273,16 +236,13 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         *told,
         Paragraph(
             "Weight decay and dropout work against the same fault, so that the second of them finds less left to do; a "
-            "gain below zero is shown as it came out."
-        ),
-        Paragraph(
-            "Two such scores differ by chance by some 0.001 from seed to seed, and all of them together by 0.006 from "
-            "one set of houses to another: read the first digits."
+            "gain below zero is shown as it came out. All steps share one seed; how far such scores move from seed to "
+            "seed is the first exercise."
         ),
     ]
 
 
-def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float64]) -> Chart:
+def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float64], whose: str) -> Chart:
     figure, axes = new_chart("log-RMSE out of fold", "", width=8.2, height=3.9)
     places = np.arange(len(steps))[::-1]
     for fold in range(N_FOLDS):
@@ -297,7 +257,7 @@ def _ladder(steps: list[Step], content: pd.DataFrame, by_fold: NDArray[np.float6
     axes.set_yticks(places, [step.name for step in steps])
     axes.set_ylim(-0.6, len(steps) - 0.2)
     axes.legend(loc="lower right")
-    return Chart("steps-chart", "Scores on the same five folds.", figure, content, wide=True)
+    return Chart("steps-chart", f"Scores of {whose} on the same five folds.", figure, content, wide=True)
 
 
 def _learning_curves(plain: Step, regularised: Step) -> list[Block]:
@@ -321,4 +281,36 @@ def _learning_curves(plain: Step, regularised: Step) -> list[Block]:
             f"validation end at {ends[0]:.3f} and {ends[1]:.3f}, with both at {ends[2]:.3f} and {ends[3]:.3f}."
         ),
         *charts,
+    ]
+
+
+def _exercises(steps: list[Step], price: Floats, flaws: pd.DataFrame) -> list[Exercise]:
+    log_price = np.log(price)
+    scores = {step.name: log_rmse(step.prediction, log_price) for step in steps}
+    plain, both = (next(step for step in steps if step.name == name) for name in ("hidden layer", "dropout"))
+    of_logs = scores[steps[0].name] - scores["log target"]
+    errors = np.sort((steps[-1].prediction - log_price) ** 2)[::-1]
+    n_odd = max(1, len(errors) // 100)
+    return [
+        Exercise(
+            "By how much does the chapter's own score move if the folds are drawn anew?",
+            "lesson house-prices --seed 1",
+            f"Over {len(flaws)} seeds it lies between {flaws['own'].min():.4f} and {flaws['own'].max():.4f}. A step of "
+            "the ladder that brings less than that needs the same folds on both sides, and more than one seed.",
+        ),
+        Exercise(
+            "How much of the last step's squared error do the hundredth of all houses with the largest errors make?",
+            "lesson house-prices",
+            f"{errors[:n_odd].sum() / errors.sum():.0%}: {n_odd} of {len(errors)} houses. A score of such a table "
+            "is the tale of a few odd sales, so compare two networks house by house, on the same folds.",
+        ),
+        Exercise(
+            "What do decay and dropout act on here? Compare the scores in training and out of fold.",
+            "lesson house-prices --data data/sample",
+            f"The hidden layer without them scores {plain.training:.4f} in training and {scores[plain.name]:.4f} "
+            "out of "
+            f"fold, with both {both.training:.4f} and {scores[both.name]:.4f}: they hold back what is learnt by heart, "
+            f"and a part of it was worth something. (The log target alone brings {of_logs:+.4f}.) The command takes "
+            "synthetic houses, which `houseprices sample` draws and whose noise is known.",
+        ),
     ]

@@ -11,8 +11,8 @@ from torch import Tensor
 from houseprices.errors import DataError
 from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER
 from houseprices.lessons.idx import read_idx
+from houseprices.lessons.image_networks import N_CLASSES
 
-N_CLASSES = 10
 _SIDE = 28
 
 
@@ -21,7 +21,7 @@ class Images:
     """Labelled images, pixels in [0, 1].
 
     Shape:
-        training, test: (n_images, d_in) float64
+        training, test: (n_images, d_in) float32
         training_labels, test_labels: (n_images,) int64, 0 .. 9
     """
 
@@ -39,7 +39,7 @@ def load_images(folder: Path | None = None) -> Images:
         DataError: a file is missing, broken, or not of Fashion-MNIST's kind.
     """
     if folder is None and not FASHION_MNIST_FOLDER.exists():
-        return _digits()
+        return load_digit_images()
     folder = folder or FASHION_MNIST_FOLDER
     if not folder.is_dir():
         raise DataError([f"{folder}: no such folder; accepted: a folder with Fashion-MNIST's four IDX files"])
@@ -71,7 +71,8 @@ def _read(folder: Path, name: str) -> tuple[Path, NDArray[np.generic]]:
     return file, read_idx(file)
 
 
-def _digits() -> Images:
+def load_digit_images() -> Images:
+    """Scikit-learn's handwritten digits, half of them for the test."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -89,4 +90,4 @@ def _digits() -> Images:
 
 
 def _scaled(pixels: NDArray[np.generic], largest: int) -> Tensor:
-    return torch.from_numpy(pixels.reshape(len(pixels), -1).astype(np.float64) / largest)
+    return torch.from_numpy(pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(largest))

@@ -6,6 +6,40 @@ import torch
 from torch import Tensor
 
 
+def manhattan(x: Tensor) -> Tensor:
+    """L1: the way along the streets of a grid.
+
+    Shape:
+        x: (n_values,)
+        returns: a number
+
+    >>> manhattan(torch.tensor([3.0, -4.0]))
+    tensor(7.)
+    """
+    sizes = x.abs()
+    return sizes.sum()
+
+
+def euclidean(x: Tensor) -> Tensor:
+    """L2: the way as the crow flies; shapes as above.
+
+    >>> euclidean(torch.tensor([3.0, -4.0]))
+    tensor(5.)
+    """
+    squares = x * x
+    return squares.sum().sqrt()
+
+
+def chebyshev(x: Tensor) -> Tensor:
+    """L-infinity: the moves of a chess king; shapes as above.
+
+    >>> chebyshev(torch.tensor([3.0, -4.0]))
+    tensor(4.)
+    """
+    sizes = x.abs()
+    return sizes.max()
+
+
 def lp_norm(values: Tensor, p: float) -> Tensor:
     """Length of each vector: (sum |x|^p)^(1/p) for p >= 1, the largest |x| for p = inf.
 

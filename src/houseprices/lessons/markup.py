@@ -32,6 +32,6 @@ def to_plain(text: str) -> str:
     return _PIECE.sub(lambda piece: piece.group(1) or piece.group(2) or "", text)
 
 
-def to_mathml(latex: str, *, block: bool = False) -> Markup:
-    """A formula as MathML, which browsers show without a library."""
-    return Markup(convert(latex.replace("−", "-"), display="block" if block else "inline"))
+def to_mathml(latex: str) -> Markup:
+    """A short formula as MathML, which browsers show without a library."""
+    return Markup(convert(latex.replace("−", "-")))

@@ -1,6 +1,6 @@
 """Lessons -> a folder with a page, and a folder a lesson with its figures and numbers; whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,8 +49,15 @@ def _check_replaceable(folder: Path) -> None:
         raise HousePricesError(f"{folder / min(others)}: no lesson wrote this; {accepted}")
 
 
-def write_lessons(staging: Path, title: str, lessons: list[Lesson]) -> None:
-    """Write the page, and the figures and numbers; those of several lessons in a folder each."""
+def write_lessons(staging: Path, title: str, lessons: Sequence[Lesson], seconds: Sequence[float]) -> None:
+    """Write the page, and the figures and numbers; those of several lessons in a folder each.
+
+    Args:
+        staging: of `new_lesson_folder`.
+        title: of the page.
+        lessons: in order.
+        seconds: that each lesson took to run.
+    """
     for lesson in lessons:
         folder = staging / lesson.name if len(lessons) > 1 else staging
         folder.mkdir(exist_ok=True)
@@ -59,4 +66,4 @@ def write_lessons(staging: Path, title: str, lessons: list[Lesson]) -> None:
                 block.drawing.write(folder)
             if isinstance(block, Chart | Table) and block.content is not None:
                 block.content.to_csv(folder / f"{block.name}.csv", index=False)
-    (staging / PAGE).write_text(render_page(title, lessons), "utf-8")
+    (staging / PAGE).write_text(render_page(title, lessons, seconds), "utf-8")

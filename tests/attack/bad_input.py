@@ -1,0 +1,227 @@
+"""Reads spoilt files of every kind: each must be refused by one of our errors, or accepted with every value valid.
+
+`make attack` runs it for a while and prints a line a kind; a fixed small set of it is among the tests.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from attack import mutations
+from idx_bytes import idx_bytes
+from kaggle_server import zip_of
+
+from houseprices.data.schema import FEATURES
+from houseprices.errors import HousePricesError
+
+LONGEST_S, MOST_BYTES = 10.0, 1_000_000_000
+
+TINY_TOML = """device = "cpu"
+[folds]
+n_folds = 3
+n_repeats = 1
+[groups.tiny]
+hidden = [4]
+epochs = 2
+"""
+ENTRY = {
+    "submitted_utc": "2026-01-01T12:00:00Z", "file": "runs/1/submission.csv", "sha256": "0" * 64, "run": "runs/1",
+    "cv_log_rmse": 0.12, "message": "run 1 [00000001]", "ref": 101, "status": "complete", "public_score": 0.13,
+    "reason": "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Good:
+    """Good files to be spoilt: a folder with train.csv and test.csv, settings, and a run with them."""
+
+    data: Path
+    config: Path
+    run: Path
+
+
+def make_good(folder: Path) -> Good:
+    """A small town and a run on it, by the command line."""
+    from houseprices.cli import main
+    from houseprices.data.sample.write import write_sample
+
+    write_sample(folder, 40, 12, seed=1)
+    (folder / "config.toml").write_text(TINY_TOML, "utf-8")
+    before = Path.cwd()
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main(["cv", "--data", ".", "--config", "config.toml", "--run", "run"])
+        except SystemExit as ending:
+            code = ending.code
+        finally:
+            os.chdir(before)
+    assert code == 0
+    return Good(folder, folder / "config.toml", folder / "run")
+
+
+def table(good: Good, rng: random.Random, place: Path) -> None:
+    """train.csv or test.csv; what is accepted lies within the schema."""
+    from houseprices.data.table import read_houses
+
+    name = rng.choice(("train.csv", "test.csv"))
+    file = spoilt(good.data / name, place, rng, (mutations.table_cells,) * 3)
+    houses = read_houses(file, priced=name == "train.csv")
+    for feature in FEATURES:
+        known = houses[feature.name].dropna()
+        if feature.kind == "number":
+            assert known.between(feature.low, feature.high).all()
+            assert not feature.whole or (known % 1 == 0).all()
+        else:
+            assert set(known) <= set(feature.levels)
+    assert houses.index.is_unique
+    assert "SalePrice" not in houses or houses["SalePrice"].between(1, 1e11).all()
+
+
+def settings(good: Good, rng: random.Random, place: Path) -> None:
+    """config.toml; what is accepted is written and read back alike."""
+    from houseprices.settings import dump_settings, load_settings
+
+    file = spoilt(good.config, place, rng, (mutations.toml_lines,) * 3)
+    found = load_settings(file)
+    file.write_text(dump_settings(found), "utf-8")
+    assert load_settings(file) == found
+
+
+def run(good: Good, rng: random.Random, place: Path) -> None:
+    """A run folder, half of the time with its checksums mended; what is accepted predicts prices."""
+    from houseprices.console.scores import print_summary
+    from houseprices.data.table import read_houses
+    from houseprices.files import sha256_of
+    from houseprices.runs.predict import price_table
+    from houseprices.runs.read import read_run
+
+    folder = Path(shutil.copytree(good.run, place / "run"))
+    name = rng.choice([file.name for file in sorted(folder.iterdir()) if file.is_file()])
+    special = {".json": mutations.json_values, ".csv": mutations.table_cells, ".toml": mutations.toml_lines}
+    spoilt(folder / name, folder, rng, (special[Path(name).suffix],) * 3 if Path(name).suffix in special else ())
+    if rng.random() < 0.7 and name != "manifest.json":
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        manifest["outputs_sha256"] = {one: sha256_of(folder / one) for one in manifest["outputs_sha256"]}
+        (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    saved = read_run(folder)
+    prices = price_table(saved, read_houses(good.data / "test.csv", priced=False), 0.8)
+    assert (np.isfinite(prices["price"]) & (prices["price"] > 0)).all()
+    assert (prices["lower"] <= prices["upper"]).all()
+    print_summary(folder, saved.metrics)
+
+
+def ledger(_good: Good, rng: random.Random, place: Path) -> None:
+    """The ledger; what is accepted can be shown."""
+    from houseprices.console.ledger import print_ledger
+    from houseprices.kaggle.ledger import read_ledger
+
+    whole, how = json.dumps(ENTRY).encode(), (*mutations.ANY, *(mutations.json_values,) * 4)
+    lines = [rng.choice(how)(whole, rng) for _ in range(rng.choice((1, 2, 3)))]
+    file = place / "ledger.jsonl"
+    file.write_bytes(b"\n".join([whole, *lines]))
+    print_ledger(read_ledger(file))
+
+
+def idx(_good: Good, rng: random.Random, place: Path) -> None:
+    """An IDX file, gzipped or not."""
+    from houseprices.lessons.idx import read_idx
+
+    good = place / "good"
+    array = np.arange(2 * 5 * 5, dtype="u1").reshape(2, 5, 5)
+    good.write_bytes(idx_bytes(array))
+    found = read_idx(spoilt(good, place, rng, (mutations.idx_header,) * 3))
+    assert found.nbytes < MOST_BYTES
+
+
+def archive(_good: Good, rng: random.Random, place: Path) -> None:
+    """A zip; nothing appears but what was asked for."""
+    from houseprices.kaggle.archive import unpack
+
+    good = place / "good.zip"
+    good.write_bytes(zip_of({"train.csv": b"Id\n1\n" * 50, "../up.csv": b"x", "test.csv": b"Id\n2\n" * 50}))
+    file, folder = spoilt(good, place, rng, ()), place / "unpacked"
+    folder.mkdir()
+    assert set(unpack(file, folder, ["train.csv", "test.csv"])) == {path.name for path in folder.iterdir()}
+
+
+def submission(good: Good, rng: random.Random, place: Path) -> None:
+    """A submission; what is accepted has each Id once and a plain price."""
+    from houseprices.kaggle.submission_check import check_submission, read_test_ids
+
+    ids = read_test_ids(good.data / "test.csv")
+    file = spoilt(good.run / "submission.csv", place, rng, (mutations.table_cells,) * 3)
+    assert check_submission(file, ids) == len(ids)
+
+
+Attack = Callable[[Good, random.Random, Path], None]
+KINDS: tuple[Attack, ...] = (table, settings, run, ledger, idx, archive, submission)
+
+
+def spoilt(good: Path, folder: Path, rng: random.Random, special: tuple[mutations.Mutation, ...]) -> Path:
+    """The file, spoilt, in the folder."""
+    content = rng.choice((*mutations.ANY, *special))(good.read_bytes(), rng)
+    file = folder / good.name
+    file.write_bytes(content)
+    return file
+
+
+def attack(kind: Attack, good: Good, seed: int) -> str:
+    """Refused, accepted, or what gave way."""
+    start = time.process_time()
+    with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(io.StringIO()):
+        try:
+            kind(good, random.Random(f"{kind.__name__} {seed}"), Path(place))
+            found = "accepted"
+        except HousePricesError as error:
+            found = "refused" if str(error).strip() else "refused without a word"
+        except Exception as error:
+            found = f"{type(error).__name__}: {str(error)[:200]}"
+    seconds = time.process_time() - start  # of this process: a busy machine hangs nothing
+    return found if seconds < LONGEST_S else f"{found} after {seconds:.0f} s"
+
+
+def main() -> None:
+    """Attack for so many seconds; exit 1 if anything gave way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", choices=[kind.__name__ for kind in KINDS], help="one kind alone")
+    options = parser.parse_args()
+    gave_way = 0
+    with tempfile.TemporaryDirectory() as folder:
+        good = make_good(Path(folder))
+        kinds = [kind for kind in KINDS if options.kind in (None, kind.__name__)]
+        for kind in kinds:
+            end, counts, seed = time.monotonic() + options.seconds / len(kinds), Counter[str](), options.seed
+            while time.monotonic() < end:
+                found = attack(kind, good, seed)
+                counts["gave way" if found not in ("accepted", "refused") else found] += 1
+                if found not in ("accepted", "refused"):
+                    print(f"{kind.__name__} {seed}: {found}")
+                seed += 1
+            gave_way += counts["gave way"]
+            print(f"{kind.__name__}: {sum(counts.values())} spoilt files, {dict(counts)}", flush=True)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"at most {most / 1e6:.0f} MB of memory")
+    sys.exit(gave_way > 0 or most > MOST_BYTES)
+
+
+if __name__ == "__main__":
+    main()

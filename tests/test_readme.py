@@ -1,0 +1,76 @@
+"""Every command of the README runs, in its order, in a checkout where only the commands before it were run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import FAST_TOML
+
+ROOT = Path(__file__).parents[1]
+
+NOT_RUN = {
+    "git clone": "this is a checkout",
+    "cd houseprices": "this is a checkout",
+    "make download": "needs the network; tests/kaggle has it against a stand-in",
+    "make submit": "needs Kaggle; tests/kaggle has it against a stand-in",
+    "make lessons": "takes minutes; tests/lessons runs each",
+    "make quick": "is make cv with another file",
+    "make compare": "trains for minutes; tests/studies has it",
+    "make bench": "takes minutes; .ci/run has it with ARGS=--quick",
+    "make test": "is this",
+}
+
+
+def commands() -> list[str]:
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = [line for fence in re.findall(r"^```\n(.*?)^```", text, re.M | re.S) for line in fence.splitlines()]
+    found = [line.partition("  #")[0].strip() for line in lines if line.startswith(("make ", "git ", "houseprices "))]
+    return [command for line in found for command in line.split(" && ")]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, raw_train: pd.DataFrame, raw_test: pd.DataFrame) -> Path:
+    """The tracked files, this environment as if just installed, a small town for Kaggle's, quick settings."""
+    folder = tmp_path / "houseprices"
+    tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    for config in ("default", "quick"):
+        (folder / f"configs/{config}.toml").write_text(FAST_TOML.replace("tiny", "tanh"), "utf-8")
+    (folder / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.suffix != ".stamp":
+            (folder / ".venv" / part.name).symlink_to(part)
+    for stamp in ("run", "dev"):
+        (folder / f".venv/{stamp}.stamp").touch()
+    raw_test["Id"] = [str(1461 + row) for row in range(len(raw_test))]
+    for name, table in (("data/raw/train.csv", raw_train), ("data/raw/test.csv", raw_test), ("houses.csv", raw_test)):
+        table.to_csv(folder / name, index=False)
+    return folder
+
+
+def test_every_command_runs_after_those_before_it(checkout: Path) -> None:
+    ran = []
+    for command in commands():
+        if any(command.startswith(start) for start in NOT_RUN):
+            continue
+        environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "COLUMNS": "80"}
+        done = subprocess.run(command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        ran.append(command)
+    assert {command.split()[1] for command in ran} >= {"cv", "report", "predict", "explain", "settings", "help"}
+    assert (checkout / "runs/latest/report.html").is_file()
+    assert (checkout / "prices.csv").is_file()
+
+
+def test_no_command_is_left_out_without_being_named() -> None:
+    assert all(
+        any(command.startswith(start) for command in commands()) for start in NOT_RUN if start != "cd houseprices"
+    )
