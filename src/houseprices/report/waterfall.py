@@ -59,7 +59,7 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
         places = np.arange(len(steps))[::-1]
         every = np.exp(np.concatenate([starts, ends]))
         span = np.log(every.max() / every.min())
-        left, right = every.min() * np.exp(-0.2 * span - 0.01), every.max() * np.exp(0.3 * span + 0.01)
+        left, right = every.min() * np.exp(-0.3 * span - 0.01), every.max() * np.exp(0.3 * span + 0.01)
         axes.set_xscale("log")
         axes.set_xlim(left, right)
         axes.set_ylim(-0.75, len(steps) - 0.6)

@@ -44,7 +44,7 @@ def _importance(
         axes.barh(places, 100 * sizes, color=BLUE, alpha=0.7, height=0.66)
         axes.hlines(places, by_fold.min(axis=0), by_fold.max(axis=0), color=INK, linewidth=1.5)
         name_lines(axes, words[::-1])
-        axes.set(xlabel="mean size of the effect, % of the price")
+        axes.set(xlabel="mean size, % of the price")
 
     return draw(name, title, f"Most important are {', '.join(words[:3])}.", plot, height=height)
 
