@@ -28,6 +28,7 @@ def test_importing_the_package_imports_no_library():
 
 
 def test_the_readmes_examples_run():
-    failed, tried = doctest.testfile(str(Path(__file__).parents[1] / "README.md"), module_relative=False)
-    assert tried > 5
-    assert failed == 0
+    root = Path(__file__).parents[1]
+    results = [doctest.testfile(str(root / page), module_relative=False) for page in ("README.md", "docs/estimator.md")]
+    assert sum(result.attempted for result in results) > 5
+    assert all(result.failed == 0 for result in results)

@@ -128,7 +128,7 @@ def test_what_cannot_be_done_is_one_line(finished_run: FinishedRun, test_csv: Pa
         ([*run, *source, "--output", "nowhere/out.csv"], 1, "nowhere/out.csv: No such file or directory"),
         ([*run, *source, "--output", str(copy)], 1, "is the input"),
         ([*source, "--run", "nowhere"], 1, "nowhere: no such folder"),
-        (source, 1, "runs/latest: there is no run yet"),
+        (source, 1, "runs/latest: there is no run yet; `make cv` makes one"),
         (run, 2, "--input"),
     ):
         assert exit_code(*arguments) == code
