@@ -45,7 +45,7 @@ def models() -> dict[str, RegressorMixin]:
 def main() -> None:
     """Print a table of tables."""
     folds = KFold(5, shuffle=True, random_state=1)
-    for table, (X, y) in TABLES.items():  # noqa: N806
+    for table, (X, y) in TABLES.items():  # noqa: N806  # scikit-learn's name
         print(f"\n{table}: {X.shape[0]} rows, {X.shape[1]} columns")
         own = np.empty(0)
         for name, model in models().items():

@@ -72,4 +72,4 @@ def _train(d_in: int, batches: Iterator[tuple[Tensor, Tensor]], of: Hyperparamet
         optimizer.zero_grad()
         loss_of(model(inputs), targets).backward()
         optimizer.step()
-    return model.eval()
+    return model.train(mode=False)

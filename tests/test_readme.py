@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_every_command_runs_after_those_before_it(checkout: Path) -> None:
         if any(command.startswith(start) for start in NOT_RUN):
             continue
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
-        done = subprocess.run(command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True)
+        done = subprocess.run(shlex.split(command), cwd=checkout, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         ran.append(command)
     assert {command.split()[1] for command in ran} >= {"cv", "report", "predict", "explain", "settings", "help"}

@@ -353,7 +353,7 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
 
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(AttributeError, match="seed"):
-        Settings().seed = 1  # type: ignore[misc]
+        Settings().seed = 1
 
 
 def test_features_made_without_settings_are_those_of_the_default_settings():

@@ -48,7 +48,7 @@ def members(**shared: object) -> list[Member]:
         (UNEVEN, {"dropout": 0.999999, "learning_rate": 0.1}),
     ]
     return [
-        Member(np.arange(5, N_ROWS), seed, replace(BASE, **shared, **changes), weights=weights)  # type: ignore[arg-type]
+        Member(np.arange(5, N_ROWS), seed, replace(BASE, **shared, **changes), weights=weights)
         for seed, (weights, changes) in enumerate(each)
     ]
 

@@ -83,7 +83,7 @@ def test_leaving_by_an_exception_stops_the_workers_at_their_next_step():
     matrix, targets = rng.standard_normal((30, 4), dtype=np.float32), rng.standard_normal(30, dtype=np.float32)
     endless = Hyperparameters(hidden=(5,), epochs=10**9, batch_size=8)
     before = threading.active_count()
-    with pytest.raises(KeyboardInterrupt), TrainingPool(2, torch.device("cpu")) as pool:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), TrainingPool(2, torch.device("cpu")) as pool:  # noqa: PT012  # the error comes after the work has begun
         pool.submit(matrix, targets, [Member(np.arange(20), seed, endless) for seed in range(20)])
         time.sleep(0.2)
         raise KeyboardInterrupt

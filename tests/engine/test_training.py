@@ -32,7 +32,7 @@ def problem() -> tuple[torch.Tensor, torch.Tensor]:
 
 def member(seed: int = 0, weights: np.ndarray | None = None, **changes: object) -> Member:
     rows = np.random.default_rng(seed).permutation(N_ROWS)
-    return Member(rows[:48], seed, replace(BASE, **changes), rows[48:], weights)  # type: ignore[arg-type]
+    return Member(rows[:48], seed, replace(BASE, **changes), rows[48:], weights)
 
 
 @pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])

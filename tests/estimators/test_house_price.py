@@ -1,7 +1,7 @@
 import io
-import pickle
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,10 +75,11 @@ def test_intervals_are_in_dollars_around_the_price(fitted, test):
     assert ((lower <= price) & (price <= upper)).all()
 
 
-def test_it_works_in_cross_validation_and_survives_pickling(fitted, train, test):
+def test_it_works_in_cross_validation_and_is_saved_by_joblib_as_it_is(fitted, train, test, tmp_path):
     scores = cross_val_score(fitted, train, train["SalePrice"], cv=2)
     assert np.isfinite(scores).all()
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(test), fitted.predict(test))
+    (file,) = joblib.dump(fitted, tmp_path / "model.joblib")
+    np.testing.assert_array_equal(joblib.load(file).predict(test), fitted.predict(test))
 
 
 def test_what_is_no_house_is_refused(fitted, train, test):

@@ -1,7 +1,7 @@
 import itertools
-import pickle
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +28,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 @pytest.fixture(scope="module")
 def table() -> tuple[np.ndarray, np.ndarray]:
-    X, y = make_friedman1(120, noise=0.5, random_state=0)  # noqa: N806
+    X, y = make_friedman1(120, noise=0.5, random_state=0)  # noqa: N806  # scikit-learn's name
     return X, y
 
 
@@ -53,14 +53,14 @@ def test_internal_folds_are_those_of_cross_val_predict_bit_for_bit(fitted, table
 
 def test_folds_of_other_sizes_have_the_batches_of_their_own_rows():
     """Of 339 rows in 5 folds some train on 271 and others on 272 rows: 16 and 17 rows a batch."""
-    X, y = make_friedman1(339, noise=0.5, random_state=0)  # noqa: N806
+    X, y = make_friedman1(339, noise=0.5, random_state=0)  # noqa: N806  # scikit-learn's name
     model = MLPEnsembleRegressor((4,), epochs=2, members=1, folds=5, random_state=0).fit(X, y)
     outside = cross_val_predict(clone(model).set_params(folds=0), X, y, cv=PredefinedSplit(model.fold_of_row_))
     np.testing.assert_array_equal(model.out_of_fold_prediction_, outside)
 
 
 def test_the_order_of_the_rows_does_not_matter_and_weight_two_is_the_row_twice(fitted, table):
-    X, y = table  # noqa: N806
+    X, y = table  # noqa: N806  # scikit-learn's name
     weights = np.random.default_rng(0).integers(0, 4, len(y))
     weighted = clone(fitted).fit(X, y, sample_weight=weights)
     shuffled = np.random.default_rng(1).permutation(np.repeat(np.arange(len(y)), weights))
@@ -73,7 +73,7 @@ def test_the_order_of_the_rows_does_not_matter_and_weight_two_is_the_row_twice(f
 
 
 def test_only_the_ratios_of_the_weights_matter_and_heavy_rows_are_fitted_better(fitted, table):
-    X, y = table  # noqa: N806
+    X, y = table  # noqa: N806  # scikit-learn's name
     weights = np.where(np.arange(len(y)) < 60, 4.0, 0.25)
     one, other = (clone(fitted).fit(X, y, sample_weight=scale * weights) for scale in (1.0, 8.0))
     np.testing.assert_array_equal(one.predict(X), other.predict(X))
@@ -82,7 +82,7 @@ def test_only_the_ratios_of_the_weights_matter_and_heavy_rows_are_fitted_better(
 
 
 def test_scaling_and_shifting_columns_and_target_scales_and_shifts_the_prediction(fitted, table):
-    X, y = table  # noqa: N806
+    X, y = table  # noqa: N806  # scikit-learn's name
     # Powers of two and an unchanged order of the rows: rounding is the same.
     scaled = clone(fitted).fit(X * 4, y * 8)
     np.testing.assert_allclose(scaled.predict(X * 4), 8 * fitted.predict(X), rtol=1e-9)
@@ -104,7 +104,7 @@ def test_a_rows_prediction_has_the_same_bits_alone_and_among_others(fitted, tabl
 
 
 def test_intervals_cover_new_rows_and_lie_inside_each_other(fitted):
-    X, y = make_friedman1(1000, noise=0.5, random_state=1)  # noqa: N806
+    X, y = make_friedman1(1000, noise=0.5, random_state=1)  # noqa: N806  # scikit-learn's name
     bounds = [fitted.predict_interval(X, coverage) for coverage in (0.5, 0.8, 0.9)]
     for (lower, upper), (lower_wide, upper_wide) in itertools.pairwise(bounds):
         assert (lower_wide <= lower).all()
@@ -114,16 +114,16 @@ def test_intervals_cover_new_rows_and_lie_inside_each_other(fitted):
     np.testing.assert_array_equal(np.mean(fitted.predict_interval(X), axis=0).shape, y.shape)
 
 
-def test_the_number_of_threads_and_saving_change_nothing(fitted, table):
+def test_the_number_of_threads_and_saving_change_nothing(fitted, table, tmp_path):
     threads = clone(fitted).set_params(n_jobs=2).fit(*table)
     np.testing.assert_array_equal(threads.predict(table[0]), fitted.predict(table[0]))
-    loaded = pickle.loads(pickle.dumps(fitted))
+    loaded = joblib.load(*joblib.dump(fitted, tmp_path / "model.joblib"))
     np.testing.assert_array_equal(loaded.predict(table[0]), fitted.predict(table[0]))
     np.testing.assert_array_equal(loaded.predict_interval(table[0]), fitted.predict_interval(table[0]))
 
 
 def test_a_constant_column_and_a_fold_with_a_constant_target_do_no_harm(table):
-    X = np.column_stack([table[0], np.full(120, 0.1)])  # noqa: N806
+    X = np.column_stack([table[0], np.full(120, 0.1)])  # noqa: N806  # scikit-learn's name
     with_constant = MLPEnsembleRegressor(**FAST).fit(X, table[1])
     moved = X.copy()
     moved[:, -1] = 1e6
@@ -133,7 +133,7 @@ def test_a_constant_column_and_a_fold_with_a_constant_target_do_no_harm(table):
 
 
 def test_it_learns(table):
-    X, y = make_friedman1(300, noise=0.1, random_state=3)  # noqa: N806
+    X, y = make_friedman1(300, noise=0.1, random_state=3)  # noqa: N806  # scikit-learn's name
     assert MLPEnsembleRegressor(random_state=0, folds=0).fit(X, y).score(*table) > 0.8
 
 
@@ -141,7 +141,7 @@ def test_it_learns(table):
 
 
 def test_it_works_inside_pipelines_searches_and_transformed_targets(table):
-    X, y = table  # noqa: N806
+    X, y = table  # noqa: N806  # scikit-learn's name
     inner = MLPEnsembleRegressor(**FAST | {"folds": 0, "members": 1, "epochs": 5})
     pipeline = make_pipeline(StandardScaler(), inner)
     search = GridSearchCV(pipeline, {"mlpensembleregressor__weight_decay": [0.0, 5.0]}, cv=2).fit(X, y)
@@ -194,7 +194,7 @@ def test_a_parameter_out_of_range_is_named(table, changes, what):
 
 
 def test_data_that_cannot_be_learnt_from_are_refused(table, fitted):
-    X, y = table  # noqa: N806
+    X, y = table  # noqa: N806  # scikit-learn's name
     model = MLPEnsembleRegressor(**FAST)
     for bad, what in ((np.nan, "NaN"), (np.inf, "infinity")):
         spoilt = X.copy()

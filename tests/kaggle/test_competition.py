@@ -143,7 +143,7 @@ def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not_for_ever(serv
 
 @pytest.mark.parametrize("fault", [status(429), page(503), drop])
 def test_create_submission_is_sent_once_whatever_comes(server: KaggleServer, tmp_path: Path, fault: object) -> None:
-    server.faults["CreateSubmission"] = [fault] * 9  # type: ignore[list-item]
+    server.faults["CreateSubmission"] = [fault] * 9
     (tmp_path / "mine.csv").write_text("Id,SalePrice\n")
     with pytest.raises(KaggleError):
         Kaggle(HURRIED).submit(tmp_path / "mine.csv", "message", on_uploaded=lambda: None)

@@ -253,7 +253,7 @@ def test_a_failing_check_of_the_token_is_one_line(server: KaggleServer, housepri
 def test_a_refusal_is_one_line_and_leaves_nothing(
     server: KaggleServer, houseprices: Command, fault: object, line: str
 ) -> None:
-    server.faults["DownloadDataFiles"] = [fault] * 9  # type: ignore[list-item]
+    server.faults["DownloadDataFiles"] = [fault] * 9
     done = houseprices("download")
     assert (done.exit_code, done.out, done.err) == (1, "", f"houseprices: {line}\n")
     assert not Path("data").exists()
@@ -279,7 +279,7 @@ def test_nobody_listens(houseprices: Command, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_stalled_server_ends_by_our_timeout(server: KaggleServer, houseprices: Command, patience: object) -> None:
-    patience(read_s=0.1, n_retries=1)  # type: ignore[operator]
+    patience(read_s=0.1, n_retries=1)
     server.faults["IntrospectToken"] = [stall] * 2
     done = houseprices("download")
     assert (done.exit_code, done.err) == (1, "houseprices: Kaggle did not answer in time; try again later\n")
@@ -313,7 +313,7 @@ def test_a_transfer_that_breaks_off_once_is_started_again(server: KaggleServer, 
     ],
 )
 def test_a_broken_transfer_leaves_nothing(server: KaggleServer, houseprices: Command, fault: object, line: str) -> None:
-    server.faults["Storage"] = [fault] * 9  # type: ignore[list-item]
+    server.faults["Storage"] = [fault] * 9
     done = houseprices("download")
     assert done.exit_code == 1
     assert len(done.err.splitlines()) == 1
@@ -324,7 +324,7 @@ def test_a_broken_transfer_leaves_nothing(server: KaggleServer, houseprices: Com
 def test_a_transfer_that_trickles_ends_by_the_deadline(
     server: KaggleServer, houseprices: Command, patience: object
 ) -> None:
-    patience(body_s=0.2, n_retries=0)  # type: ignore[operator]
+    patience(body_s=0.2, n_retries=0)
     server.archive = os.urandom(1_000_000)
     server.faults["Storage"] = [drip]
     done = houseprices("download")
@@ -480,8 +480,8 @@ def test_sha256_decides_too(server: KaggleServer, houseprices: Command, monkeypa
 def test_a_failing_mirror_is_one_line(
     server: KaggleServer, houseprices: Command, patience: object, fault: object, words: str
 ) -> None:
-    patience(read_s=0.2, n_retries=1)  # type: ignore[operator]
-    server.faults["Mirror"] = [fault] * 9  # type: ignore[list-item]
+    patience(read_s=0.2, n_retries=1)
+    server.faults["Mirror"] = [fault] * 9
     done = houseprices("download", "--source", "mirror")
     assert done.exit_code == 1
     assert len(done.err.splitlines()) == 1

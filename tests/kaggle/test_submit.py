@@ -377,8 +377,8 @@ def test_a_failed_upload_is_one_line_and_notes_nothing(
     fault: object,
     words: str,
 ) -> None:
-    patience(read_s=0.2)  # type: ignore[operator]
-    server.faults[call] = [fault] * 9  # type: ignore[list-item]
+    patience(read_s=0.2)
+    server.faults[call] = [fault] * 9
     done = houseprices("submit")
     assert done.exit_code == 1
     assert words in only_line(done.err)
@@ -389,7 +389,7 @@ def test_a_failed_upload_is_one_line_and_notes_nothing(
 def test_an_upload_cut_once_is_sent_again(
     server: KaggleServer, houseprices: Command, run_folder: Path, fault: object
 ) -> None:
-    server.faults["Upload"] = [fault]  # type: ignore[list-item]
+    server.faults["Upload"] = [fault]
     assert houseprices("submit").exit_code == 0
     assert server.uploads == [(run_folder / "submission.csv").read_bytes()]
 
@@ -422,7 +422,7 @@ def test_a_clear_no_leaves_no_entry(
     fault: object,
     words: str,
 ) -> None:
-    server.faults["CreateSubmission"] = [fault]  # type: ignore[list-item]
+    server.faults["CreateSubmission"] = [fault]
     done = houseprices("submit")
     assert done.exit_code == 1
     assert only_line(done.err).startswith(words)
@@ -451,8 +451,8 @@ def test_a_lost_answer_that_the_list_does_not_show_stays_unconfirmed(
     patience: object,
     fault: object,
 ) -> None:
-    patience(read_s=0.2)  # type: ignore[operator]
-    server.faults["CreateSubmission"] = [fault]  # type: ignore[list-item]
+    patience(read_s=0.2)
+    server.faults["CreateSubmission"] = [fault]
     done = houseprices("submit")
     assert done.exit_code == 1
     assert "it was not sent twice: `houseprices ledger --refresh` looks again" in only_line(done.err)

@@ -57,7 +57,7 @@ def test_a_failing_server_leaves_nothing_behind(
     done = houseprices("download", "--dataset", "fashion-mnist")
     assert (done.exit_code, len(done.err.splitlines())) == (1, 1)
     assert not Path("data").exists()
-    server.faults["Mirror"] = [fault] * 9  # type: ignore[list-item]
+    server.faults["Mirror"] = [fault] * 9
     done = houseprices("download", "--dataset", "fashion-mnist")
     assert (done.exit_code, len(done.err.splitlines())) == (1, 1)
     assert not Path("data").exists()

@@ -79,7 +79,7 @@ def test_units_are_dropped_only_while_the_flag_says_training(few_images: Images)
     network.training = False
     assert torch.equal(network(few_images.test), network(few_images.test))
     torch.manual_seed(0)
-    subclass = Subclass(D_IN, (0.5, 0.5)).eval()
+    subclass = Subclass(D_IN, (0.5, 0.5)).train(mode=False)
     assert torch.equal(subclass(few_images.test), subclass(few_images.test))
 
 

@@ -72,7 +72,7 @@ def test_a_class_is_given_the_training_rows_and_their_log_prices_as_they_were_re
     )
     training = houses.iloc[::2]
     own = of(seen).fit(house_array(training), log_price[::2])
-    table, prices = own.compute.__self__.seen  # type: ignore[attr-defined]
+    table, prices = own.compute.__self__.seen
     pd.testing.assert_frame_equal(table, training.drop(columns="SalePrice"))
     assert prices.index.equals(training.index)
     np.testing.assert_array_equal(prices, log_price[::2])
@@ -84,7 +84,7 @@ def test_nothing_is_carried_from_one_fit_to_the_next(houses, log_price):
     counting = "calls = []\n" + gives("(calls.append(1), houses[['LotArea']])[1]")
     file, array = of(counting), house_array(houses)
     first, second = file.fit(array, log_price), file.fit(array, log_price)
-    assert first.compute.__globals__["calls"] is not second.compute.__globals__["calls"]  # type: ignore[attr-defined]
+    assert first.compute.__globals__["calls"] is not second.compute.__globals__["calls"]
 
 
 def test_dataclasses_with_quoted_types_are_accepted(houses, log_price):

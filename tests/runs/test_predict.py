@@ -24,12 +24,12 @@ def exit_code(*arguments: str) -> int | str | None:
 
 
 @pytest.fixture
-def test_csv(finished_run: FinishedRun) -> Path:
+def houses_csv(finished_run: FinishedRun) -> Path:
     return finished_run.data / "test.csv"
 
 
-def test_prices_are_the_submissions_in_the_files_order(finished_run: FinishedRun, test_csv: Path, capsys) -> None:
-    assert exit_code("--run", str(finished_run.folder), "--input", str(test_csv), "--output", "out.csv") == 0
+def test_prices_are_the_submissions_in_the_files_order(finished_run: FinishedRun, houses_csv: Path, capsys) -> None:
+    assert exit_code("--run", str(finished_run.folder), "--input", str(houses_csv), "--output", "out.csv") == 0
     assert capsys.readouterr().out == f"out.csv: {N_TEST_ROWS} houses priced\n"
     priced = pd.read_csv("out.csv")
     submission = pd.read_csv(finished_run.folder / "submission.csv")
@@ -38,37 +38,37 @@ def test_prices_are_the_submissions_in_the_files_order(finished_run: FinishedRun
     assert ((priced["lower"] <= priced["price"]) & (priced["price"] <= priced["upper"])).all()
 
 
-def test_a_higher_coverage_widens_every_interval(finished_run: FinishedRun, test_csv: Path) -> None:
+def test_a_higher_coverage_widens_every_interval(finished_run: FinishedRun, houses_csv: Path) -> None:
     for coverage in ("0.5", "0.9"):
         run = ["--run", str(finished_run.folder), "--coverage", coverage]
-        assert exit_code(*run, "--input", str(test_csv), "--output", f"{coverage}.csv") == 0
+        assert exit_code(*run, "--input", str(houses_csv), "--output", f"{coverage}.csv") == 0
     narrow, wide = pd.read_csv("0.5.csv"), pd.read_csv("0.9.csv")
     assert (wide["lower"] < narrow["lower"]).all()
     assert (narrow["upper"] < wide["upper"]).all()
 
 
 def test_few_rows_leave_a_high_coverage_unbounded_and_it_is_said(
-    finished_run: FinishedRun, test_csv: Path, capsys
+    finished_run: FinishedRun, houses_csv: Path, capsys
 ) -> None:
     run = ["--run", str(finished_run.folder), "--coverage", "0.99"]
-    assert exit_code(*run, "--input", str(test_csv), "--output", "out.csv") == 0
+    assert exit_code(*run, "--input", str(houses_csv), "--output", "out.csv") == 0
     assert "48 training rows cannot bound an interval of coverage 0.99" in capsys.readouterr().err
     assert (pd.read_csv("out.csv")["upper"] == np.inf).all()
     assert (pd.read_csv("out.csv")["lower"] == 0).all()
 
 
 def test_standard_streams_and_parts_of_any_size_give_the_same_bytes(
-    finished_run: FinishedRun, test_csv: Path, place: Path, monkeypatch, capsysbinary
+    finished_run: FinishedRun, houses_csv: Path, place: Path, monkeypatch, capsysbinary
 ) -> None:
     command = ["predict", "--run", str(finished_run.folder), "--input"]
     piped = subprocess.run(
         [sys.executable, "-W", "error", "-m", "houseprices", *command, "-"],
-        input=test_csv.read_bytes(), capture_output=True, check=True,
+        input=houses_csv.read_bytes(), capture_output=True, check=True,
     )  # fmt: skip
     assert len(piped.stdout.splitlines()) == 1 + N_TEST_ROWS
     for rows_at_once in (7, 4096):
         monkeypatch.setattr(predict_module, "ROWS_AT_ONCE", rows_at_once)
-        assert exit_code(*command[1:], str(test_csv), "--output", "-") == 0
+        assert exit_code(*command[1:], str(houses_csv), "--output", "-") == 0
         assert capsysbinary.readouterr().out == piped.stdout
     assert list(place.iterdir()) == []
 
@@ -115,8 +115,8 @@ def test_a_fault_far_down_leaves_the_old_output_and_no_other_file(
     assert [(path.name, path.read_text()) for path in place.iterdir()] == [("out.csv", "old")]
 
 
-def test_what_cannot_be_done_is_one_line(finished_run: FinishedRun, test_csv: Path, place: Path, capsys) -> None:
-    copy = Path(shutil.copy(test_csv, place / "houses.csv"))
+def test_what_cannot_be_done_is_one_line(finished_run: FinishedRun, houses_csv: Path, place: Path, capsys) -> None:
+    copy = Path(shutil.copy(houses_csv, place / "houses.csv"))
     (place / "folder").mkdir()
     run, source = ["--run", str(finished_run.folder)], ["--input", str(copy)]
     for arguments, code, what in (
@@ -136,19 +136,19 @@ def test_what_cannot_be_done_is_one_line(finished_run: FinishedRun, test_csv: Pa
         assert captured.out == ""
         assert what in captured.err
         assert len(captured.err.splitlines()) == 1
-    assert copy.read_bytes() == test_csv.read_bytes()
+    assert copy.read_bytes() == houses_csv.read_bytes()
     assert sorted(path.name for path in place.iterdir()) == ["folder", "houses.csv"]
 
 
-def test_a_device_is_written_to_and_not_replaced(finished_run: FinishedRun, test_csv: Path) -> None:
-    assert exit_code("--run", str(finished_run.folder), "--input", str(test_csv), "--output", "/dev/null") == 0
+def test_a_device_is_written_to_and_not_replaced(finished_run: FinishedRun, houses_csv: Path) -> None:
+    assert exit_code("--run", str(finished_run.folder), "--input", str(houses_csv), "--output", "/dev/null") == 0
     assert Path("/dev/null").is_char_device()
 
 
 def test_a_stream_of_bytes_that_are_no_text_is_refused_with_their_place(
-    finished_run: FinishedRun, test_csv: Path, monkeypatch, capsys
+    finished_run: FinishedRun, houses_csv: Path, monkeypatch, capsys
 ) -> None:
-    content = test_csv.read_bytes()
+    content = houses_csv.read_bytes()
     broken = io.TextIOWrapper(io.BytesIO(content + b"\xff"))
     monkeypatch.setattr(sys, "stdin", broken)
     assert exit_code("--run", str(finished_run.folder), "--input", "-") == 1

@@ -37,8 +37,8 @@ def text_parts(stream: BinaryIO, source: str, rows_at_once: int) -> Iterator[pd.
     while True:
         try:
             header = header or next(reader, [])
-            records = itertools.islice((fields for fields in reader if fields), rows_at_once)
-            rows = dict((reader.line_num, fields) for fields in records)  # noqa: C402  # line_num moves on
+            records = ((reader.line_num, fields) for fields in reader if fields)
+            rows = dict(itertools.islice(records, rows_at_once))
         except csv.Error as error:
             raise DataError([f"{source}: line {reader.line_num}: {error}; accepted: a comma-separated table"]) from None
         if n_parts == 0:

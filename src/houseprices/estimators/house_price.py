@@ -52,7 +52,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     def __init__(self, settings: Settings | Path | str | None = None) -> None:
         self.settings = settings
 
-    def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:  # noqa: N803  # scikit-learn's name
         """Train on the houses.
 
         Args:
@@ -135,7 +135,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         loaded._result = None
         return loaded
 
-    def predict(self, X: pd.DataFrame) -> Floats:  # noqa: N803
+    def predict(self, X: pd.DataFrame) -> Floats:  # noqa: N803  # scikit-learn's name
         """Return the prices in dollars, (n_rows,).
 
         Raises:
@@ -144,7 +144,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         houses = self._house_array(X)
         return np.exp(mean_over_folds(predict_folds(self._folds, houses)[0]))
 
-    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
+    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
         """Return lower and upper ends of CV+ intervals in dollars, see `intervals.calibration`: each (n_rows,).
 
         Raises:
@@ -154,7 +154,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         ends = np.exp(self._calibration.intervals(*predict_folds(self._folds, houses), (coverage,))[0])
         return ends[0], ends[1]
 
-    def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803
+    def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803  # scikit-learn's name
         check_is_fitted(self, "_folds")
         return house_array(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
 
@@ -163,7 +163,7 @@ def _path(file: Path | str | None) -> Path | None:
     return None if file is None else Path(file)
 
 
-def _as_text(X: pd.DataFrame, *, drop_price: bool) -> pd.DataFrame:  # noqa: N803
+def _as_text(X: pd.DataFrame, *, drop_price: bool) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
     """The cells as they stand in Kaggle's CSV, rows counted from 0."""
     if not isinstance(X, pd.DataFrame):
         raise TypeError(f"X must be a DataFrame with the columns of Kaggle's CSV files, got {type(X).__name__}")

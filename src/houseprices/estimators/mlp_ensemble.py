@@ -141,7 +141,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803  # scikit-learn's name
         """Train on X, (n_rows, n_features), and y, (n_rows,).
 
         Args:
@@ -182,11 +182,11 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> Floats: ...  # noqa: N803
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> Floats: ...  # noqa: N803  # scikit-learn's name
     @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...  # noqa: N803
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...  # noqa: N803  # scikit-learn's name
 
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:  # noqa: N803
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
         """The mean of all networks for each row, (n_rows,); and, asked for, the standard deviation between them.
 
         The deviation tells where the networks disagree; it is no interval, see `predict_interval`.
@@ -196,7 +196,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return (mean, of_networks.std(axis=(0, 1))) if return_std else mean
 
     @available_if(_has_folds)  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
         """Lower and upper ends of CV+ intervals, see `intervals.cv_plus`: each (n_rows,), in units of the target.
 
         Raises:
@@ -258,7 +258,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"{name} must be {also}a whole number of at least {low}, got {value!r}")
         return int(value)
 
-    def _checked_rows(self, X: ArrayLike) -> Floats:  # noqa: N803
+    def _checked_rows(self, X: ArrayLike) -> Floats:  # noqa: N803  # scikit-learn's name
         check_is_fitted(self)
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 

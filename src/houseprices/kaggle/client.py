@@ -100,7 +100,7 @@ def _client_class() -> Any:
         def get_response_processor(self) -> None:
             """Without it the client prints on stdout that a newer version exists; the version here is pinned."""
 
-        def upload_complete(self, path: str, url: str, quiet: bool, resume: bool = False) -> Any:  # noqa: ARG002
+        def upload_complete(self, path: str, url: str, quiet: bool, resume: bool = False) -> Any:  # noqa: ARG002  # the client's signature
             """Put the file in one request; the client's own version hides every failure."""
             with patient_session(self.patience) as session:
                 try:
@@ -146,7 +146,7 @@ def _silent_import() -> Iterator[None]:
         raise requests.ConnectionError("closed while the client is imported")
 
     talkative = {name: os.environ.pop(name) for name in _TALKATIVE if name in os.environ}
-    send, HTTPAdapter.send = HTTPAdapter.send, closed  # type: ignore[method-assign]
+    send, HTTPAdapter.send = HTTPAdapter.send, closed  # type: ignore[method-assign]  # put back below
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield
@@ -155,5 +155,5 @@ def _silent_import() -> Iterator[None]:
             f"the kaggle client cannot write into {config_folder()}; set KAGGLE_CONFIG_DIR to a folder that it can"
         ) from None
     finally:
-        HTTPAdapter.send = send  # type: ignore[method-assign]
+        HTTPAdapter.send = send  # type: ignore[method-assign]  # as it was
         os.environ.update(talkative)

@@ -80,7 +80,7 @@ def as_sequence(d_in: int, rates: Sequence[float]) -> nn.Sequential:
 
 
 class Subclass(nn.Module):
-    """Torch's layers, called by a `forward` of one's own; `train()` and `eval()` switch dropout on and off."""
+    """Torch's layers, called by a `forward` of one's own; `train(mode)` switches dropout on and off."""
 
     def __init__(self, d_in: int, rates: Sequence[float]) -> None:
         super().__init__()

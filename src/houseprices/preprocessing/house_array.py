@@ -68,7 +68,8 @@ def house_table(houses: HouseArray) -> pd.DataFrame:
     def column(feature: Feature) -> Any:
         if feature.kind == "number":
             return houses[feature.name]
-        return pd.Categorical.from_codes(houses.codes(feature.name), list(feature.levels), feature.kind == "ordinal")  # type: ignore[call-overload]
+        codes, levels, is_ordered = houses.codes(feature.name), list(feature.levels), feature.kind == "ordinal"
+        return pd.Categorical.from_codes(codes, levels, is_ordered)  # type: ignore[call-overload]  # its types want lists
 
     index = pd.RangeIndex(len(houses)) if houses.ids is None else houses.ids
     return pd.DataFrame({feature.name: column(feature) for feature in FEATURES}, pd.Index(index, name=ID))

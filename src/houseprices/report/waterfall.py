@@ -31,7 +31,7 @@ def get_ready() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import matplotlib.figure  # noqa: F401
+    import matplotlib.figure  # noqa: F401  # that it is loaded is all
 
 
 def _end_with_parent() -> None:

@@ -154,7 +154,7 @@ def read_record(kind: type[_Record], file: Path, *, any_version: bool = False) -
         RunError: the file cannot be read, is of another version or holds something else.
     """
     content = read_json(file, RunError, _ACCEPTED)
-    if "format_version" in kind.__dataclass_fields__ and not any_version:  # type: ignore[attr-defined]
+    if "format_version" in kind.__dataclass_fields__ and not any_version:  # type: ignore[attr-defined]  # of any dataclass
         check_version(file, content.get("format_version"))
     try:
         return TypeAdapter(kind).validate_python(content)
