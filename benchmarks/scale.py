@@ -51,6 +51,7 @@ def measure(n_members: int, n_rows: int) -> dict[str, float]:
     """Train one epoch; peak memory covers the making of the table too, which needs several times the table."""
     import torch
 
+    from houseprices.engine.executor import TrainingTable
     from houseprices.engine.hyperparameters import Hyperparameters
     from houseprices.engine.members import Member
     from houseprices.engine.pool import TrainingPool
@@ -64,7 +65,7 @@ def measure(n_members: int, n_rows: int) -> dict[str, float]:
     members = [Member(np.arange(n_rows), seed, hyperparameters) for seed in range(n_members)]
     start = time.perf_counter()
     with TrainingPool(0, torch.device("cpu")) as pool:
-        networks = pool.submit(matrix, targets, members).wait()[0]
+        networks = pool.submit(TrainingTable(matrix, targets), members).wait()[0]
     return {
         "members": n_members,
         "rows": n_rows,

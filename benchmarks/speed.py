@@ -33,6 +33,7 @@ from houseprices.cross_validation.fold_training import FoldData, fit_fold
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
+from houseprices.engine.executor import TrainingTable
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member, architecture_of
 from houseprices.engine.pool import TrainingPool
@@ -103,7 +104,7 @@ def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: 
     """The engine as the main job calls it; held-out rows are not watched, as the loops do not either."""
     members = [Member(np.arange(N_ROWS), seed, of) for seed in range(n_members)]
     with TrainingPool(n_threads, torch.device("cpu")) as pool:
-        return pool.submit(matrix, targets, members).wait()[0]
+        return pool.submit(TrainingTable(matrix, targets), members).wait()[0]
 
 
 def measure(cases: list[Case], targets: Floats, n_rounds: int) -> list[dict[str, Any]]:

@@ -87,6 +87,7 @@ class Settings:
         seed: fixes the folds and every member's seed.
         device: where members train; auto takes a CUDA device if there is one.
         workers: threads that train at the same time; 0 for one a core.
+        ray: HOST:PORT of a Ray cluster that trains in place of this machine; empty for none.
         folds: how the rows are split.
         features: how columns are made.
         groups: the groups of members by name; their mean predictions are averaged in log space.
@@ -98,11 +99,16 @@ class Settings:
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Annotated[int, Field(ge=0)] = 0
+    ray: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(default_factory=_default_groups)
 
     def __post_init__(self) -> None:
+        if self.ray and self.device == "cuda":
+            raise SettingsError(
+                f"device is 'cuda' beside ray {self.ray!r}; accepted: auto or cpu, a cluster's CPUs train"
+            )
         with_own = [name for name, group in self.groups.items() if OWN in group.blocks]
         if with_own and not self.features.columns:
             raise SettingsError(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from houseprices.engine.executor import TrainingTable
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member
 from houseprices.engine.memory import bytes_per_member
@@ -23,7 +24,7 @@ def trained(seeds: list[int], n_workers: int = 2) -> tuple[torch.Tensor, list[in
     told: list[int] = []
     with TrainingPool(n_workers, torch.device("cpu")) as pool:
         members = [Member(np.arange(20), seed, BASE, np.arange(20, 30)) for seed in seeds]
-        network, curves = pool.submit(matrix, targets, members).wait(told.append)
+        network, curves = pool.submit(TrainingTable(matrix, targets), members).wait(told.append)
     return network.parameters, told, curves.validation
 
 
@@ -84,7 +85,7 @@ def test_leaving_by_an_exception_stops_the_workers_at_their_next_step():
     endless = Hyperparameters(hidden=(5,), epochs=10**9, batch_size=8)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt), TrainingPool(2, torch.device("cpu")) as pool:  # noqa: PT012  # the error comes after the work has begun
-        pool.submit(matrix, targets, [Member(np.arange(20), seed, endless) for seed in range(20)])
+        pool.submit(TrainingTable(matrix, targets), [Member(np.arange(20), seed, endless) for seed in range(20)])
         time.sleep(0.2)
         raise KeyboardInterrupt
     assert threading.active_count() == before

@@ -4,6 +4,7 @@ Fold by fold, everything is fitted on that fold's training rows alone: fillers, 
 mean and spread of the target, the networks, the baselines. The held-out rows and the test rows only pass through.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation, mean_prediction
 from houseprices.cross_validation.stopwatch import Stopwatch
+from houseprices.cross_validation.workers import device_of, open_executor
 from houseprices.data.schema import NOMINALS, PRICE
-from houseprices.engine.device import choose_device
-from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves, step_on, warm_up
 from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
@@ -57,7 +57,7 @@ def cross_validate(
     _tell_of_copies(houses, tell)
     all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
-    device = choose_device(settings.device)
+    device = device_of(settings)
     if device.type == "cpu" and step_on(device) == "torch":
         reason = "numba is missing or finds no folder for its machine code (NUMBA_CACHE_DIR)"
         tell(Notice(f"{reason}: networks train by the torch step, some times slower"))
@@ -130,15 +130,17 @@ def _train_and_predict(
         with stopwatch("prediction"):
             return _predict(data, model, curves, log_price, baselines)
 
-    with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
+    with open_executor(settings) as executor:
+        # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
+        n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.groups.values()))
         in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             with stopwatch("features"):
                 data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features)
-            wait = start_training(pool, data, settings)
+            wait = start_training(executor, data, settings)
             with stopwatch("baselines"):
                 in_training.append((data, wait, fold_baselines(data, log_price) if repeat == 0 else {}))
-            if len(in_training) > 1:
+            if len(in_training) >= n_at_once:
                 yield finish(*in_training.popleft())
         while in_training:
             yield finish(*in_training.popleft())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel
 from houseprices.cross_validation.folds import split_rows
+from houseprices.engine.executor import Executor, OnTrained, TrainingTable
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
 from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import Block, block_indices
@@ -21,9 +22,6 @@ from houseprices.preprocessing.own_columns import read_columns_file
 from houseprices.settings import FeatureSettings, GroupSettings, Settings
 
 Floats = NDArray[np.float64]
-OnTrained = Callable[[int], object]
-"""Called with the number of members that have just been trained."""
-
 Finish = Callable[[OnTrained], tuple[BatchedMLP, LearningCurves]]
 """Waits for members: all of them as one network, and their learning curves in units of the log price."""
 
@@ -53,6 +51,11 @@ class FoldData:
     log_price_mean: float
     log_price_std: float
     targets: NDArray[np.float32]
+
+    @cached_property
+    def table(self) -> TrainingTable:
+        """What the fold's networks train on, held-out rows included: a member names the rows that it may see."""
+        return TrainingTable(self.matrix[: len(self.targets)], self.targets)
 
     def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
@@ -102,12 +105,11 @@ def fit_fold(
 
 
 def start_members(
-    pool: TrainingPool, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[GroupSettings, int]]
+    executor: Executor, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[GroupSettings, int]]
 ) -> Finish:
     """Start members of one shape on the fold's training rows, each with its settings and seed."""
-    inputs = data.matrix[: len(data.targets), columns]
     batch = [Member(data.training, seed, settings, data.held_out) for settings, seed in members]
-    pending = pool.submit(inputs, data.targets, batch)
+    pending = executor.submit(data.table, batch, columns)
 
     def finish(on_trained: OnTrained) -> tuple[BatchedMLP, LearningCurves]:
         network, curves = pending.wait(on_trained)
@@ -116,7 +118,7 @@ def start_members(
     return finish
 
 
-def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> FinishFold:
+def start_training(executor: Executor, data: FoldData, settings: Settings) -> FinishFold:
     """Start the members of all groups on the fold's training rows.
 
     Raises:
@@ -130,7 +132,7 @@ def start_training(pool: TrainingPool, data: FoldData, settings: Settings) -> Fi
     pending = {}
     for name, group in settings.groups.items():
         seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]
-        pending[name] = start_members(pool, data, columns[name], [(group, seed) for seed in seeds])
+        pending[name] = start_members(executor, data, columns[name], [(group, seed) for seed in seeds])
 
     def finish(on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
         trained = {name: wait(on_trained) for name, wait in pending.items()}

@@ -1,10 +1,10 @@
-"""Trains members on worker threads."""
+"""Trains members on worker threads of this process."""
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from houseprices.engine.device import one_thread
+from houseprices.engine.executor import OnTrained, TrainingTable, ignore
 from houseprices.engine.members import Member, Plan, plan_of
 from houseprices.engine.memory import available_bytes, bytes_per_member
 from houseprices.engine.mlp import BatchedMLP
@@ -26,27 +28,39 @@ by 2, 4 or 10 (measured, see LOG.md), and single members keep all workers busy t
 
 _GPU_MEMBERS_AT_ONCE = 10_000
 
-_Trained = tuple[BatchedMLP, LearningCurves]
+Trained = tuple[BatchedMLP, LearningCurves]
 
 
 @dataclass(frozen=True)
-class PendingMembers:
-    """Members in training."""
+class PendingOnThreads:
+    """Members in training, a batch a thread; see `executor.PendingMembers`."""
 
-    batches: list[Future[_Trained]]
+    batches: list[Future[Trained]]
 
-    def wait(self, on_trained: Callable[[int], object] = lambda _n_members: None) -> _Trained:
-        """All members as one network, and their learning curves; `on_trained` is told how many are ready each time."""
-        networks, curves = [], []
+    def wait(self, on_trained: OnTrained = ignore) -> Trained:
+        """All members as one network, and their learning curves."""
+        trained = []
         for batch in self.batches:
-            network, of_members = batch.result()
-            networks.append(network)
-            curves.append(of_members)
-            on_trained(len(network.parameters))
-        parameters = torch.cat([network.parameters for network in networks])
-        return BatchedMLP(networks[0].architecture, parameters=parameters), LearningCurves(
-            *(np.concatenate([getattr(one, field.name) for one in curves]) for field in fields(LearningCurves))
-        )
+            trained.append(batch.result())
+            on_trained(len(trained[-1][0].parameters))
+        return join(trained)
+
+
+def join(trained: Sequence[Trained]) -> Trained:
+    """Batches of members as one."""
+    parameters = torch.cat([network.parameters for network, _ in trained])
+    curves = (np.concatenate([getattr(of, field.name) for _, of in trained]) for field in fields(LearningCurves))
+    return BatchedMLP(trained[0][0].architecture, parameters=parameters), LearningCurves(*curves)
+
+
+@contextmanager
+def single_threads() -> Iterator[None]:
+    """Let torch and BLAS compute in one thread within the block, beside the workers and in them.
+
+    With threads of their own they would wait for each other; and the number of threads changes the last bits of a sum.
+    """
+    with one_thread(), threadpool_limits(1, user_api="blas"):
+        yield
 
 
 class TrainingPool:
@@ -65,17 +79,15 @@ class TrainingPool:
         self._device = device
         self._members_at_once = _GPU_MEMBERS_AT_ONCE if on_gpu else MEMBERS_AT_ONCE
         self._stop = np.zeros(1, dtype=np.bool_)
-        self._threads_before = torch.get_num_threads()
-        self._n_workers = 1 if on_gpu else n_workers or os.cpu_count() or 1
-        self._executor = ThreadPoolExecutor(self._n_workers)
+        self.n_slots = 1 if on_gpu else n_workers or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self.n_slots)
+        self._single_threads = ExitStack()
         self._alone = threading.Lock()
 
     def __enter__(self) -> Self:
-        # numba loads the BLAS library of its products at their first use: before the limit below, which must find it.
+        # numba loads the BLAS library of its products at their first use: before the limit, which must find it.
         warm_up(self._device)
-        torch.set_num_threads(1)
-        # Ridge runs beside the workers: with BLAS threads of its own, all would wait for each other.
-        self._blas_limit = threadpool_limits(1, user_api="blas")
+        self._single_threads.enter_context(single_threads())
         return self
 
     def __exit__(
@@ -83,29 +95,20 @@ class TrainingPool:
     ) -> None:
         if kind is not None:
             self._stop[0] = True
-        self._executor.shutdown(wait=True, cancel_futures=kind is not None)
-        self._blas_limit.restore_original_limits()
-        torch.set_num_threads(self._threads_before)
+        self._threads.shutdown(wait=True, cancel_futures=kind is not None)
+        self._single_threads.close()
 
     def submit(
-        self, matrix: NDArray[np.float32], targets: NDArray[np.float32], members: Sequence[Member]
-    ) -> PendingMembers:
-        """Start the members on a table.
-
-        Shape:
-            matrix: (n_rows, d_in)
-            targets: (n_rows,), about standardised
-
-        Raises:
-            ResourceError: not even one member fits into the memory.
-            ValueError: the members differ in something that a batch shares, see `members.Plan`.
-        """
+        self, table: TrainingTable, members: Sequence[Member], columns: NDArray[np.intp] | None = None
+    ) -> PendingOnThreads:
+        """Start the members on the table's columns, all of them for None; see `executor.Executor`."""
+        matrix = table.matrix if columns is None else table.matrix[:, columns]
         # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
         inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
-        on_device = torch.from_numpy(targets).to(self._device)
+        targets = torch.from_numpy(table.targets).to(self._device)
         size, alone = self._batch_size(plan_of(members, inputs.shape[1]), len(inputs), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]
-        return PendingMembers([self._executor.submit(self._train, inputs, on_device, one, alone) for one in batches])
+        return PendingOnThreads([self._threads.submit(self._train, inputs, targets, one, alone) for one in batches])
 
     def _batch_size(self, plan: Plan, n_rows: int, n_members: int) -> tuple[int, bool]:
         """Members at once, fewer where memory is short, and whether no other such batch may train meanwhile."""
@@ -120,10 +123,10 @@ class TrainingPool:
                 f"{plan.batch_size:,} rows needs {(kept + each) / 1e9:.1f} GB of memory, one at a time; available are "
                 f"{available / 1e9:.1f} GB; accepted: narrower hidden layers, smaller batches or fewer members"
             )
-        fitting = (available - kept) // (each * self._n_workers)
+        fitting = (available - kept) // (each * self.n_slots)
         return max(1, min(self._members_at_once, fitting)), fitting < 1
 
-    def _train(self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], alone: bool) -> _Trained:
+    def _train(self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], alone: bool) -> Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
         with self._alone if alone else nullcontext():

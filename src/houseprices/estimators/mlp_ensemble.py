@@ -18,12 +18,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.activations import Activation
 from houseprices.engine.device import choose_device
+from houseprices.engine.executor import PendingMembers, TrainingTable
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.losses import Loss
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
-from houseprices.engine.pool import PendingMembers, TrainingPool
+from houseprices.engine.pool import TrainingPool
 from houseprices.intervals.cv_plus import cv_plus_intervals
 
 Floats = NDArray[np.float64]
@@ -230,7 +231,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 loss_weights = None if even else row_weights.astype(np.float32)
                 hyperparameters = self._hyperparameters(len(rows))
                 members = [Member(rows, seed, hyperparameters, weights=loss_weights) for seed in seeds]
-                pending.append((centre, scale, mean, std, pool.submit(matrix, goals, members)))
+                pending.append((centre, scale, mean, std, pool.submit(TrainingTable(matrix, goals), members)))
             self._fitted = [
                 _FittedNetworks(centre, scale, mean, std, started.wait()[0])
                 for centre, scale, mean, std, started in pending

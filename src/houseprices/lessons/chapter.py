@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.data.schema import ID, PRICE
+from houseprices.engine.executor import TrainingTable
 from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
@@ -96,7 +97,7 @@ def train_on_folds(
             mean, spread = (log_price[training].mean(), log_price[training].std() or 1.0) if log_target else (0.0, 1.0)
             targets = (((log_price if log_target else price) - mean) / spread).astype(np.float32)
             members = [Member(training, seed * len(matrices) + fold, group, held_out)]
-            pending.append((held_out, mean, spread, matrix, pool.submit(matrix, targets, members)))
+            pending.append((held_out, mean, spread, matrix, pool.submit(TrainingTable(matrix, targets), members)))
         for held_out, mean, spread, matrix, network_of_fold in pending:
             network, of_fold = network_of_fold.wait()
             output = network.predict(torch.from_numpy(matrix[held_out]))[0].double().numpy()

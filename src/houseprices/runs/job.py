@@ -6,10 +6,10 @@ from pathlib import Path
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.metrics import scores_of
 from houseprices.cross_validation.stopwatch import Stopwatch
+from houseprices.cross_validation.workers import device_of
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
-from houseprices.engine.device import choose_device
 from houseprices.progress import Tell, silent
 from houseprices.runs.format import Metrics
 from houseprices.runs.write import default_run_folder, new_run_folder, write_run
@@ -35,7 +35,7 @@ def run_main_job(
         ResourceError: no CUDA device where one is asked for, or too little memory.
         RunError: the run folder cannot be written.
     """
-    device = choose_device(settings.device)
+    device = device_of(settings)
     stopwatch = Stopwatch()
     start = time.perf_counter()
     source = find_source(data)

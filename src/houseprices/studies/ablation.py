@@ -14,11 +14,10 @@ import pandas as pd
 
 from houseprices.cross_validation.fold_training import Finish, FoldData, prepare_fold, start_members
 from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, Source
 from houseprices.data.table import read_houses
-from houseprices.engine.device import choose_device
-from houseprices.engine.pool import TrainingPool
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import house_array
@@ -139,9 +138,9 @@ def ablate(
             weight_norm=curves.weight_norm[:, -1],
         )
 
-    with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
+    with open_executor(settings) as executor:
         folds = [prepare_fold(0, fold, array, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
-        pending = [start_members(pool, data, data.live_columns(group.blocks), members) for data in folds]
+        pending = [start_members(executor, data, data.live_columns(group.blocks), members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 

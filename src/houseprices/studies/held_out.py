@@ -8,21 +8,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices import engine
 from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_model import FoldModel
 from houseprices.cross_validation.fold_training import FoldData, fit_fold, member_seed
-from houseprices.engine.device import choose_device
+from houseprices.cross_validation.workers import open_executor
+from houseprices.engine.code import code_digest
+from houseprices.engine.executor import Executor, PendingMembers
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.engine.pool import PendingMembers, TrainingPool
 from houseprices.files import replacing
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.progress import Tell, counting, silent
@@ -65,7 +65,7 @@ class Batch:
     @cached_property
     def key(self) -> str:
         """SHA-256 of all that the predictions depend on; held-out prices are not among it."""
-        data, digest = self.data, hashlib.sha256(_code_digest().encode())
+        data, digest = self.data, hashlib.sha256(code_digest(fold_model.__file__).encode())
         hyperparameters = {field.name: getattr(self.group, field.name) for field in fields(Hyperparameters)}
         scale = (data.log_price_mean, data.log_price_std)
         shape = (len(data.training), len(data.held_out), len(self.columns))
@@ -75,11 +75,10 @@ class Batch:
         digest.update(data.targets[data.training].tobytes())
         return digest.hexdigest()
 
-    def start(self, pool: TrainingPool) -> PendingMembers:
+    def start(self, executor: Executor) -> PendingMembers:
         """Begin to train, on nothing but the training rows."""
-        data, rows = self.data, np.arange(len(self.data.training))
-        members = [Member(rows, seed, self.group) for seed in self.seeds]
-        return pool.submit(data.matrix[np.ix_(data.training, self.columns)], data.targets[data.training], members)
+        members = [Member(self.data.training, seed, self.group) for seed in self.seeds]
+        return executor.submit(self.data.table, members, self.columns)
 
     def predict(self, network: BatchedMLP) -> NDArray[np.float32]:
         """Log prices (n_members, n_held_out) that the trained networks say."""
@@ -146,8 +145,8 @@ def predict_held_out(
     missing = {key: batch for key, batch in wanted.items() if key not in found}
     if missing:
         count = counting(tell, "training networks", sum(len(batch.seeds) for batch in missing.values()))
-        with TrainingPool(settings.workers, choose_device(settings.device)) as pool:
-            pending = {key: batch.start(pool) for key, batch in missing.items()}
+        with open_executor(settings) as executor:
+            pending = {key: batch.start(executor) for key, batch in missing.items()}
             for key, batch in missing.items():
                 network, _ = pending.pop(key).wait(count)
                 found[key] = batch.predict(network)
@@ -167,10 +166,3 @@ def _read(file: Path) -> NDArray[np.float32] | None:
         return np.asarray(np.load(file, allow_pickle=False), dtype=np.float32)
     except (OSError, ValueError, EOFError):
         return None
-
-
-@cache
-def _code_digest() -> str:
-    """SHA-256 of the code that trains and predicts from a matrix."""
-    sources = [*sorted(Path(engine.__path__[0]).glob("*.py")), Path(fold_model.__file__)]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
