@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
-from houseprices.cli import kaggle, lessons, runs, training
+from houseprices.cli import kaggle, lessons, runs, search, training
 from houseprices.console import complain
 from houseprices.errors import HousePricesError, SettingsError
 
@@ -25,6 +25,7 @@ app = App(
 app.command(training.cv)
 app.command(training.compare)
 app.command(training.stress)
+app.command(search.tune)
 app.command(training.ablate)
 app.command(training.sample)
 app.command(training.list_settings, name="settings")

@@ -5,6 +5,7 @@ drawn, and score what was chosen on those that were not. Nothing is trained for 
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,10 @@ Floats = NDArray[np.float64]
 N_DRAWS = 200
 """Of houses; and within each as many again for the gate's intervals."""
 
-Choose = Callable[[Floats, Floats], int]
-"""A rule: which of the candidates, from (n_candidates, n_halvings, n_drawn) predictions and (n_drawn,) log prices."""
+Rows = NDArray[np.int64]
+Choose = Callable[[Rows], tuple[int, ...]]
+"""A rule: which of the candidates it takes, the mean of them if several, by the rows that were drawn, some of them more
+than once, and by no others."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ def score_of(prediction: Floats, log_price: Floats) -> Score:
 
 
 def corrected_score(
-    predictions: Floats, log_price: Floats, choose: Choose, n_draws: int = N_DRAWS, tell: Tell = silent
-) -> tuple[Score, Floats]:
-    """The score of what the rule chooses on other houses, and how often it chooses each: (n_candidates,) shares.
+    predictions: NDArray[np.floating], log_price: Floats, choose: Choose, n_draws: int = N_DRAWS, tell: Tell = silent
+) -> tuple[Score, dict[tuple[int, ...], float]]:
+    """The score of what the rule chooses on other houses, and {what it chooses: in which share of the draws}.
 
     A house's squared error is averaged over the draws that leave it out, and each house counts once, as in the
     leave-one-out bootstrap (Efron and Tibshirani 1997). A mean of the draws' own scores would be too low where a few
@@ -76,48 +79,73 @@ def corrected_score(
         predictions: (n_candidates, n_halvings, n_rows) log prices; one halving for any other out-of-fold predictions
         log_price: (n_rows,)
     """
-    n_candidates, _, n_rows = predictions.shape
+    n_rows = len(log_price)
     rng = np.random.default_rng(0)
-    times = np.zeros((n_candidates, n_rows))
-    times_chosen = np.zeros(n_candidates)
+    times: dict[tuple[int, ...], Rows] = {}
+    n_chosen: Counter[tuple[int, ...]] = Counter()
     count = counting(tell, "drawing houses to choose on", n_draws)
     # Of small products BLAS threads only wait for each other: 4 ms become 300 where another job has one of the cores.
     with threadpool_limits(1, user_api="blas"):
         for _ in range(n_draws):
             drawn = rng.integers(n_rows, size=n_rows)
-            best = choose(predictions[:, :, drawn], log_price[drawn])
-            times_chosen[best] += 1
-            times[best] += ~np.isin(np.arange(n_rows), drawn)
+            chosen = choose(drawn)
+            n_chosen[chosen] += 1
+            times.setdefault(chosen, np.zeros(n_rows, dtype=np.int64))[:] += ~np.isin(np.arange(n_rows), drawn)
             count(1)
-    rows = times.any(axis=0)
-    shares = times[:, rows] / times[:, rows].sum(axis=0)
-    predictions, log_price = predictions[:, :, rows], log_price[rows]
-    squared = np.einsum("cr,chr->hr", shares, (predictions - log_price) ** 2)
-    bulk = bulk_of([np.einsum("cr,chr->hr", shares, predictions)], log_price)
-    return _score(squared, bulk), times_chosen / n_draws
+    left_out = np.sum(list(times.values()), axis=0)
+    rows = left_out > 0
+    shape = (predictions.shape[1], rows.sum())
+    prediction, squared = np.zeros(shape), np.zeros(shape)
+    for chosen, of_choice in times.items():
+        share = of_choice[rows] / left_out[rows]
+        of_chosen = mean_of(predictions, chosen)[:, rows]
+        prediction += share * of_chosen
+        squared += share * (of_chosen - log_price[rows]) ** 2
+    bulk = bulk_of([prediction], log_price[rows])
+    return _score(squared, bulk), {chosen: n / n_draws for chosen, n in n_chosen.items()}
 
 
-def lowest(predictions: Floats, log_price: Floats) -> int:
+def mean_of(predictions: NDArray[np.floating], chosen: tuple[int, ...]) -> Floats:
+    """The mean prediction, (n_halvings, n_rows), of some candidates."""
+    return np.asarray(predictions[list(chosen)].mean(axis=0, dtype=np.float64))
+
+
+def scores_on(predictions: NDArray[np.floating], log_price: Floats) -> Callable[[Rows], Floats]:
+    """From drawn rows to each candidate's log-RMSE on them, mean over halvings: (n_candidates,)."""
+    squared = np.square(predictions - log_price, dtype=np.float64)
+
+    def scores(drawn: Rows) -> Floats:
+        times = np.bincount(drawn, minlength=len(log_price))
+        return np.asarray(np.sqrt(squared @ (times / len(drawn))).mean(axis=1))
+
+    return scores
+
+
+def lowest(predictions: NDArray[np.floating], log_price: Floats) -> Choose:
     """The rule of a plain search: the candidate with the lowest log-RMSE."""
-    return int(np.sqrt(((predictions - log_price) ** 2).mean(axis=2)).mean(axis=1).argmin())
+    scores = scores_on(predictions, log_price)
+    return lambda drawn: (int(scores(drawn).argmin()),)
 
 
-def gate_rule(looks: Sequence[tuple[int, bool]], n_draws: int = N_DRAWS) -> Choose:
+def gate_rule(
+    predictions: Floats, log_price: Floats, looks: Sequence[tuple[int, bool]], n_draws: int = N_DRAWS
+) -> Choose:
     """The gate's rule look by look, each given as (candidate, whether it is a simplification); candidate 0 is first."""
 
-    def choose(predictions: Floats, log_price: Floats) -> int:
+    def choose(drawn: Rows) -> tuple[int, ...]:
         incumbent = origin = 0
+        truth = log_price[drawn]
         for candidate, simplification in looks:
-            first, second = predictions[origin if simplification else incumbent], predictions[candidate]
-            bulk = bulk_of([first, second], log_price)
+            first, second = (predictions[of][:, drawn] for of in (origin if simplification else incumbent, candidate))
+            bulk = bulk_of([first, second], truth)
             whole, of_bulk = (
-                paired_difference(first[:, rows], second[:, rows], log_price[rows], n_draws)
+                paired_difference(first[:, rows], second[:, rows], truth[rows], n_draws)
                 for rows in (np.ones_like(bulk), bulk)
             )
             if not objections_to_figures(whole, of_bulk, simplification=simplification):
                 incumbent = candidate
                 origin = origin if simplification else candidate
-        return incumbent
+        return (incumbent,)
 
     return choose
 
@@ -149,7 +177,9 @@ def correct_looks(log: Path, data: str = "kaggle", n_draws: int = N_DRAWS, tell:
         if number not in missing and not missing_regularisers(tomllib.loads(kept[look["candidate"]].settings)["groups"])
     ]
     predictions = np.stack([recipe.prediction for recipe in kept.values()])
-    corrected, shares = corrected_score(predictions, first.log_price, gate_rule(steps, n_draws), n_draws, tell)
+    rule = gate_rule(predictions, first.log_price, steps, n_draws)
+    corrected, shares = corrected_score(predictions, first.log_price, rule, n_draws, tell)
+    names = list(kept)
     return CorrectedLooks(
         n_looks=len(looks) - len(missing),
         missing=missing,
@@ -158,7 +188,7 @@ def correct_looks(log: Path, data: str = "kaggle", n_draws: int = N_DRAWS, tell:
         first_score=score_of(first.prediction, first.log_price),
         naive=score_of(adopted.prediction, adopted.log_price),
         corrected=corrected,
-        chosen={digest: float(share) for digest, share in zip(kept, shares, strict=True) if share},
+        chosen={names[place]: shares[place,] for (place,) in sorted(shares)},
     )
 
 

@@ -93,6 +93,15 @@ Batches = Mapping[str, Sequence[Batch]]
 """What a recipe has to train: {group: a batch for each held-out set}."""
 
 
+def fit_sets(
+    features: FeatureSettings, houses: HouseArray, log_price: Floats, sets: Sequence[HeldOutSet]
+) -> list[FoldData]:
+    """Features and targets fitted on each set's training rows."""
+    return [
+        fit_fold(place, 0, one.training, one.held_out, houses, log_price, features) for place, one in enumerate(sets)
+    ]
+
+
 def batches_of(
     recipes: Sequence[Settings], houses: HouseArray, log_price: Floats, sets: Sequence[HeldOutSet]
 ) -> list[Batches]:
@@ -100,12 +109,7 @@ def batches_of(
 
     A group has as many networks a set as the main job averages for a house, and no fewer than `MIN_MEMBERS`.
     """
-    folds: dict[FeatureSettings, list[FoldData]] = {}
-    for features in {recipe.features for recipe in recipes}:
-        folds[features] = [
-            fit_fold(place, 0, one.training, one.held_out, houses, log_price, features)
-            for place, one in enumerate(sets)
-        ]
+    folds = {of: fit_sets(of, houses, log_price, sets) for of in {recipe.features for recipe in recipes}}
 
     def batch(recipe: Settings, data: FoldData, name: str) -> Batch:
         group = recipe.groups[name]
