@@ -14,7 +14,7 @@ from houseprices.engine.hyperparameters import Hyperparameters
 class TextbookNetwork(nn.Module):
     """Hidden layers with dropout, and the inputs' own linear path to the output; without hidden layers one is both."""
 
-    def __init__(self, d_in: int, of: Hyperparameters) -> None:
+    def __init__(self, d_in: int, of: Hyperparameters, n_outputs: int = 1) -> None:
         super().__init__()
         activation, gain = {"relu": nn.ReLU, "tanh": nn.Tanh}[of.activation], NONLINEARITIES[of.activation].gain
         widths = (d_in, *of.hidden)
@@ -22,13 +22,13 @@ class TextbookNetwork(nn.Module):
         for fan_in, fan_out in pairwise(widths):
             hidden += _linear(fan_in, fan_out, gain), activation(), nn.Dropout(of.dropout)
         self.input_dropout = nn.Dropout(of.input_dropout) if of.input_dropout else nn.Identity()
-        self.deep = nn.Sequential(*hidden, _linear(widths[-1], 1, 1 if hidden else 0))
-        self.linear_path = nn.Linear(d_in, 1, bias=False) if of.linear_path and hidden else None
+        self.deep = nn.Sequential(*hidden, _linear(widths[-1], n_outputs, 1 if hidden else 0))
+        self.linear_path = nn.Linear(d_in, n_outputs, bias=False) if of.linear_path and hidden else None
         if self.linear_path is not None:
             nn.init.zeros_(self.linear_path.weight)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(n_rows, d_in) -> (n_rows,)."""
+        """(n_rows, d_in) -> (n_rows,), or (n_rows, n_outputs) of several."""
         inputs = self.input_dropout(inputs)
         output = self.deep(inputs)
         return (output if self.linear_path is None else output + self.linear_path(inputs)).squeeze(1)

@@ -8,7 +8,8 @@ import pytest
 
 from houseprices.cli import main
 from houseprices.settings import Settings, dump_settings
-from houseprices.studies.corrected import correct_looks, corrected_score, gate_rule, lowest, score_of
+from houseprices.studies.committee import best_that_differ
+from houseprices.studies.corrected import Choose, correct_looks, corrected_score, gate_rule, lowest, mean_of, score_of
 from houseprices.studies.experiments import Recipe, add_look, keep_recipe, look_of
 from houseprices.studies.gate import Judgement, PairedDifference
 
@@ -27,19 +28,28 @@ def improvements(n_candidates: int) -> list[tuple[int, bool]]:
     return [(candidate, False) for candidate in range(1, n_candidates)]
 
 
-@pytest.mark.parametrize(("rule", "n_problems"), [(lowest, 40), (gate_rule(improvements(6), n_draws=30), 12)])
-def test_among_candidates_of_pure_noise_the_corrected_score_is_no_better_than_the_truth(rule, n_problems):
-    """Every candidate's true squared error is 1."""
+def gate(predictions: np.ndarray, log_price: np.ndarray) -> Choose:
+    return gate_rule(predictions, log_price, improvements(len(predictions)), n_draws=30)
+
+
+def committee(predictions: np.ndarray, log_price: np.ndarray) -> Choose:
+    return best_that_differ(predictions, log_price, 2, 0.95)
+
+
+@pytest.mark.parametrize(("rule", "n_problems", "truth"), [(lowest, 40, 1), (gate, 12, 1), (committee, 40, 1 / 2)])
+def test_among_candidates_of_pure_noise_the_corrected_score_is_no_better_than_the_truth(rule, n_problems, truth):
+    """Every candidate's true squared error is 1, that of a mean of two is a half."""
     corrected, naive = np.empty((2, n_problems))
     for problem in range(n_problems):
         noise = candidates(6, 1.0, seed=problem)
-        corrected[problem] = corrected_score(noise, TRUTH, rule, n_draws=20)[0].whole ** 2
-        naive[problem] = score_of(noise[rule(noise, TRUTH)], TRUTH).whole ** 2
+        choose = rule(noise, TRUTH)
+        corrected[problem] = corrected_score(noise, TRUTH, choose, n_draws=20)[0].whole ** 2
+        naive[problem] = score_of(mean_of(noise, choose(np.arange(N_ROWS))), TRUTH).whole ** 2
 
     def standard_error(of: np.ndarray) -> float:
         return float(np.std(of) / np.sqrt(n_problems))
 
-    assert abs(corrected.mean() - 1) < 3 * standard_error(corrected)
+    assert abs(corrected.mean() - truth) < 3 * standard_error(corrected)
     assert (naive - corrected).mean() < -2 * standard_error(naive - corrected)
     if rule is lowest:
         assert naive.mean() < 1 - 5 * standard_error(naive)
@@ -47,30 +57,30 @@ def test_among_candidates_of_pure_noise_the_corrected_score_is_no_better_than_th
 
 def test_what_nobody_chose_needs_no_correction():
     one = candidates(1, 0.1, seed=1)
-    corrected, shares = corrected_score(one, TRUTH, lowest)
+    corrected, shares = corrected_score(one, TRUTH, lowest(one, TRUTH))
     naive = score_of(one[0], TRUTH)
     assert (corrected.whole, corrected.bulk) == pytest.approx((naive.whole, naive.bulk), rel=1e-12)
     assert naive.bulk < naive.whole
-    assert shares.tolist() == [1.0]
+    assert shares == {(0,): 1.0}
 
 
 def test_what_is_far_better_than_all_others_needs_no_correction():
     both = np.concatenate([candidates(5, 0.5, seed=1), candidates(1, 0.1, seed=2)])
-    corrected, shares = corrected_score(both, TRUTH, lowest)
+    corrected, shares = corrected_score(both, TRUTH, lowest(both, TRUTH))
     assert corrected.whole == pytest.approx(score_of(both[5], TRUTH).whole, rel=1e-12)
-    assert shares.argmax() == 5
+    assert shares == {(5,): 1.0}
 
 
 def test_no_house_that_is_scored_has_been_chosen_on():
-    drawn: list[float] = []
+    drawn: list[int] = []
 
-    def second(_predictions: np.ndarray, log_price: np.ndarray) -> int:
-        drawn.extend(log_price)
-        return 1
+    def second(rows: np.ndarray) -> tuple[int, ...]:
+        drawn.extend(rows)
+        return (1,)
 
     right = np.arange(N_ROWS, dtype=float)
     corrected_score(np.stack([right, right])[:, None], right, second, n_draws=1)
-    wrong_where_drawn = right + np.isin(right, drawn)
+    wrong_where_drawn = right + np.isin(np.arange(N_ROWS), drawn)
     # The same houses are drawn again.
     score, _ = corrected_score(np.stack([right, wrong_where_drawn])[:, None], right, second, n_draws=1)
     assert 0 < len(set(drawn)) < N_ROWS
@@ -93,7 +103,7 @@ def test_no_house_that_is_scored_has_been_chosen_on():
 def test_the_gate_is_replayed_from_look_to_look(steps, expected):
     error = candidates(1, 0.1, seed=3)[0] - TRUTH
     of = np.stack([TRUTH + factor * error for factor in (1.0, 0.9, 0.8, 1.004, 1.008)])
-    assert gate_rule(steps)(of, TRUTH) == expected
+    assert gate_rule(of, TRUTH, steps)(np.arange(N_ROWS)) == (expected,)
 
 
 def note(name: str, prediction: np.ndarray, rule: str, verdict: str, settings: Settings | None = None) -> None:

@@ -51,7 +51,7 @@ class Committee:
 
     Attributes:
         trials: their numbers, the best first.
-        naive: on the houses they were chosen on, the score of their mean, trained again with the members they will have.
+        naive: of their mean on the houses they were chosen on, trained again with the members they will have.
         corrected: the same and what choosing on those houses flatters it by, which BBC-CV says of the trials' own mean.
         file: the committee as settings, for `cv --config`.
     """
@@ -108,7 +108,7 @@ class _Trained:
 
 
 @dataclass(frozen=True)
-class _Halves:
+class Halves:
     """The houses on the gate's halves.
 
     Attributes:
@@ -170,7 +170,6 @@ def search(
             came to an end.
         ResourceError: see `workers.open_executor`.
     """
-    start = time.monotonic()
     source = find_source(data)
     source.tell_if_synthetic(tell)
     houses = read_houses(source.folder / TRAIN_FILE, priced=True)
@@ -188,9 +187,9 @@ def search(
     with open_journal(storage, identity) as journal:
         if journal.n_finished < n_trials:
             sets = halvings(len(log_price))
-            halves = _Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
+            halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
             with open_executor(base) as executor:
-                _run_trials(journal, halves, group, space, n_trials, executor, start + timeout, tell)
+                _run_trials(journal, halves, group, space, n_trials, executor, time.monotonic() + timeout, tell)
         trials = journal.finished()
         if not trials:
             raise RunError(
@@ -229,7 +228,7 @@ def constant_prediction(log_price: Floats) -> Floats:
 
 def _run_trials(
     journal: Journal,
-    halves: _Halves,
+    halves: Halves,
     group: GroupSettings,
     space: Space,
     n_trials: int,
@@ -242,11 +241,10 @@ def _run_trials(
     # Trials that diverge are asked for again, but not for ever.
     budget = 2 * n_trials
     while (missing := n_trials - journal.n_finished) > 0 and time.monotonic() < deadline and budget > 0:
-        asked = journal.ask(min(BATCH, missing), halves.seed)
+        asked = journal.ask(min(BATCH, missing), halves.seed, lambda trial: space.suggest(trial, group))
         budget -= len(asked)
-        groups = [space.suggest(trial, group) for trial in asked]
-        predicted = halves.predict(groups, executor, count)
-        for trial, of_trial, prediction in zip(asked, groups, predicted, strict=True):
+        predicted = halves.predict([of_trial for _, of_trial in asked], executor, count)
+        for (trial, of_trial), prediction in zip(asked, predicted, strict=True):
             journal.tell(trial, _varied(of_trial, group), score_of(prediction, halves.log_price).whole, prediction)
         if journal.n_finished:
             best = journal.study.best_trial

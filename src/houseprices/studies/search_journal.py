@@ -5,7 +5,8 @@ search was stopped is told as failed when it goes on, and its settings are asked
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
+from houseprices.settings import GroupSettings
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _NAME = "houseprices"
-_SETTINGS, _SHA256, _DIVERGED = "settings", "predictions_sha256", "diverged"
+_SETTINGS, _SHA256, _DIVERGED, _ASKED = "settings", "predictions_sha256", "diverged", "asked"
 _FIRST = b'{"op_code"'
 _ACCEPTED = "a journal that `houseprices tune` wrote, or a new file"
 
@@ -50,19 +52,32 @@ class Journal:
 
     def __init__(self, file: Path, study: "Study") -> None:
         self.study = study
+        self._stopped: list[dict[str, Any]] = []
         self._predictions = file.with_name(f"{file.stem}-predictions")
 
-    def ask(self, n_trials: int, seed: int) -> "list[Trial]":
-        """So many trials whose parameters are yet to be suggested.
+    def ask(
+        self, n_trials: int, seed: int, suggest: "Callable[[Trial], GroupSettings]"
+    ) -> "list[tuple[Trial, GroupSettings]]":
+        """The next trials, at most so many, each with what is suggested for it.
 
-        What they will be depends on the seed and on the trials told so far, not on how often the search was stopped.
+        What they are depends on the seed and on the trials told so far, not on how often the search was stopped: those
+        that were running then come first.
         """
-        from optuna.samplers import TPESampler
+        from optuna.exceptions import ExperimentalWarning
+        from optuna.samplers import PartialFixedSampler, TPESampler
 
-        told = sum(_DIVERGED in trial.user_attrs for trial in self._trials("FAIL")) + len(self._trials("COMPLETE"))
+        told = self.n_finished + self.n_diverged
         entropy = np.random.SeedSequence((seed, told)).generate_state(1)
-        self.study.sampler = TPESampler(seed=int(entropy[0]), multivariate=True, constant_liar=True)
-        return [self.study.ask() for _ in range(n_trials)]
+        sampler = TPESampler(seed=int(entropy[0]), multivariate=True, constant_liar=True)
+        asked = []
+        for parameters in self._stopped[:n_trials] or [{}] * n_trials:
+            with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+                self.study.sampler = PartialFixedSampler(parameters, sampler) if parameters else sampler
+            trial = self.study.ask()
+            asked.append((trial, suggest(trial)))
+        self._stopped = []
+        self.study.set_user_attr(_ASKED, [trial.number for trial, _ in asked])
+        return asked
 
     def tell(self, trial: "Trial", settings: Mapping[str, Any], score: float, prediction: Floats) -> None:
         """Keep the predictions, and then note the trial's score in the journal; a trial without a score has failed."""
@@ -120,7 +135,11 @@ class Journal:
         """Tell those trials as failed that a stopped process left running, and remove what they left."""
         from optuna.trial import TrialState
 
-        for trial in self._trials("RUNNING"):
+        running = self._trials("RUNNING")
+        asked = self.study.user_attrs.get(_ASKED, [])
+        # Where the asking itself was stopped, none of them has been trained, and the same will be asked for anew.
+        self._stopped = [trial.params for trial in running] if all(trial.number in asked for trial in running) else []
+        for trial in running:
             self.study.tell(trial.number, state=TrialState.FAIL)
         kept = {self._file(trial.number) for trial in self._trials("COMPLETE")}
         for file in self._predictions.glob("*.npy"):
