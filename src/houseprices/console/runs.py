@@ -42,11 +42,9 @@ def print_runs(runs: list[PastRun]) -> None:
 
 
 def _print_wrapped(text: str) -> None:
-    """Names and values stay whole, so that they can be copied."""
-    lines = textwrap.wrap(
-        text, get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-    )
-    print("\n".join(lines))
+    """In a terminal as many lines as it takes; names and values stay whole, so that they can be copied."""
+    width = get_terminal_size().columns if in_terminal() else len(text)
+    print(textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False))
 
 
 def print_run_comparison(comparison: RunComparison) -> None:
@@ -57,4 +55,4 @@ def print_run_comparison(comparison: RunComparison) -> None:
     figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
     headings = ("log price", "first", "second", "difference", "95%")
     print_table(f"Out of fold, {splits}", headings, figure_rows(figures), words=("log price",))
-    print(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
+    _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
