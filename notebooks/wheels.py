@@ -17,6 +17,11 @@ ROOT = Path(__file__).parents[1]
 CARRIED = "torch"
 """With all that it needs; with CUDA's libraries it is larger than everything else together."""
 
+NOT_FETCHED = (
+    "pip cannot fetch the wheels, for what it says above; accepted: a network, PIP_INDEX_URL=address or "
+    "PIP_FIND_LINKS=folder"
+)
+
 
 def needed_by(package: str, besides: str = "") -> dict[str, str]:
     """{name: version} of the installed package and all that it needs, without what only `besides` needs."""
@@ -57,7 +62,9 @@ def gather(folder: Path, python: str = "") -> None:
         names = [f"{name}=={version}" for name, version in wanted.items()]
         to_folder = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
         subprocess.run([*pip, "download", *to_folder, *other, *names], check=True)
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    # With the setuptools of this environment, which torch brings: what is gathered already needs no network.
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True)
 
 
 def main() -> None:
@@ -66,7 +73,14 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=Path("wheels"), help="the folder")
     parser.add_argument("--python", default="", help="version to gather for, such as 3.12; else this one's")
     options = parser.parse_args()
-    gather(options.to, options.python)
+    try:
+        gather(options.to, options.python)
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            NOT_FETCHED
+            if "download" in error.cmd
+            else f"{options.to}: pip cannot build the package, for what it says above"
+        )
     wheels = list(options.to.glob("*.whl"))
     print(f"{options.to}: {len(wheels)} wheels, {sum(wheel.stat().st_size for wheel in wheels) / 1e6:.0f} MB")
 

@@ -1,5 +1,6 @@
 """What is given to make by name reaches the command as it is, and never the shell; what it does not know is refused."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,6 +60,31 @@ def test_a_target_without_what_it_works_on_says_what_to_give(target: str, exampl
     assert done.returncode == 2
     assert done.stderr.strip().endswith(f"such as make {target} {example}.  Stop.")
     assert make("--dry-run", target, example).returncode == 0
+
+
+PIP_NOTES = """#!/bin/sh
+# Stands for python: makes an "environment" of itself, and notes with what pip was called.
+case "$*" in
+  "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/bin/houseprices && chmod +x .venv/bin/* ;;
+  "-m pip install "*) printf '%s\n' "$PIP_INDEX_URL" "$PIP_NO_INDEX" "$*" >> pip.txt ;;
+esac
+"""
+
+
+def test_pips_own_variables_reach_it_and_the_second_time_nothing_is_installed(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(MAKEFILE.with_name(name), tmp_path)
+    python = tmp_path / "python"
+    python.write_text(PIP_NOTES, "utf-8")
+    python.chmod(0o755)
+    index = {"PIP_INDEX_URL": "http://127.0.0.1:9/a b", "PIP_NO_INDEX": "1"}
+    for _ in range(2):
+        command = ["make", "ledger", f"PYTHON={python}"]
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, **index}, capture_output=True, check=True)
+        address, no_index, call = (tmp_path / "pip.txt").read_text("utf-8").splitlines()
+        assert (address, no_index) == tuple(index.values())
+        assert call.endswith("--constraint constraints.txt --editable .")
+        assert "index" not in call, "what the caller chose would be overruled"
 
 
 def test_help_names_every_target_under_its_use_in_80_columns() -> None:

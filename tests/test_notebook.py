@@ -45,14 +45,16 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def wheels() -> Path:
     """What `make wheels` gathers; the first time it takes minutes and a network."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "notebooks" / "wheels.py"), "--to", str(WHEELS)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode and "NewConnectionError" in done.stderr:
-        pytest.skip("no network, and wheels/ is not filled: `make wheels` fills it")
+    done = gathered(WHEELS, dict(os.environ))
+    if gathering().NOT_FETCHED in done.stderr:
+        pytest.skip(f"wheels/ is not filled, and {done.stderr.splitlines()[-2]}")
     assert done.returncode == 0, done.stderr
     return WHEELS
+
+
+def gathered(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "notebooks" / "wheels.py"), "--to", str(folder)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,15 @@ def test_what_is_gathered_is_all_that_the_package_needs_but_torch() -> None:
     assert found["numpy"] == importlib.metadata.version("numpy")
     assert not {"torch", "sympy", "pytest", "ruff"} & set(found)
     assert "sympy" in needed_by("houseprices")
+
+
+def test_without_an_index_one_line_says_that_nothing_can_be_fetched(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    done = gathered(tmp_path / "wheels", environment | {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull})
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == gathering().NOT_FETCHED
+    assert list(tmp_path.glob("wheels/*")) == []
 
 
 def test_the_notebook_runs_from_the_wheels_alone_and_writes_a_submission(

@@ -51,7 +51,7 @@ def checkout(tmp_path: Path, raw_train: pd.DataFrame, raw_test: pd.DataFrame) ->
     for stamp in ("run", "dev"):
         (folder / f".venv/{stamp}.stamp").touch()
     raw_test["Id"] = [str(1461 + row) for row in range(len(raw_test))]
-    for name, table in (("data/raw/train.csv", raw_train), ("data/raw/test.csv", raw_test), ("houses.csv", raw_test)):
+    for name, table in (("data/raw/train.csv", raw_train), ("data/raw/test.csv", raw_test)):
         table.to_csv(folder / name, index=False)
     return folder
 

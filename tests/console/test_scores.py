@@ -68,4 +68,6 @@ def test_one_group_has_no_row_and_several_say_over_what_they_spread(show: Show) 
 
 def test_the_last_line_names_what_comes_next(show: Show) -> None:
     assert show(metrics(5, 1))[-1] == "next: `make report` shows why on one page; `make submit` sends it to Kaggle"
-    assert "make submit" not in show(metrics(5, 1, data="sample"))[-1]
+    of_sample = show(metrics(5, 1, data="sample"))
+    assert "make submit" not in of_sample[-1]
+    assert max(map(len, of_sample)) <= 80

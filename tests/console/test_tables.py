@@ -30,3 +30,11 @@ def test_a_person_gets_a_drawing_with_words_left_and_figures_right(
     ends = {len(row.rstrip()) for row in (headings, *rows) if row.strip()}
     assert len(ends) == 1
     assert all(not row.startswith(" ") for row in rows if row.strip())
+
+
+def test_a_title_longer_than_its_table_stays_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table("the prices of all houses, by name", HEADINGS, ROWS)
+    assert "the prices of all houses, by name" in capsys.readouterr().out

@@ -210,5 +210,5 @@ def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
     told = []
     cross_validate(real_train, real_test, fast, told.append)
     assert [one for one in told if isinstance(one, Notice)] == [
-        Notice("MSSubClass: '150' stands in the test table only; read as none of the levels")
+        Notice("MSSubClass: '150' only in the test table; read as none of the levels")
     ]

@@ -72,6 +72,31 @@ def test_the_list_is_newest_first_with_scores_and_changes(runs: Path, finished_r
     assert first.public_score == 0.1234
 
 
+def test_a_setting_that_an_older_run_did_not_have_is_called_so(runs: Path) -> None:
+    config = (runs / "first" / "config.toml").read_text("utf-8")
+    (runs / "first" / "config.toml").write_text(config.replace('loss = "student_t"\n', 'shape = "cone"\n'), "utf-8")
+    assert sorted(past_runs()[0].changes) == [
+        "groups.tiny.dropout 0.5 -> 0.6",
+        "groups.tiny.loss (no such setting) -> student_t",
+        "groups.tiny.shape cone -> (no such setting)",
+    ]
+
+
+@pytest.mark.parametrize("unlike", ["houses", "settings", None])
+def test_two_runs_are_offered_for_comparison_where_they_can_be_compared(
+    runs: Path, unlike: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if unlike == "houses":
+        data = json.loads((runs / "second" / "manifest.json").read_text("utf-8"))["data"]
+        seal(runs / "second", data=data | {"sha256": {"train.csv": "0"}})
+    if unlike == "settings":
+        shutil.copy(runs / "first" / "config.toml", runs / "second" / "config.toml")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert command() == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert ('next: `make runs ARGS="first second"` compares' in told) == (unlike is None)
+
+
 def test_what_cannot_be_read_is_told_and_left_out(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (runs / "second" / "metrics.json").write_text("{", "utf-8")
     (runs / "ablation").mkdir()

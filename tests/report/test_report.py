@@ -180,7 +180,7 @@ def theme_effect(evidence: Evidence, theme: str) -> float:
 
 
 @pytest.mark.parametrize("n_folds", [3, 50])
-def test_no_folds_dot_is_cut_off(evidence: Evidence, n_folds: int) -> None:
+def test_no_folds_dot_is_cut_off_or_under_the_legend(evidence: Evidence, n_folds: int) -> None:
     fold = evidence.run.metrics.by_fold[0]
     folds = [replace(fold, fold=place, log_rmse=0.1 + 0.1 * (place in (0, n_folds - 1))) for place in range(n_folds)]
     run = replace(evidence.run, metrics=replace(evidence.run.metrics, by_fold=folds))
@@ -199,6 +199,9 @@ def test_no_folds_dot_is_cut_off(evidence: Evidence, n_folds: int) -> None:
     assert min(y for _, y in inside) - top > 3.5, "a dot's radius in points"
     assert min(x for x, _ in inside) - left > 3.5
     assert left + width - max(x for x, _ in inside) > 3.5
+    legend = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>(?:held out|all rows|in training)<', drawing.svg)]
+    assert len(legend) == 3
+    assert sum(y - 3.5 > max(legend) for _, y in inside) == n_folds, "the legend stands above every dot"
 
 
 def test_the_expected_score_lies_around_the_cross_validated_one() -> None:
@@ -325,6 +328,15 @@ def test_nothing_is_fetched_nothing_is_complained_and_nothing_overflows(tab: Any
     assert tab.locator(".scroll").evaluate_all(wide) == []
     assert [url for url in tab.asked if not url.startswith(("data:", reported.as_uri()))] == []
     assert tab.said == []
+
+
+def test_on_paper_no_table_is_cut_off_or_lies_on_what_follows(tab: Any) -> None:
+    tab.set_viewport_size({"width": 700, "height": 900})  # about A4, where small screens' rules hold too
+    tab.emulate_media(media="print")
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent.slice(0, 80))"
+    assert tab.locator(".scroll").evaluate_all(wide) == []
+    table, houses = tab.locator("#worst-table").bounding_box(), tab.locator("#houses").bounding_box()
+    assert table["y"] + table["height"] <= houses["y"]
 
 
 def test_a_click_or_an_arrow_key_shows_a_houses_waterfall(tab: Any) -> None:

@@ -1,6 +1,8 @@
 """The runs of the past, and two of them side by side."""
 
+import textwrap
 from datetime import datetime
+from shutil import get_terminal_size
 
 from houseprices.console.comparison import figure_rows
 from houseprices.console.tables import in_terminal, print_table
@@ -30,9 +32,19 @@ def print_runs(runs: list[PastRun]) -> None:
     print_table("runs, newest first", headings, rows, words=words)
     for run in runs:
         if run.changes:
-            print(f"{run.name}: {'; '.join(run.changes)}")
-    if len(runs) > 1:
-        print(f"next: `houseprices runs {runs[1].name} {runs[0].name}` compares two of them house by house")
+            _print_wrapped(f"{run.name}: {'; '.join(run.changes)}")
+    newest = runs[0]
+    for place, run in enumerate(runs[1:], start=1):
+        if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
+            pair = f'make runs ARGS="{run.name} {newest.name}"'
+            _print_wrapped(f"next: `{pair}` compares two of them house by house")
+            break
+
+
+def _print_wrapped(text: str) -> None:
+    """In a terminal as many lines as it takes; names and values stay whole, so that they can be copied."""
+    width = get_terminal_size().columns if in_terminal() else len(text)
+    print(textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False))
 
 
 def print_run_comparison(comparison: RunComparison) -> None:
@@ -43,4 +55,4 @@ def print_run_comparison(comparison: RunComparison) -> None:
     figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
     headings = ("log price", "first", "second", "difference", "95%")
     print_table(f"Out of fold, {splits}", headings, figure_rows(figures), words=("log price",))
-    print(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
+    _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")

@@ -36,7 +36,7 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
     print(run / SUBMISSION)
     if in_terminal():
         sample = metrics.data == "sample"
-        after = "`make download` brings Kaggle's houses" if sample else "`make submit` sends it to Kaggle"
+        after = "`make download` brings Kaggle's files" if sample else "`make submit` sends it to Kaggle"
         print(f"next: `make report` shows why on one page; {after}")
 
 

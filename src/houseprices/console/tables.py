@@ -28,7 +28,10 @@ def print_table(title: str, headings: Row, *sections: Sequence[Row], words: Coll
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    console = Console(highlight=False)
+    if title:  # a table's own title would be broken to the table's width
+        console.print(Text(title, style="italic"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         table.add_column(heading, justify="left" if heading in words else "right")
     for rows in sections:
@@ -36,4 +39,4 @@ def print_table(title: str, headings: Row, *sections: Sequence[Row], words: Coll
             # Text, so that brackets in a cell are brackets.
             table.add_row(*map(Text, row))
         table.add_section()
-    Console(highlight=False).print(table)
+    console.print(table)

@@ -211,4 +211,4 @@ def _tell_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFram
         unseen = sorted(set(test_houses[name].dropna()) - set(houses[name].dropna()))
         if unseen:
             levels = ", ".join(map(repr, unseen))
-            tell(Notice(f"{name}: {levels} stands in the test table only; read as none of the levels"))
+            tell(Notice(f"{name}: {levels} only in the test table; read as none of the levels"))

@@ -19,8 +19,9 @@ from houseprices.runs.read import SavedRun
 
 Floats = NDArray[np.float64]
 
-N_STEPS = 12
-"""Gauss-Legendre points on the line; the sum then misses the difference by less than 1e-4 of a log price."""
+N_STEPS = 24
+"""Gauss-Legendre points on the line. The gradient of a ReLU network jumps along it, so that the sum for the default's
+committee misses the difference by 3e-4 of a log price on average over Kaggle's training rows, and by 2e-3 at most."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Explanation:
         attributions: (n_rows, n_effects), in the order of `schema.FEATURES`; of a run with own columns, a last one is
             of all of these together, else n_effects is 79.
         baseline: (n_rows,) log price of the average house.
-        prediction: (n_rows,) log price of the house, baseline + sum of the attributions.
+        prediction: (n_rows,) log price of the house, baseline + sum of the attributions but for what `N_STEPS` misses.
     """
 
     attributions: Floats

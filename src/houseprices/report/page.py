@@ -71,7 +71,8 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
         banner=evidence.is_sample,
-        spread_known=run.settings.folds.n_repeats * max(one.n_members for one in run.settings.groups.values()) > 1,
+        spread_over=["splits"] * (run.settings.folds.n_repeats > 1)
+        + ["seeds"] * (max(one.n_members for one in run.settings.groups.values()) > 1),
     )
     return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _N_DRAWS = 1000
+_NO_SETTING = "(no such setting)"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class PastRun:
         name: of its folder in runs/.
         finished_utc: when, to the second.
         data: kaggle, sample or other.
+        sha256: of each file of its houses, by name.
         cv_log_rmse: over every training row, out of fold.
         low, high: 95% interval of it, over draws of houses.
         seconds: that it took.
@@ -55,6 +57,7 @@ class PastRun:
     name: str
     finished_utc: str
     data: str
+    sha256: dict[str, str]
     cv_log_rmse: float
     low: float
     high: float
@@ -135,18 +138,21 @@ def compare_runs(first: str, second: str) -> RunComparison:
 def changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[str]:
     """What differs between two trees of settings; a whole group that came or went is one line.
 
-    >>> list(changes({"seed": 0, "groups": {"a": {}, "b": {}}}, {"seed": 1, "groups": {"a": {}}}))
-    ['seed 0 -> 1', 'without groups.b']
+    A run notes every setting that its version has, so one that stands on one side alone is of another version.
+
+    >>> list(changes({"seed": 0, "groups": {"a": {}, "b": {}}}, {"seed": 1, "groups": {"a": {"loss": "huber"}}}))
+    ['seed 0 -> 1', 'groups.a.loss (no such setting) -> huber', 'without groups.b']
     """
     for key in dict.fromkeys([*before, *after]):
-        if key not in after:
+        old, new = before.get(key, _NO_SETTING), after.get(key, _NO_SETTING)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from changes(old, new, f"{prefix}{key}.")
+        elif isinstance(old, dict):
             yield f"without {prefix}{key}"
-        elif key not in before:
+        elif isinstance(new, dict):
             yield f"with {prefix}{key}"
-        elif isinstance(before[key], dict) and isinstance(after[key], dict):
-            yield from changes(before[key], after[key], f"{prefix}{key}.")
-        elif before[key] != after[key]:
-            yield f"{prefix}{key} {before[key]} -> {after[key]}"
+        elif old != new:
+            yield f"{prefix}{key} {old} -> {new}"
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:
@@ -158,6 +164,7 @@ def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[
         name=folder.name,
         finished_utc=manifest.finished_utc,
         data=metrics.data,
+        sha256=manifest.data.sha256,
         cv_log_rmse=metrics.log_rmse.pooled,
         low=low,
         high=high,

@@ -59,7 +59,7 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
         places = np.arange(len(steps))[::-1]
         every = np.exp(np.concatenate([starts, ends]))
         span = np.log(every.max() / every.min())
-        left, right = every.min() * np.exp(-0.3 * span - 0.01), every.max() * np.exp(0.3 * span + 0.01)
+        left, right = every.min() * np.exp(-0.4 * span - 0.01), every.max() * np.exp(0.35 * span + 0.01)
         axes.set_xscale("log")
         axes.set_xlim(left, right)
         axes.set_ylim(-0.75, len(steps) - 0.6)
@@ -71,6 +71,7 @@ def waterfall(house: pd.Series, attributions: NDArray[np.float64], baseline: flo
             axes.text(
                 np.exp(end) * gap if up else np.exp(end) / gap, place, percent(step),
                 ha="left" if up else "right", va="center_baseline", fontsize=9,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
             beside_the_names = axes.get_yaxis_transform()
             axes.text(1, place - 0.45, detail, transform=beside_the_names, ha="right", va="center_baseline",

@@ -58,7 +58,7 @@ def _by_price(evidence: Evidence) -> Drawing:
     def plot(axes: "Axes") -> None:
         plot_cloud(axes, predicted, residual)
         axes.set_xscale("log")
-        dollar_ticks(axes.xaxis, predicted.min(), predicted.max())
+        dollar_ticks(axes.xaxis, predicted.min(), predicted.max(), n_ticks=4)
         axes.set(xlabel="predicted price (log scale)", ylabel=_RESIDUAL)
 
     return draw(

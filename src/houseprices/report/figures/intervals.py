@@ -28,7 +28,7 @@ def _by_price(bands: pd.DataFrame) -> Drawing:
             inside = 100 * bands[f"inside_{coverage}"]
             axes.axhline(coverage, color=colour, linewidth=1, linestyle="--")
             axes.plot(places, inside, marker, color=colour, markersize=7, label=f"{coverage}% interval")
-        axes.set_xticks(places, bands["band"])
+        axes.set_xticks(places, bands["band"], fontsize=9)
         axes.set(xlabel="quarter of the houses by actual price", ylabel="houses inside, %", ylim=(30, 115))
         axes.set_yticks(range(30, 101, 10))
         axes.margins(x=0.14)
@@ -53,7 +53,7 @@ def _by_neighborhood(neighborhoods: pd.DataFrame) -> Drawing:
         axes.hlines(places, share - error, np.minimum(share + error, 100), color=BLUE, linewidth=1.2)
         axes.plot(share, places, "o", color=BLUE, markersize=5)
         name_lines(axes, [f"{row.Neighborhood}  ({row.n_rows})" for row in neighborhoods.itertuples()])
-        axes.set(xlabel="houses inside, % (± standard error)")
+        axes.set(xlabel="% inside ± standard error")
 
     return draw(
         "coverage_by_neighborhood",

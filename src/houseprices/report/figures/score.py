@@ -11,6 +11,9 @@ from houseprices.report.evidence import Evidence
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ROOM = 1.25
+"""Height of the scores' axis above the largest of them: the legend stands there."""
+
 
 def score_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Score by fold, and the score to expect of other houses: the leaderboard's, unless they are made up."""
@@ -28,16 +31,16 @@ def _by_fold(evidence: Evidence) -> Drawing:
         places = np.arange(len(folds))
         axes.vlines(places, train, scores, color=GRID, linewidth=3)
         axes.plot(places, scores, "o", color=BLUE, markersize=7, label="held out")
+        axes.axhline(metrics.log_rmse.pooled, color=BLUE, linewidth=1.2, linestyle="--", label="all rows")
         axes.plot(places, train, "D", color=ORANGE, markersize=5.5, label="in training")
-        axes.axhline(metrics.log_rmse.pooled, color=BLUE, linewidth=1.2, linestyle="--", label="held out, pooled")
         several = folds[-1].repeat > 0
         names = [f"split {one.repeat + 1}" if several else str(one.fold + 1) for one in folds]
         step = evidence.run.settings.folds.n_folds if several else -(-len(folds) // 15)
         axes.set_xticks(places[::step], names[::step])
-        axes.set(xlabel="" if several else "fold", ylabel="log-RMSE", ylim=(0, 1.12 * max(scores + train)))
+        axes.set(xlabel="" if several else "fold", ylabel="log-RMSE", ylim=(0, _ROOM * max(scores + train)))
         axes.margins(x=0.04)
         axes.grid(axis="x", visible=False)
-        axes.legend(loc="lower right", ncols=1)
+        axes.legend(loc="upper center", ncols=3, columnspacing=1, handletextpad=0.4)
 
     return draw(
         "score_by_fold",
@@ -73,7 +76,7 @@ def _expected(evidence: Evidence) -> Drawing:
         axes.set_yticks(range(last + 1), [*known, elsewhere])
         axes.set(xlabel="log-RMSE (lower is better)", ylim=(last + 0.5, -0.7))
         axes.margins(x=0.15)
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(axis="y", visible=False)
 
     return draw(
