@@ -31,8 +31,8 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress runs lessons settings wheels \
-	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
+.PHONY: help cv quick sample download submit ledger predict report explain ablate compare tune stress runs lessons settings wheels \
+	bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -84,6 +84,9 @@ settings: $(VENV)/run.stamp ## every setting: default, accepted values, meaning
 compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--groups.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
+tune: $(VENV)/run.stamp ## a search for better recipes; ARGS="--trials 100", goes on
+	@$(BIN)/houseprices tune --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
+
 stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none
 	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
@@ -111,6 +114,10 @@ bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DA
 
 bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts
 	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
+
+bench-search: $(VENV)/run.stamp ## the search beside a loop; choosing among noise. An hour
+	@$(BIN)/python benchmarks/search_nulls.py $(if $(DATA),--data "$$DATA")
+	@$(BIN)/python benchmarks/search.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
@@ -148,7 +155,7 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing into $(VENV), with the tools for development: 2 GB in all"
-	@$(INSTALL) '.[dev]'
+	@echo "installing into $(VENV), with the tools for development: 2.3 GB in all"
+	@$(INSTALL) '.[dev,cluster]'
 	@$(WARM_UP)
 	@touch $@ $(VENV)/run.stamp

@@ -28,6 +28,7 @@ OTHER_VALUE: dict[str, Any] = {
     "seed": 7,
     "device": "cpu",
     "workers": 3,
+    "ray": "127.0.0.1:6379",
     "folds.n_folds": 4,
     "folds.n_repeats": 4,
     "features.clip": 2.5,
@@ -212,8 +213,12 @@ def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path:
 @pytest.mark.parametrize(
     ("text", "unknown", "accepted"),
     [
-        ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, folds, features, groups"),
-        ("[fold]\nn_folds = 5", "fold is unknown (is it folds?)", "seed, device, workers, folds, features, groups"),
+        ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, ray, folds, features, groups"),
+        (
+            "[fold]\nn_folds = 5",
+            "fold is unknown (is it folds?)",
+            "seed, device, workers, ray, folds, features, groups",
+        ),
         ("[folds]\nk = 5", "folds.k is unknown", "folds.n_folds, folds.n_repeats"),
         (
             "[features]\nclips = 5",

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def write_run(
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
     for source_code in sources:
         (staging / OWN_COLUMNS).write_bytes(source_code)
-    (staging / SETTINGS).write_text(dump_settings(settings), "utf-8")
+    # Which cluster trained it is no part of what was trained: elsewhere its address would say nothing.
+    (staging / SETTINGS).write_text(dump_settings(replace(settings, ray="")), "utf-8")
     write_record(staging / METRICS, metrics)
     _curves(result).to_csv(staging / CURVES, index=False)
     _out_of_fold(result).to_csv(staging / OUT_OF_FOLD, index=False)
