@@ -20,6 +20,7 @@ NOT_RUN = {
     "make download": "needs the network; tests/kaggle has it against a stand-in",
     "make submit": "needs Kaggle; tests/kaggle has it against a stand-in",
     "make compare": "trains for minutes; tests/studies has it",
+    "make tune": "trains for minutes; tests/studies has it",
 }
 
 
