@@ -124,7 +124,7 @@ def test_a_formula_is_drawn_in_the_texts_colour_and_reads_aloud():
     drawn = draw_formula(r"\sqrt{\frac{1}{n}}", "√(1/n) < 2")
     assert 'aria-label="√(1/n) &lt; 2"' in drawn
     assert 'fill="currentColor"' in drawn
-    height = {latex: float(re.search(r"height:([\d.]+)em", draw_formula(latex, ""))[1]) for latex in TALL}
+    height = {latex: float(re.search(r'viewBox="\S+ \S+ \S+ (\S+)"', draw_formula(latex, ""))[1]) for latex in TALL}
     assert sorted(height, key=height.__getitem__) == list(TALL)
 
 

@@ -62,7 +62,10 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
             f"{BATCH_SIZE}, {N_EPOCHS} epochs, learning rate {LEARNING_RATE}. {N_TEST} further rows, the test rows, "
             "are never trained on. A model that does well on the training rows and badly on the test rows overfits."
         ),
-        Paragraph("Weight decay, also called L2 regularisation, adds a penalty to the loss:"),
+        Paragraph(
+            "What holds a model back from that is called a regulariser. Weight decay, also called L2 regularisation, "
+            "adds a penalty to the loss:"
+        ),
         Formula(
             r"L(w, b) = \dfrac{1}{n} \sum_{i=1}^{n} \dfrac{1}{2} \left( w^\mathsf{T} x_i + b - y_i \right)^2 + "
             r"\dfrac{\lambda}{2} \|w\|_2^2",
@@ -91,7 +94,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
         "weight-decay",
         "Weight decay",
         "Why does a model with more inputs than rows fail on new rows, and how does shrinking its weights help?",
-        "the gap between training and test loss, and the norm of the weights beside the true one.",
+        "the gap between the losses on rows trained on and on others, and the norm of the weights beside the true one.",
         blocks,
         _exercises(problem, sweep),
         following="dropout",
@@ -148,8 +151,8 @@ def _comparison(problem: Problem, without: Trained, decayed: Trained, strength: 
     return [
         Paragraph(
             "The same with torch's own parts: `nn.Linear` holds weights and bias, `nn.MSELoss` is the mean squared "
-            "error, and the optimiser `torch.optim.SGD` decays by itself: its `weight_decay` adds λ times the weight "
-            "to the gradient. Parameters stand in two groups, so that the bias is not decayed:"
+            "error, and the optimiser `torch.optim.SGD`, which makes the steps, decays by itself: its `weight_decay` "
+            "adds λ times the weight to the gradient. Parameters stand in two groups, so that the bias is not decayed:"
         ),
         Source(train_concisely, folded=False),
         Paragraph(
