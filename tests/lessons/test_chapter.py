@@ -90,3 +90,13 @@ def test_a_fold_is_priced_by_its_own_matrix_and_by_a_network_that_never_saw_it(t
     shifted, _ = train_on_folds(other_matrices, price, folds, LOG_TARGET, log_target=True)
     np.testing.assert_array_equal(before[~held_out], shifted[~held_out])
     assert not np.array_equal(before[held_out], shifted[held_out])
+
+
+def test_prices_in_another_currency_and_on_a_wider_scale_are_predicted_alike(table: ChapterTable):
+    rng = np.random.default_rng(0)
+    log_price, folds = rng.normal(12, 0.3, 48), rows_in_order(48)
+    matrices = [table.matrix()[:48]] * 5
+    plain, curves = train_on_folds(matrices, np.exp(log_price), folds, LOG_TARGET, log_target=True)
+    wider, wider_curves = train_on_folds(matrices, np.exp(1 + 2 * log_price), folds, LOG_TARGET, log_target=True)
+    np.testing.assert_allclose(wider, 1 + 2 * plain, rtol=1e-4)
+    np.testing.assert_allclose(wider_curves[0].training, 2 * curves[0].training, rtol=1e-3)
