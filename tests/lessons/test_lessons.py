@@ -83,9 +83,10 @@ def lesson_of(*blocks: Block, name: str = "t", following: str | None = None) -> 
     return Lesson(name, name.upper(), "what?", "this.", list(blocks), exercises, following)
 
 
-def test_text_is_escaped_and_formulas_become_mathml():
-    text = to_html("a < b in `x<y>`: $1/(1 − p)$")
-    assert text.startswith("a &lt; b in <code>x&lt;y&gt;</code>: <math")
+def test_text_is_escaped_and_a_formulas_letters_are_variables_unless_they_form_a_word():
+    text = to_html("a < b in `x<y>`: $max(λ, 2n) < Σ ∂o$")
+    expected = "max(<var>λ</var>, 2<var>n</var>) &lt; Σ ∂<var>o</var>"
+    assert text == f'a &lt; b in <code>x&lt;y&gt;</code>: <span class="short">{expected}</span>'
 
 
 def test_the_page_shows_the_engines_own_code_and_asks_nothing_of_the_network():
@@ -113,7 +114,7 @@ def test_a_course_opens_with_its_contents_and_each_lesson_leads_to_the_next():
     ]  # fmt: skip
     assert "2 s to run" in contents
     assert "61 s to run" in contents
-    assert '<p>Next: <a href="#second">SECOND</a>' in page
+    assert '<p class="next">Next: <a href="#second">SECOND</a>' in page
 
 
 def test_a_lesson_alone_names_the_command_of_the_next():

@@ -83,11 +83,11 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
             "throw of its own, and the others are divided by $1 − p$. No unit can rely on another one being there."
         ),
         Formula(
-            r"h' = 0 \;\; \mathrm{with\ probability}\ p, \qquad h' = \dfrac{h}{1 - p} \;\; \mathrm{otherwise}",
+            r"h\!' = 0 \;\; \mathrm{with\ probability}\ p, \qquad h\!' = \dfrac{h}{1 - p} \;\; \mathrm{otherwise}",
             "h' = 0 with probability p, else h / (1 − p)",
         ),
         Formula(
-            r"\mathrm{E}[h'] = p \cdot 0 + (1 - p) \, \dfrac{h}{1 - p} = h",
+            r"\mathrm{E}[h\!'] = p \cdot 0 + (1 - p) \, \dfrac{h}{1 - p} = h",
             "E[h'] = p · 0 + (1 − p) · h / (1 − p) = h",
         ),
         Paragraph(
