@@ -25,6 +25,7 @@ from houseprices.lessons.images import load_images
 from houseprices.lessons.markup import to_html
 from houseprices.lessons.norms import norms_lesson
 from houseprices.lessons.page import render_page
+from houseprices.lessons.terminal import lesson_text
 from houseprices.lessons.writing import new_lesson_folder
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -246,6 +247,19 @@ def test_every_lesson_has_three_exercises_and_their_commands_are_the_command_lin
         for command in of_lesson:
             function, _, _ = cli_app.parse_args(command.split(), exit_on_error=False, print_error=False)
             assert function.__module__ == "houseprices.cli.lessons"
+
+
+def test_a_command_repeats_what_the_lesson_was_given_unless_the_exercise_sets_it():
+    given = {"--data": Path("my houses"), "--seed": 3, "--images": None}
+    exercises = [Exercise("a?", "lesson since", "a"), Exercise("b?", "lesson since --seed 1", "b")]
+    lesson = Lesson("t", "T", "what?", "this.", [], exercises, None, given=given)
+    commands = [lesson.command_of(exercise) for exercise in exercises]
+    assert commands == [
+        "houseprices lesson since --data 'my houses' --seed 3",
+        "houseprices lesson since --seed 1 --data 'my houses'",
+    ]
+    shown = html.unescape(re.sub("<[^>]+>", "", render_page("t", [lesson], [1.0])))
+    assert all(command in shown and command in lesson_text(lesson, Path("t")) for command in commands)
 
 
 def test_neighbouring_charts_share_a_row():

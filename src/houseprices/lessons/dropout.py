@@ -114,6 +114,7 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
         blocks,
         _exercises(loaded, n_epochs, trained, seed),
         following="backprop",
+        given={"--images": images, "--seed": seed},
     )
 
 

@@ -100,6 +100,7 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         _exercises(steps, elsewhere, price, flaws, seed),
         following=None,
         notices=notices,
+        given={"--data": data, "--seed": seed},
     )
 
 

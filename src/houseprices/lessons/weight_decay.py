@@ -98,6 +98,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
         blocks,
         _exercises(problem, sweep),
         following="dropout",
+        given={"--seed": seed},
     )
 
 

@@ -59,6 +59,7 @@ def since_lesson(flipped: float = 0.12, data: Path | None = None, seed: int = 0)
         blocks,
         _exercises(clean, third),
         following="house-prices",
+        given={"--data": data, "--seed": seed},
     )
 
 
