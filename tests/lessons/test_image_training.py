@@ -84,7 +84,7 @@ def test_units_are_dropped_only_while_the_flag_says_training(few_images: Images)
 
 
 def test_curves_are_of_the_network_without_masks_on_training_and_test_images(few_images: Images):
-    rates, n_epochs = (0.5, 0.8), 15
+    rates, n_epochs = (0.2, 0.5), 100  # until it tells images apart
     curves = train(few_images, rates, n_epochs, seed=2).curves
     network = begin(few_images, rates, seed=2)
     for epoch in batches(len(few_images.training), n_epochs, seed=2):
@@ -103,7 +103,7 @@ def test_curves_are_of_the_network_without_masks_on_training_and_test_images(few
     last = curves.iloc[-1]
     assert last["training loss"] == pytest.approx(float(loss.detach()))
     assert (last["training accuracy"], last["test accuracy"]) == (in_training, in_test)
-    assert in_training != in_test
+    assert 0.2 < in_test != in_training
 
 
 def test_every_form_begins_with_small_normal_weights_and_biases_of_zero(few_images: Images):

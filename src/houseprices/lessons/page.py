@@ -50,6 +50,8 @@ def render_page(title: str, lessons: Sequence[Lesson], seconds: Sequence[float])
         "slug": lambda text: re.sub(r"\W+", "-", text.lower()).strip("-"),
         "cell": lambda cell, digits: formatter(digits)(cell),
         "is_number": lambda cell: isinstance(cell, int | float),
+        # Numbers, such as an interval, and short names.
+        "is_one_line": lambda cell: len(str(cell)) < 16 or not any(map(str.isalpha, str(cell))),
         "kind": lambda block: type(block).__name__,
     }
     return environment.get_template("page.html.jinja").render(

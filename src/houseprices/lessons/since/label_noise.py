@@ -87,13 +87,15 @@ def label_noise_section(clean: NoisyTraining, noisy: NoisyTraining, share: float
     charts: list[Block] = []
     gains: dict[str, list[MeanInterval]] = {}
     rows = []
+    # The legend has room below the ends of the curves.
+    lowest = min(0.8, float(noisy.test[-1].mean(dim=0).min()) - 0.1)
     for what, trained in (("clean labels", clean), (f"{share:.0%} of the labels flipped", noisy)):
         figure, axes = new_chart("epoch", f"test accuracy, mean of {n_seeds} seeds")
         for place, recipe in enumerate(RECIPES):
             curve = trained.test[:, :, place].mean(dim=1).numpy()
             axes.plot(epochs, curve, label=recipe.name, **line_style(place))
             content[f"{recipe.name}, {what}"] = curve
-        axes.set_ylim(0.8, 1.0)
+        axes.set_ylim(lowest, 1.0)
         axes.legend(loc="lower right")
         name = "clean-labels" if not charts else "flipped-labels"
         charts.append(Chart(name, f"{what.capitalize()}.", figure, content if charts else None))
