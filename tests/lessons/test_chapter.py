@@ -8,7 +8,8 @@ import pytest
 
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.lessons.chapter import LOG_TARGET, ChapterTable, read_chapter_table, train_on_folds
-from houseprices.lessons.chapter_flaws import mean_of_folds, rows_in_order
+from houseprices.lessons.chapter_flaws import flaws_section, mean_of_folds, rows_in_order, scaled_in_the_fold
+from houseprices.lessons.content import Table
 
 
 @pytest.fixture
@@ -38,6 +39,25 @@ def test_scales_of_some_rows_ignore_all_others(table: ChapterTable):
     np.testing.assert_array_equal(table.matrix(rows)[:20], changed.matrix(rows)[:20])
     np.testing.assert_allclose(table.matrix(rows)[:20, :n_numbers].mean(axis=0), 0, atol=1e-5)
     assert not np.array_equal(table.matrix()[:20], changed.matrix()[:20])
+
+
+def test_a_folds_scales_are_those_of_the_rows_it_trains_on(table: ChapterTable):
+    folds, n_numbers = rows_in_order(48), table.numbers.shape[1]
+    matrices = scaled_in_the_fold(table, folds)
+    assert [matrix.shape for matrix in matrices] == [(48, table.matrix().shape[1])] * 5
+    for fold, matrix in enumerate(matrices):
+        np.testing.assert_allclose(matrix[folds != fold, :n_numbers].mean(axis=0), 0, atol=1e-5)
+        assert np.abs(matrix[folds == fold, :n_numbers].mean(axis=0)).max() > 0.1
+
+
+def test_a_flaws_cost_is_the_score_with_it_less_the_score_without():
+    names = ("own", "scaled in the fold", "mean of folds", "unshuffled", "log", "decay", "dropout")
+    one = pd.Series(dict(zip(names, (0.9, 0.8, 0.6, 0.5, 0.4, 0.1, 0.0), strict=True)))
+    table = next(block for block in flaws_section(pd.DataFrame([one, one]), "houses") if isinstance(block, Table))
+    costs = [float(text.split(" ±")[0]) for text in table.content["difference"]]
+    assert costs == [0.1, -0.3, -0.4, 0.5, 0.3, 0.4]
+    with_it, without = table.content["with it"], table.content["without it"]
+    np.testing.assert_allclose(with_it - without, costs)
 
 
 @pytest.mark.parametrize("n_rows", [48, 1460, 1461, 7])
@@ -70,3 +90,13 @@ def test_a_fold_is_priced_by_its_own_matrix_and_by_a_network_that_never_saw_it(t
     shifted, _ = train_on_folds(other_matrices, price, folds, LOG_TARGET, log_target=True)
     np.testing.assert_array_equal(before[~held_out], shifted[~held_out])
     assert not np.array_equal(before[held_out], shifted[held_out])
+
+
+def test_prices_in_another_currency_and_on_a_wider_scale_are_predicted_alike(table: ChapterTable):
+    rng = np.random.default_rng(0)
+    log_price, folds = rng.normal(12, 0.3, 48), rows_in_order(48)
+    matrices = [table.matrix()[:48]] * 5
+    plain, curves = train_on_folds(matrices, np.exp(log_price), folds, LOG_TARGET, log_target=True)
+    wider, wider_curves = train_on_folds(matrices, np.exp(1 + 2 * log_price), folds, LOG_TARGET, log_target=True)
+    np.testing.assert_allclose(wider, 1 + 2 * plain, rtol=1e-4)
+    np.testing.assert_allclose(wider_curves[0].training, 2 * curves[0].training, rtol=1e-3)

@@ -83,6 +83,42 @@ def test_units_are_dropped_only_while_the_flag_says_training(few_images: Images)
     assert torch.equal(subclass(few_images.test), subclass(few_images.test))
 
 
+def test_curves_are_of_the_network_without_masks_on_training_and_test_images(few_images: Images):
+    rates, n_epochs = (0.2, 0.5), 150  # until it tells images apart
+    curves = train(few_images, rates, n_epochs, seed=2).curves
+    network = begin(few_images, rates, seed=2)
+    for epoch in batches(len(few_images.training), n_epochs, seed=2):
+        for rows in epoch:
+            step_from_scratch(network, few_images.training[rows], few_images.training_labels[rows])
+    network.training = False
+    scores = network(few_images.training)
+    loss = torch.nn.functional.cross_entropy(scores, few_images.training_labels)
+    in_training, in_test = (
+        float((network(images).argmax(dim=1) == labels).double().mean())
+        for images, labels in (
+            (few_images.training, few_images.training_labels),
+            (few_images.test, few_images.test_labels),
+        )
+    )
+    last = curves.iloc[-1]
+    assert last["training loss"] == pytest.approx(float(loss.detach()))
+    assert (last["training accuracy"], last["test accuracy"]) == (in_training, in_test)
+    assert 0.2 < in_test != in_training
+
+
+def test_every_form_begins_with_small_normal_weights_and_biases_of_zero(few_images: Images):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        forms = [as_sequence(D_IN, (0.2, 0.5)), Subclass(D_IN, (0.2, 0.5)), begin(few_images, (0.2, 0.5), seed=0)]
+    for form in forms:
+        parameters = list(form.parameters())
+        assert not any(bias.detach().any() for bias in parameters[1::2])
+        for weights in parameters[::2]:
+            n_weights = weights.numel()
+            assert abs(float(weights.detach().mean())) < 4.5 * 0.01 / n_weights**0.5
+            assert abs(float(weights.detach().std()) - 0.01) < 4.5 * 0.01 / (2 * n_weights) ** 0.5
+
+
 def test_training_leaves_torchs_generator_as_it_was(few_images: Images):
     before = torch.get_rng_state()
     train_three(few_images, (0.5, 0.5), n_epochs=1, seed=1)

@@ -25,6 +25,7 @@ from houseprices.lessons.images import load_images
 from houseprices.lessons.markup import to_html
 from houseprices.lessons.norms import norms_lesson
 from houseprices.lessons.page import render_page
+from houseprices.lessons.terminal import lesson_text
 from houseprices.lessons.writing import new_lesson_folder
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -83,9 +84,10 @@ def lesson_of(*blocks: Block, name: str = "t", following: str | None = None) -> 
     return Lesson(name, name.upper(), "what?", "this.", list(blocks), exercises, following)
 
 
-def test_text_is_escaped_and_formulas_become_mathml():
-    text = to_html("a < b in `x<y>`: $1/(1 − p)$")
-    assert text.startswith("a &lt; b in <code>x&lt;y&gt;</code>: <math")
+def test_text_is_escaped_and_a_formulas_letters_are_variables_unless_they_form_a_word():
+    text = to_html("a < b in `x<y>`: $max(λ, 2n) < Σ ∂o$")
+    expected = "max(<var>λ</var>, 2<var>n</var>) &lt; Σ ∂<var>o</var>"
+    assert text == f'a &lt; b in <code>x&lt;y&gt;</code>: <span class="short">{expected}</span>'
 
 
 def test_the_page_shows_the_engines_own_code_and_asks_nothing_of_the_network():
@@ -113,7 +115,7 @@ def test_a_course_opens_with_its_contents_and_each_lesson_leads_to_the_next():
     ]  # fmt: skip
     assert "2 s to run" in contents
     assert "61 s to run" in contents
-    assert '<p>Next: <a href="#second">SECOND</a>' in page
+    assert '<p class="next">Next: <a href="#second">SECOND</a>' in page
 
 
 def test_a_lesson_alone_names_the_command_of_the_next():
@@ -124,7 +126,7 @@ def test_a_formula_is_drawn_in_the_texts_colour_and_reads_aloud():
     drawn = draw_formula(r"\sqrt{\frac{1}{n}}", "√(1/n) < 2")
     assert 'aria-label="√(1/n) &lt; 2"' in drawn
     assert 'fill="currentColor"' in drawn
-    height = {latex: float(re.search(r"height:([\d.]+)em", draw_formula(latex, ""))[1]) for latex in TALL}
+    height = {latex: float(re.search(r'viewBox="\S+ \S+ \S+ (\S+)"', draw_formula(latex, ""))[1]) for latex in TALL}
     assert sorted(height, key=height.__getitem__) == list(TALL)
 
 
@@ -245,6 +247,19 @@ def test_every_lesson_has_three_exercises_and_their_commands_are_the_command_lin
         for command in of_lesson:
             function, _, _ = cli_app.parse_args(command.split(), exit_on_error=False, print_error=False)
             assert function.__module__ == "houseprices.cli.lessons"
+
+
+def test_a_command_repeats_what_the_lesson_was_given_unless_the_exercise_sets_it():
+    given = {"--data": Path("my houses"), "--seed": 3, "--images": None}
+    exercises = [Exercise("a?", "lesson since", "a"), Exercise("b?", "lesson since --seed 1", "b")]
+    lesson = Lesson("t", "T", "what?", "this.", [], exercises, None, given=given)
+    commands = [lesson.command_of(exercise) for exercise in exercises]
+    assert commands == [
+        "houseprices lesson since --data 'my houses' --seed 3",
+        "houseprices lesson since --seed 1 --data 'my houses'",
+    ]
+    shown = html.unescape(re.sub("<[^>]+>", "", render_page("t", [lesson], [1.0])))
+    assert all(command in shown and command in lesson_text(lesson, Path("t")) for command in commands)
 
 
 def test_neighbouring_charts_share_a_row():

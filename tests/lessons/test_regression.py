@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from houseprices.lessons.adam_decay import train_by_adam
+from houseprices.lessons.adam_decay import train_by_adam, walk_at_random
 from houseprices.lessons.regression import (
     BATCH_SIZE,
     LEARNING_RATE,
@@ -30,6 +30,15 @@ def test_both_decays_under_adam_are_those_of_torchs_adam_and_adamw(coupled: bool
         optimizer.step()
     torch.testing.assert_close(ours.weights[0], weights.detach(), rtol=0, atol=1e-4)
     torch.testing.assert_close(ours.biases, bias.detach(), rtol=0, atol=1e-4)
+
+
+def test_decoupled_decay_shrinks_all_weights_alike_and_coupled_those_with_small_gradients():
+    _, walks = walk_at_random(n_steps=500, strength=1.0, learning_rate=0.002)
+    last = walks.iloc[-1]
+    for size in (1, 100):
+        assert last[f"decoupled, noise {size}"] == pytest.approx((1 - 0.002) ** 500, abs=0.02)
+    assert last["coupled, noise 1"] < 0.6
+    assert last["coupled, noise 100"] > 0.95
 
 
 @pytest.mark.parametrize("seed", range(3))

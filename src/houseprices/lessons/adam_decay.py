@@ -14,6 +14,7 @@ from houseprices.lessons.sweep_chart import plot_sweep
 
 _SWEEP = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _RATE = 0.01
+N_WALKS = 200
 
 
 def train_by_adam(problem: Problem, strengths: Tensor, *, coupled: bool) -> Trained:
@@ -53,7 +54,7 @@ def adam_section(problem: Problem) -> list[Block]:
     )
     chart, axes = new_chart("λ", "test loss")
     plot_sweep(axes, _SWEEP, {kind: content[f"test loss, {kind}"].to_numpy() for kind in ("coupled", "decoupled")})
-    walk, shown = _two_weights()
+    walk, shown = walk_at_random()
     best = {kind: int(content[f"test loss, {kind}"].argmin()) for kind in ("coupled", "decoupled")}
     told = "; ".join(
         f"{kind} {content[f'test loss, {kind}'][row]:.3g} at λ = {_SWEEP[row]:g}" for kind, row in best.items()
@@ -61,17 +62,16 @@ def adam_section(problem: Problem) -> list[Block]:
     return [
         Paragraph(
             "Adam is the optimiser that most networks are trained by: it keeps a running mean of each weight's "
-            "gradient "
-            "and divides it by the gradient's running size, so that all weights take steps of a like size. A "
-            "penalty in the loss is part of the gradient and is "
-            "divided too (coupled): weights whose gradients are large are decayed less. AdamW shrinks the weights "
-            "past Adam (decoupled), all by the same factor."
+            "gradient and divides it by the gradient's running size, so that all weights take steps of a like size. "
+            "A penalty in the loss is part of the gradient and is divided too (coupled): weights whose gradients are "
+            "large are decayed less. AdamW shrinks the weights past Adam (decoupled), all by the same factor."
         ),
         Source(coupled_decay),
         Source(decoupled_decay),
         Paragraph(
-            f"Two weights begin at 1; their gradients are pure noise, of size 1 and 100. With coupled decay they end "
-            f"at {shown['coupled, noise 1'].iloc[-1]:.2f} and {shown['coupled, noise 100'].iloc[-1]:.2f}, decoupled at "
+            f"Two weights begin at 1; their gradients are pure noise, of size 1 and 100, so that they walk at "
+            f"random; the mean of {N_WALKS} walks shows the decay. With coupled decay they end at "
+            f"{shown['coupled, noise 1'].iloc[-1]:.2f} and {shown['coupled, noise 100'].iloc[-1]:.2f}, decoupled at "
             f"{shown['decoupled, noise 1'].iloc[-1]:.2f} and {shown['decoupled, noise 100'].iloc[-1]:.2f}."
         ),
         walk,
@@ -80,23 +80,22 @@ def adam_section(problem: Problem) -> list[Block]:
     ]
 
 
-def _two_weights(
+def walk_at_random(
     n_steps: int = 1000, strength: float = 1.0, learning_rate: float = 0.002
 ) -> tuple[Chart, pd.DataFrame]:
     """Two weights without a signal, under both decays; averaged over walks, else noise would hide the decay."""
-    n_walks = 200
     generator = torch.Generator().manual_seed(0)
     sizes = torch.tensor([1.0, 100.0])
     content = pd.DataFrame({"step": np.arange(n_steps + 1)})
-    figure, axes = new_chart("step", "weight, mean of 200 walks")
-    decay, rate = torch.full((n_walks,), strength), torch.full((n_walks,), learning_rate)
+    figure, axes = new_chart("step", f"weight, mean of {N_WALKS} walks")
+    decay, rate = torch.full((N_WALKS,), strength), torch.full((N_WALKS,), learning_rate)
     kinds: tuple[DecayKind, ...] = ("coupled", "decoupled")
     for kind in kinds:
-        weights = torch.ones(n_walks, 2)
+        weights = torch.ones(N_WALKS, 2)
         optimizer = BatchedAdam(weights, decay, 2, kind)
         path = [weights.mean(dim=0)]
         for _ in range(n_steps):
-            gradient = sizes * torch.randn(n_walks, 2, generator=generator)
+            gradient = sizes * torch.randn(N_WALKS, 2, generator=generator)
             optimizer.step(gradient, rate)
             path.append(weights.mean(dim=0))
         for size, line in zip((1, 100), torch.stack(path).numpy().T, strict=True):

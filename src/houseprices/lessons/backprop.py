@@ -202,6 +202,7 @@ def backprop_lesson(rate: float = 0.5, strength: float = 0.1, seed: int = 0) -> 
         blocks,
         _exercises(seed),
         following="since",
+        given={"--seed": seed},
     )
 
 

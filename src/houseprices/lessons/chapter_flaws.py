@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
@@ -22,7 +23,7 @@ def scores_by_seed(table: ChapterTable, price: Floats, seed: int) -> pd.Series:
     log_price = np.log(price)
     shuffled = assign_folds(n_rows, N_FOLDS, 1, seed)[0]
     joint = [table.matrix()[:n_rows]] * N_FOLDS
-    by_fold = [table.matrix(np.flatnonzero(shuffled != fold))[:n_rows] for fold in range(N_FOLDS)]
+    by_fold = scaled_in_the_fold(table, shuffled)
     in_order = rows_in_order(n_rows)
 
     def score(prediction: Floats) -> float:
@@ -44,6 +45,11 @@ def scores_by_seed(table: ChapterTable, price: Floats, seed: int) -> pd.Series:
             **in_logs,
         }
     )
+
+
+def scaled_in_the_fold(table: ChapterTable, fold_of_row: Rows) -> list[NDArray[np.float32]]:
+    """(n_rows, d_in) a fold, scaled on the rows that it trains on."""
+    return [table.matrix(np.flatnonzero(fold_of_row != fold))[: len(fold_of_row)] for fold in range(N_FOLDS)]
 
 
 def rows_in_order(n_rows: int) -> Rows:

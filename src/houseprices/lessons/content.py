@@ -6,8 +6,9 @@ that it reads well in a terminal too.
 
 import ast
 import inspect
+import shlex
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -133,6 +134,7 @@ class Lesson:
         exercises: three, at the end.
         following: the name of the next lesson; None after the last.
         notices: what must be known before all else, such as that the data are synthetic.
+        given: options that this lesson was run with and its exercises' commands need too; None and 0 are the defaults.
     """
 
     name: str
@@ -143,6 +145,17 @@ class Lesson:
     exercises: list[Exercise]
     following: str | None
     notices: list[str] = field(default_factory=list)
+    given: Mapping[str, object] = field(default_factory=dict)
+
+    def command_of(self, exercise: Exercise) -> str:
+        """As it is to be typed: an option that the exercise sets is its own."""
+        named = exercise.command.split()
+        given = [
+            f"{option} {shlex.quote(str(value))}"
+            for option, value in self.given.items()
+            if value not in (None, 0) and option not in named
+        ]
+        return " ".join(["houseprices", exercise.command, *given])
 
     @property
     def reading_minutes(self) -> int:

@@ -27,6 +27,7 @@ from houseprices.lessons.image_training import (
     BATCH_SIZE,
     CURVES,
     LEARNING_RATE,
+    N_WATCHED,
     NotedMasks,
     Training,
     compare_precision,
@@ -82,11 +83,11 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
             "throw of its own, and the others are divided by $1 − p$. No unit can rely on another one being there."
         ),
         Formula(
-            r"h' = 0 \;\; \mathrm{with\ probability}\ p, \qquad h' = \dfrac{h}{1 - p} \;\; \mathrm{otherwise}",
+            r"h\!' = 0 \;\; \mathrm{with\ probability}\ p, \qquad h\!' = \dfrac{h}{1 - p} \;\; \mathrm{otherwise}",
             "h' = 0 with probability p, else h / (1 − p)",
         ),
         Formula(
-            r"\mathrm{E}[h'] = p \cdot 0 + (1 - p) \, \dfrac{h}{1 - p} = h",
+            r"\mathrm{E}[h\!'] = p \cdot 0 + (1 - p) \, \dfrac{h}{1 - p} = h",
             "E[h'] = p · 0 + (1 − p) · h / (1 − p) = h",
         ),
         Paragraph(
@@ -109,10 +110,11 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
         "dropout",
         "Dropout",
         "What does it do to a network when units are left out at random, and when does it help?",
-        "the factor that kept values are given, and the distance between training and test accuracy.",
+        "the factor that kept values are given, and how much better the network is on the rows it was trained on.",
         blocks,
         _exercises(loaded, n_epochs, trained, seed),
         following="backprop",
+        given={"--images": images, "--seed": seed},
     )
 
 
@@ -162,9 +164,9 @@ def _expectation(seed: int) -> list[Block]:
     return [
         Paragraph(
             f"Averaged over {n_masks:,} masks, {n_units} units at $p = {rate}$ come back to their values within "
-            f"{float(deviation[-1]):.1%}; four standard errors of such a mean, $4 √(p / ((1 − p) n))$, are "
-            f"{float(bound[-1]):.1%}. Since the mean is right in training already, prediction uses the layer's "
-            "input as it is."
+            f"{float(deviation[-1]):.1%}. The standard error, how far chance typically moves such a mean of $n$ "
+            f"masks, is $√(p / ((1 − p) n))$ of a unit's value; four of them are {float(bound[-1]):.1%}. Since the "
+            "mean is right in training already, prediction uses the layer's input as it is."
         ),
         Chart("expectation", f"The mean over masks approaches the input, p = {rate}.", figure, content),
     ]
@@ -233,8 +235,9 @@ def _three_forms(images: Images, rates: Sequence[float], seed: int, is_fashion: 
         Paragraph(
             f"The textbook's network for images has an input a pixel ({images.training.shape[1]} here), two hidden "
             f"layers of {N_HIDDEN} units, and {N_CLASSES} outputs, a score a class; the highest score is the answer. "
-            "Scores become probabilities by the softmax, $exp(score)$ over the sum of all ten; the loss is the "
-            "cross-entropy, minus the log of the right class's probability. One meets such a network in three "
+            "The share of images that are answered rightly is the accuracy. Scores become probabilities by the "
+            "softmax, $exp(score)$ over the sum of all ten; the loss is the cross-entropy, minus the log of the right "
+            "class's probability. One meets such a network in three "
             "forms. From scratch, with matrices, the dropout layer above, a flag "
             "that says whether it trains, and SGD by hand:"
         ),
@@ -273,7 +276,11 @@ def _accuracy(
     means = [
         pd.concat([one.curves for one in of_seeds]).groupby("epoch", as_index=False).mean() for of_seeds in trained
     ]
-    content = means[0].merge(means[1], on="epoch", suffixes=(", dropout", ", no dropout"))
+    content = pd.concat(
+        one.curves.assign(network=name, seed=seed)
+        for name, of_seeds in zip(names, trained, strict=True)
+        for seed, one in zip(seeds, of_seeds, strict=True)
+    )[["network", "seed", *CURVES]]
     charts: list[Block] = []
     for quantity in CURVES[1:]:
         figure, axes = new_chart("epoch", f"{quantity}, mean of {len(seeds)} seeds")
@@ -283,7 +290,7 @@ def _accuracy(
             axes.set_yscale("log")
             log_ticks(axes.yaxis)
         else:
-            axes.set_ylim(bottom=max(0.5, float(content["test accuracy, dropout"].quantile(0.35)) - 0.05))
+            axes.set_ylim(bottom=max(0.5, float(means[0]["test accuracy"].quantile(0.35)) - 0.05))
         axes.legend()
         charts.append(
             Chart(
@@ -304,10 +311,11 @@ def _accuracy(
     )
     distance = mean_interval([end["training accuracy"] - end["test accuracy"] for end in ends[names[1]]])
     said = (
-        ""
+        f"The images are Fashion-MNIST's, {len(images.training):,} pictures of clothes for training. "
         if is_fashion
-        else "Fashion-MNIST is not on disk, so these are scikit-learn's handwritten digits: 8 × 8 pixels in place of "
-        f"28 × 28, {len(images.training)} training images in place of 60,000, and {N_DIGIT_EPOCHS} epochs in place of "
+        else "The textbook's images, Fashion-MNIST's 70,000 pictures of clothes, are not on disk, so these are "
+        "scikit-learn's handwritten digits: 8 × 8 pixels in place of 28 × 28, "
+        f"{len(images.training)} training images in place of 60,000, and {N_DIGIT_EPOCHS} epochs in place of "
         f"{N_EPOCHS}. `houseprices download --dataset fashion-mnist` brings the textbook's images. "
     )
     n_seconds = sum(one.seconds for of_seeds in trained for one in of_seeds) / (2 * len(seeds))
@@ -321,18 +329,20 @@ def _accuracy(
         Paragraph(
             f"{said}SGD at {LEARNING_RATE}, batches of {BATCH_SIZE}, {n_epochs} epochs, {len(seeds)} seeds with and "
             f"without dropout, {len(images.test):,} test images. All curves are measured after each epoch as at "
-            "prediction, without masks. Where a curve is flat at the beginning, the small weights are still growing."
+            f"prediction, without masks, those of training on {min(N_WATCHED, len(images.training)):,} of its images. "
+            "Where a curve is flat at the beginning, the small weights are still growing."
         ),
         *charts,
         Table(
             "last-epoch",
-            f"{images.name} after {n_epochs} epochs: mean over {len(seeds)} seeds ± half its 95% interval.",
+            f"After {n_epochs} epochs on {images.name}: mean over {len(seeds)} seeds ± half its 95% interval.",
             pd.DataFrame(rows, columns=["network", *CURVES[1:]]),
         ),
         Paragraph(
-            f"On the same seeds, dropout moves the test accuracy by {gain.text(2, scale=100, sign=True)} points: "
-            f"{verdict}. The training accuracy moves by {held_back.text(2, scale=100, sign=True)} points: what dropout "
-            "can win is at most about the distance between training and test accuracy, which without it is "
+            f"On the same seeds, dropout moves the test accuracy by {gain.text(2, scale=100, sign=True)} points "
+            f"(hundredths): {verdict}. The training accuracy moves by {held_back.text(2, scale=100, sign=True)} "
+            "points: what dropout can win is at most about the distance between training and test accuracy, which "
+            "without it is "
             f"{distance.text(2, scale=100)} points."
         ),
         Paragraph(
@@ -355,8 +365,9 @@ def _exercises(images: Images, n_epochs: int, trained: list[list[Training]], see
         Exercise(
             "What do training and test accuracy become if nine of ten units are dropped in both layers?",
             "lesson dropout --rate 0.9 0.9",
-            f"With seed {seed}, after {n_epochs} epochs, {ends(few)}; without dropout {ends(trained[1][0])}. Each "
-            f"step trains a network of some {0.1 * N_HIDDEN:.0f} units a layer.",
+            f"With seed {seed}, after {n_epochs} epochs, {ends(few)}; without dropout {ends(trained[1][0])} "
+            "(`training-loss.csv`, which the command writes, has every seed and epoch). Each step trains a network of "
+            f"some {0.1 * N_HIDDEN:.0f} units a layer.",
         ),
         Exercise(
             "What must the lesson show at rates 0 and 0?",

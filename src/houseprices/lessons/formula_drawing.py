@@ -29,6 +29,6 @@ def draw_formula(latex: str, alt: str) -> Markup:
     width, height = box.width + 2 * _MARGIN, box.height + 2 * _MARGIN
     view = f"{box.x0 - _MARGIN:.2f} {-box.y1 - _MARGIN:.2f} {width:.2f} {height:.2f}"
     return Markup(
-        '<svg class="math" role="img" aria-label="{}" viewBox="{}" style="width:{:.2f}em;height:{:.2f}em">'
+        '<svg class="math" role="img" aria-label="{}" viewBox="{}" style="width:{:.2f}em">'
         '<path fill="currentColor" d="{}"/></svg>'
-    ).format(alt, view, width / _UNITS_AN_EM, height / _UNITS_AN_EM, "".join(drawn))
+    ).format(alt, view, width / _UNITS_AN_EM, "".join(drawn))

@@ -45,7 +45,8 @@ def norms_lesson(p: float = 3.0, strength: float = 0.5) -> Lesson:
         Heading("How long is a vector?"),
         Paragraph(
             "A model's weights are a vector $w$: a list of numbers. To keep weights small, one needs a number that "
-            "says how large all of them are together. Three are in use; each has a name, a formula and a line of code:"
+            "says how large all of them are together: a norm, written $‖w‖$. Three are in use; each has a name, a "
+            "formula and three lines of code:"
         ),
         Named(
             "Euclidean, L2: as the crow flies",
@@ -87,9 +88,9 @@ def norms_lesson(p: float = 3.0, strength: float = 0.5) -> Lesson:
         Heading("Two penalties and their gradients"),
         Paragraph(
             "A penalty is a term that is added to the loss and grows with the weights: training now weighs fit "
-            "against size. Weight decay, the next lesson's subject, adds half the squared L2 norm; the lasso adds the "
-            "L1 norm; each times a strength $λ$ (lambda). Their gradients tell them apart: that of L2 is in proportion "
-            "to the weight, that of L1 has the same size for every weight but zero."
+            "against size. Weight decay, the next lesson's subject, adds half the squared L2 norm; another method, the "
+            "lasso, adds the L1 norm; each times a strength $λ$ (lambda). Their gradients tell them apart: that of L2 "
+            "is in proportion to the weight, that of L1 has the same size for every weight but zero, and its sign:"
         ),
         Formula(
             r"\nabla \dfrac{\lambda}{2} \|w\|_2^2 = \lambda w, \qquad \nabla \lambda \|w\|_1 = \lambda \, "
@@ -97,25 +98,27 @@ def norms_lesson(p: float = 3.0, strength: float = 0.5) -> Lesson:
             "grad λ/2 ‖w‖₂² = λ w;  grad λ ‖w‖₁ = λ sign(w)",
         ),
         Paragraph(
-            "In code, many networks at once lie in one tensor, a row each; such a row is called a member. Hence "
-            "`dim=1` in the sum over a member's weights:"
+            "In this project's code many models at once lie in one tensor, a row each; such a row is called a member. "
+            "Hence `dim=1` in the sum over a member's weights. The penalty, and the loss's gradient with the penalty's "
+            "added to it (coupled; the next lesson knows another way):"
         ),
         Source(l2_penalty, folded=False),
         Source(coupled_decay, folded=False),
         _table_of_gradients(strength),
         Paragraph(
-            "Left alone with its penalty, a weight under L2 loses the same share in each step of gradient descent and "
-            "never arrives; under L1 it loses the same amount and arrives at zero, a small one soon. Against a loss "
-            "that wants the value $a$, the L2 penalty shrinks every $a$ by the factor $1/(1 + λ)$, and the L1 penalty "
-            "takes $λ$ off and leaves exactly zero where $a$ is smaller: L2 keeps all weights small, L1 selects some."
+            "Left alone with its penalty, a weight under L2 loses the same share in each step of gradient descent "
+            "and never arrives; under L1 it loses the same amount and arrives at zero, a small one soon. Against a "
+            "loss that wants the value $a$, $½ (w − a)²$, the L2 penalty shrinks every $a$ by the factor $1/(1 + "
+            "λ)$, and the L1 penalty takes $λ$ off and leaves exactly zero where $a$ is smaller: L2 keeps all "
+            "weights small, L1 selects some."
         ),
         *_shrinkage(strength),
     ]
     return Lesson(
         "norms",
         "Norms",
-        "How large is a list of weights, and what does a penalty on its size do to each of them?",
-        "the corners of the L1 ball, and at which step a weight becomes exactly zero.",
+        "How large is a list of weights, and what happens to each of them if training has to keep that size small?",
+        "the corners of one figure, and at which step a weight becomes exactly zero.",
         blocks,
         _exercises(),
         following="weight-decay",

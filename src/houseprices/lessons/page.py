@@ -19,9 +19,9 @@ OPENING = (
     "here. It follows the textbook's own examples, and then asks what has been learnt since.",
     "Every table and figure, and what the text says of them, was computed when this page was made, by the code that it "
     "shows; what others found is quoted with its source. Where chance has a say, an experiment is repeated with "
-    "other seeds (a seed fixes all random numbers), "
-    "and a mean over seeds stands as `mean ± half the width of its 95% interval`: a difference whose interval holds "
-    "zero may be chance.",
+    "other seeds (a seed fixes all random numbers), and a mean over seeds stands as `mean ± half the width of its 95% "
+    "interval`. Such an interval is made so that in 19 of 20 experiments it holds the mean that endlessly many seeds "
+    "would have: a difference whose interval holds zero may be chance.",
     "Read the lessons in this order: each uses words of those before it. A lesson opens with its question and ends "
     "with three exercises; answer them before you unfold what comes out. A command beside an answer runs the lesson "
     "with other options, and writes its own page. Code is folded where the text can be followed without it.",
@@ -50,6 +50,8 @@ def render_page(title: str, lessons: Sequence[Lesson], seconds: Sequence[float])
         "slug": lambda text: re.sub(r"\W+", "-", text.lower()).strip("-"),
         "cell": lambda cell, digits: formatter(digits)(cell),
         "is_number": lambda cell: isinstance(cell, int | float),
+        # Numbers, such as an interval, and short names.
+        "is_one_line": lambda cell: len(str(cell)) < 16 or not any(map(str.isalpha, str(cell))),
         "kind": lambda block: type(block).__name__,
     }
     return environment.get_template("page.html.jinja").render(

@@ -36,7 +36,7 @@ def lesson_text(lesson: Lesson, folder: Path) -> str:
     for number, exercise in enumerate(lesson.exercises, start=1):
         lines += [textwrap.fill(f"{number}. {to_plain(exercise.question)}", _WIDTH)]
         lines += [
-            f"   houseprices {exercise.command}",
+            f"   {lesson.command_of(exercise)}",
             textwrap.fill(f"Answer: {to_plain(exercise.answer)}", _WIDTH),
             "",
         ]

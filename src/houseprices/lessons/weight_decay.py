@@ -62,7 +62,10 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
             f"{BATCH_SIZE}, {N_EPOCHS} epochs, learning rate {LEARNING_RATE}. {N_TEST} further rows, the test rows, "
             "are never trained on. A model that does well on the training rows and badly on the test rows overfits."
         ),
-        Paragraph("Weight decay, also called L2 regularisation, adds a penalty to the loss:"),
+        Paragraph(
+            "What holds a model back from that is called a regulariser. Weight decay, also called L2 regularisation, "
+            "adds a penalty to the loss:"
+        ),
         Formula(
             r"L(w, b) = \dfrac{1}{n} \sum_{i=1}^{n} \dfrac{1}{2} \left( w^\mathsf{T} x_i + b - y_i \right)^2 + "
             r"\dfrac{\lambda}{2} \|w\|_2^2",
@@ -83,7 +86,7 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
         Heading("Which step is meant?"),
         *_divided(problem, strength),
         Heading("How much is enough?"),
-        *_sweep(sweep),
+        *_sweep(problem, sweep),
         Heading("Coupled and decoupled decay under Adam"),
         *adam_section(problem),
     ]
@@ -91,10 +94,11 @@ def weight_decay_lesson(strength: float = 3.0, seed: int = 0) -> Lesson:
         "weight-decay",
         "Weight decay",
         "Why does a model with more inputs than rows fail on new rows, and how does shrinking its weights help?",
-        "the gap between training and test loss, and the norm of the weights beside the true one.",
+        "the gap between the losses on rows trained on and on others, and the norm of the weights beside the true one.",
         blocks,
         _exercises(problem, sweep),
         following="dropout",
+        given={"--seed": seed},
     )
 
 
@@ -122,12 +126,15 @@ def _curves(without: Trained, decayed: Trained, strength: float) -> list[Block]:
     ]
     table = pd.DataFrame(rows, columns=["λ", "training loss", "test loss", "norm of the weights"])
     (_, train_0, test_0, norm_0), (_, _, test_1, norm_1) = rows
+    compared = f"{max(test_0, test_1) / min(test_0, test_1):.0f} times {'lower' if test_1 < test_0 else 'higher'}"
+    told = (
+        f" At λ = {strength:g} the test loss ends at {test_1:.3g}, {compared}, and the weights' norm at {norm_1:.3g} "
+        f"in place of {norm_0:.3g}."
+    )
     return [
         Paragraph(
             f"At λ = 0 the training loss falls to {train_0:.1g} while the test loss stays at {test_0:.3g}: the "
-            f"rows are learnt by heart. At λ = {strength:g} the test loss ends at {test_1:.3g}, "
-            f"{max(test_0, test_1) / min(test_0, test_1):.0f} times {'lower' if test_1 < test_0 else 'higher'}, and "
-            f"the weights' norm at {norm_1:.3g} in place of {norm_0:.3g}."
+            f"rows are learnt by heart, and the weights keep a norm of {norm_0:.3g}.{told if strength else ''}"
         ),
         *charts,
         Table("losses", f"After {N_EPOCHS} epochs, on the rows drawn above.", table, digits=3),
@@ -148,8 +155,8 @@ def _comparison(problem: Problem, without: Trained, decayed: Trained, strength: 
     return [
         Paragraph(
             "The same with torch's own parts: `nn.Linear` holds weights and bias, `nn.MSELoss` is the mean squared "
-            "error, and the optimiser `torch.optim.SGD` decays by itself: its `weight_decay` adds λ times the weight "
-            "to the gradient. Parameters stand in two groups, so that the bias is not decayed:"
+            "error, and the optimiser `torch.optim.SGD`, which makes the steps, decays by itself: its `weight_decay` "
+            "adds λ times the weight to the gradient. Parameters stand in two groups, so that the bias is not decayed:"
         ),
         Source(train_concisely, folded=False),
         Paragraph(
@@ -204,7 +211,7 @@ def _divided(problem: Problem, strength: float) -> list[Block]:
     ]
 
 
-def _sweep(sweep: dict[float, Trained]) -> list[Block]:
+def _sweep(problem: Problem, sweep: dict[float, Trained]) -> list[Block]:
     training, test = np.array([trained.curves[-1, 0].numpy() for trained in sweep.values()]).T
     norm = np.array([float(trained.norms) for trained in sweep.values()])
     content = pd.DataFrame({"lambda": _SWEEP, "training loss": training, "test loss": test, "norm": norm})
@@ -215,11 +222,19 @@ def _sweep(sweep: dict[float, Trained]) -> list[Block]:
     axes.axhline(TRUE_WEIGHT * D_IN**0.5, color=INK, linewidth=0.8, linestyle=":")
     axes.annotate("true", (1, TRUE_WEIGHT * D_IN**0.5), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     best = int(test.argmin())
+    of_bias = float(0.5 * (problem.test_targets - problem.targets.mean()).square().mean())
+    beyond = (
+        "Beyond it the weights are held below the truth: the model underfits, it is too stiff even for the training "
+        "rows. "
+        if best + 1 < len(_SWEEP)
+        else "More was not tried. "
+    )
     return [
         Paragraph(
             f"The same start, batches and rows for {len(_SWEEP)} strengths. The test loss is lowest at "
-            f"λ = {_SWEEP[best]:g} ({test[best]:.3g}). Beyond it the weights are held below the truth: the model "
-            "underfits, it is too stiff even for the training rows. (To choose λ by the test loss, as here, flatters "
+            f"λ = {_SWEEP[best]:g} ({test[best]:.3g}). {beyond}A model of the bias alone, all weights zero, has "
+            f"{of_bias:.3g}: {N_TRAINING} rows tell little of {D_IN} weights, and what decay wins is above all that it "
+            "takes away what they do not tell. (To choose λ by the test loss, as here, flatters "
             "it: in earnest one chooses on rows that are neither training nor test rows, as the last lesson does.)"
         ),
         Chart("sweep-loss", "Loss after the training.", of_losses, content),

@@ -71,7 +71,9 @@ def early_stopping_section(noisy: NoisyTraining, share: float, seeds: Sequence[i
             "Stopping early costs validation rows and gives one number, the epoch, to all weights; it saves time. The "
             "two are kin: from weights of zero, few steps of gradient descent leave weights about as small as decay "
             "does. But it can only keep weights from growing. On the regression of the lesson on weight decay, which "
-            "begins at large random weights, no moment to stop is a good one, even chosen by the test loss itself:"
+            "begins at large random weights, no moment to stop is a good one, even chosen by the test loss itself. "
+            "(Losses that differ by powers of ten are averaged by their logarithms; taken back, that is the geometric "
+            "mean.)"
         ),
         Table(
             "early-stopping-regression",

@@ -17,7 +17,7 @@ from houseprices.lessons.since.networks import Networks, Plan, Recipe, train
 N_CLASSES = 10
 RECIPES = (Recipe("neither"), Recipe("weight decay", weight_decay=1.0), Recipe("dropout", dropout=0.5))
 PLAN = Plan(n_hidden=256, n_epochs=40, batch_size=50, learning_rate=0.01)
-_N_VALIDATION = 198
+N_VALIDATION = 198
 
 
 def flip_labels(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -31,6 +31,13 @@ def flip_labels(labels: Tensor, share: float, generator: torch.Generator) -> Ten
     changed = labels.clone()
     changed[flipped] += torch.randint(1, N_CLASSES, flipped.shape, generator=generator)
     return changed % N_CLASSES
+
+
+def noisy_rows(images: Images, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The training images in an order of the seed's, and their labels, some of which it flips."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images.training), generator=generator)
+    return images.training[order], flip_labels(images.training_labels[order], share, generator)
 
 
 @dataclass(frozen=True)
@@ -58,22 +65,18 @@ class NoisyTraining:
 
 def train_on_noisy_labels(images: Images, share: float, seeds: Sequence[int]) -> NoisyTraining:
     """All recipes on the training images less a validation part, split and flipped by each seed."""
-    inputs, labels = [], []
-    for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(images.training), generator=generator)
-        inputs.append(images.training[order])
-        labels.append(flip_labels(images.training_labels[order], share, generator))
-    x, y = torch.stack(inputs), torch.stack(labels)
+    x, y = (
+        torch.stack(of_seeds) for of_seeds in zip(*(noisy_rows(images, share, seed) for seed in seeds), strict=True)
+    )
     test, test_labels = images.test.expand(len(seeds), -1, -1), images.test_labels.expand(len(seeds), -1)
     curves: list[list[Tensor]] = [[], []]
 
     def measure(networks: Networks) -> None:
-        parts = ((x[:, :_N_VALIDATION], y[:, :_N_VALIDATION]), (test, test_labels))
+        parts = ((x[:, :N_VALIDATION], y[:, :N_VALIDATION]), (test, test_labels))
         for curve, (rows, right) in zip(curves, parts, strict=True):
             curve.append((networks.outputs(rows).argmax(dim=-1) == right[:, None]).float().mean(dim=-1))
 
-    networks = train(x[:, _N_VALIDATION:], y[:, _N_VALIDATION:], RECIPES, seeds, PLAN, measure)
+    networks = train(x[:, N_VALIDATION:], y[:, N_VALIDATION:], RECIPES, seeds, PLAN, measure)
     return NoisyTraining(networks, *(torch.stack(curve) for curve in curves))
 
 
@@ -84,13 +87,15 @@ def label_noise_section(clean: NoisyTraining, noisy: NoisyTraining, share: float
     charts: list[Block] = []
     gains: dict[str, list[MeanInterval]] = {}
     rows = []
+    # The legend has room below the ends of the curves.
+    lowest = min(0.8, float(noisy.test[-1].mean(dim=0).min()) - 0.1)
     for what, trained in (("clean labels", clean), (f"{share:.0%} of the labels flipped", noisy)):
         figure, axes = new_chart("epoch", f"test accuracy, mean of {n_seeds} seeds")
         for place, recipe in enumerate(RECIPES):
             curve = trained.test[:, :, place].mean(dim=1).numpy()
             axes.plot(epochs, curve, label=recipe.name, **line_style(place))
             content[f"{recipe.name}, {what}"] = curve
-        axes.set_ylim(0.8, 1.0)
+        axes.set_ylim(lowest, 1.0)
         axes.legend(loc="lower right")
         name = "clean-labels" if not charts else "flipped-labels"
         charts.append(Chart(name, f"{what.capitalize()}.", figure, content if charts else None))
@@ -103,8 +108,10 @@ def label_noise_section(clean: NoisyTraining, noisy: NoisyTraining, share: float
         Heading("When regularisation does nothing, and when it must"),
         Paragraph(
             f"A network of {PLAN.n_hidden} hidden units, wide enough to learn its rows by heart, on the handwritten "
-            f"digits: {PLAN.n_epochs} epochs of Adam, once with the right labels, once with {share:.0%} of them, drawn "
-            "at random, set to another class. The test labels stay right."
+            f"digits: {PLAN.n_epochs} epochs of Adam at a learning rate that falls from {PLAN.learning_rate:g} to "
+            f"zero, without a regulariser, with decoupled weight decay of {RECIPES[1].weight_decay:g}, and with "
+            f"dropout of {RECIPES[2].dropout:g}; once with the right labels, once with {share:.0%} of them, drawn at "
+            "random, set to another class. The test labels stay right."
         ),
         Source(flip_labels),
         *charts,

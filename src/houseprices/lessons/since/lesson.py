@@ -57,8 +57,9 @@ def since_lesson(flipped: float = 0.12, data: Path | None = None, seed: int = 0)
         "Which later advice on decay and dropout holds on tables that one can check in a minute?",
         "the intervals: which differences are more than chance, and which advice brings nothing here.",
         blocks,
-        _exercises(clean, noisy, third),
+        _exercises(clean, third),
         following="house-prices",
+        given={"--data": data, "--seed": seed},
     )
 
 
@@ -70,8 +71,8 @@ def _houses(data: Path | None, seeds: range) -> Splits:
     return split("houses", matrix, np.log(price), seeds)
 
 
-def _exercises(clean: NoisyTraining, noisy: NoisyTraining, third: NoisyTraining) -> list[Exercise]:
-    peak = noisy.test[:, :, 0].mean(dim=1)
+def _exercises(clean: NoisyTraining, third: NoisyTraining) -> list[Exercise]:
+    peak = third.test[:, :, 0].mean(dim=1)
     lost = mean_interval(clean.at_the_end(0) - third.at_the_end(0))
     saved = [mean_interval(third.at_the_end(place) - third.at_the_end(0)) for place in (1, 2)]
     return [
@@ -82,15 +83,16 @@ def _exercises(clean: NoisyTraining, noisy: NoisyTraining, third: NoisyTraining)
             f"decay saves {saved[0].text(1, scale=100)} of them, dropout {saved[1].text(1, scale=100)}.",
         ),
         Exercise(
-            "At which epoch would you have stopped the network without regularisers, by its test accuracy?",
-            "lesson since --seed 10",
-            f"At epoch {int(peak.argmax()) + 1}, at {float(peak.max()):.3f} on average; at the end it has "
+            "At which epoch would you have stopped that network without regularisers, by its test accuracy?",
+            f"lesson since --flipped {_A_THIRD}",
+            f"After epoch {int(peak.argmax()) + 1}, at {float(peak.max()):.3f} on average; at the end it has "
             f"{float(peak[-1]):.3f}. (But one may not look: the section on stopping early uses validation rows.)",
         ),
         Exercise(
             "A scheduled strength spends less in all. Which constant strength has the same mean over the training?",
-            "lesson since --seed 1",
-            f"{np.mean([flat_cosine(step / 1000) for step in range(1000)]):.2f} of it: whole for one half, on average "
-            "half for the other. Before you praise a schedule, try that constant.",
+            "lesson since",
+            f"{np.mean([flat_cosine(step / 100) for step in range(101)]):.2f} of it, the mean of the second column of "
+            "`flat-cosine.csv`, which the command writes: whole for one half, on average half for the other. Before "
+            "you praise a schedule, try that constant.",
         ),
     ]

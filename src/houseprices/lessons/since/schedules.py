@@ -13,7 +13,7 @@ from houseprices.lessons.side_by_side import side_by_side
 from houseprices.lessons.since.networks import Plan, Recipe, train
 from houseprices.lessons.since.tables import Splits
 
-_PLAN = Plan(n_hidden=64, n_epochs=60, batch_size=100, learning_rate=0.01)
+PLAN = Plan(n_hidden=64, n_epochs=60, batch_size=100, learning_rate=0.01)
 _DECAY, _DROPOUT = 0.5, 0.15
 
 
@@ -36,7 +36,7 @@ RECIPES = (
 
 def changes(splits: Splits) -> tuple[MeanInterval, list[MeanInterval]]:
     """The test RMSE of the constant recipe, and by how much each schedule changes it, as a share."""
-    networks = train(splits.inputs, splits.targets, RECIPES, splits.seeds, _PLAN)
+    networks = train(splits.inputs, splits.targets, RECIPES, splits.seeds, PLAN)
     with torch.no_grad():
         errors = networks.outputs(splits.test_inputs)[..., 0] - splits.test_targets[:, None]
     rmse = errors.square().mean(dim=-1).sqrt()
@@ -73,7 +73,7 @@ def schedules_section(tables: Sequence[Splits]) -> list[Block]:
         Chart("flat-cosine", "The schedule.", figure, curve),
         Source(flat_cosine, folded=False),
         Paragraph(
-            f"Here: a network of {_PLAN.n_hidden} units with decoupled decay {_DECAY:g} and dropout {_DROPOUT:g}, "
+            f"Here: a network of {PLAN.n_hidden} units with decoupled decay {_DECAY:g} and dropout {_DROPOUT:g}, "
             "random halves of each table, the same start, batches and masks for all four recipes. "
             "(friedman1 is a made-up table with known noise, diabetes a real one of patients; both come with "
             "scikit-learn. The houses are those of the last lesson, with the textbook's columns and the log price.) "
@@ -81,8 +81,8 @@ def schedules_section(tables: Sequence[Splits]) -> list[Block]:
         ),
         Table(
             "schedules",
-            "Test error (RMSE, the root of the mean squared error, in units of the target's spread) with "
-            "constant strengths, and its change by each "
+            "Test error (RMSE, the root of the mean squared error, in units of the target's spread, its standard "
+            "deviation) with constant strengths, and its change by each "
             "schedule; mean over seeds ± half its 95% interval, below zero is better.",
             pd.DataFrame(rows, columns=columns),
         ),

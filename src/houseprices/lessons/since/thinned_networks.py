@@ -57,17 +57,27 @@ class SpreadAgainstError:
 
 def measure_spread(splits: Splits) -> SpreadAgainstError:
     """Train with dropout, then compare its spread over masks with its errors on the test rows."""
-    from scipy.stats import spearmanr
-
     networks = train(splits.inputs, splits.targets, [_RECIPE], splits.seeds, _PLAN)
     over_masks = outputs_over_masks(networks, splits.test_inputs, N_MASKS)[:, :, 0, :, 0]
     with torch.no_grad():
         one_pass = networks.outputs(splits.test_inputs)[:, 0, :, 0]
+    return compare(over_masks, one_pass, splits.test_targets)
+
+
+def compare(over_masks: Tensor, one_pass: Tensor, targets: Tensor) -> SpreadAgainstError:
+    """The spread over masks beside the errors.
+
+    Shape:
+        over_masks: (n_masks, n_seeds, n_rows)
+        one_pass, targets: (n_seeds, n_rows)
+    """
+    from scipy.stats import spearmanr
+
     spread = over_masks.std(dim=0)
-    error = over_masks.mean(dim=0) - splits.test_targets
+    error = over_masks.mean(dim=0) - targets
     ranks = [float(spearmanr(of_one, off.abs()).statistic) for of_one, off in zip(spread, error, strict=True)]
     return SpreadAgainstError(
-        mean_interval(_root_mean_square(one_pass - splits.test_targets)),
+        mean_interval(_root_mean_square(one_pass - targets)),
         mean_interval(_root_mean_square(error)),
         mean_interval(_root_mean_square(spread)),
         mean_interval(ranks),
@@ -117,7 +127,9 @@ def thinned_networks_section(tables: Sequence[Splits], noisy: NoisyTraining, ima
             "Each mask leaves a thinner network, and training with dropout trains all of them with shared weights. To "
             "predict, one could ask many of them and take the mean; the usual single pass without masks is a cheap "
             "stand-in for it. And where the thinned networks disagree, one might be in doubt: their spread has been "
-            "proposed as a guess of the error (Gal and Ghahramani 2016). Both against the truth of the test rows:"
+            "proposed as a guess of the error (Gal and Ghahramani 2016). Both against the truth of the test rows. (The "
+            "rank correlation is 1 if the rows with the larger spread have the larger errors, and 0 if the one says "
+            "nothing of the other.)"
         ),
         Source(outputs_over_masks),
         Table(
@@ -133,14 +145,13 @@ def thinned_networks_section(tables: Sequence[Splits], noisy: NoisyTraining, ima
             of_images,
         ),
         Paragraph(
-            "Whether one pass is a good stand-in can be told beforehand where the output is a number: it is a sum over "
-            "hidden units, whose expectation dropout keeps, so that one pass is the mean over masks, but for the "
-            "chance in the masks. With classes the scores pass through a softmax, and the two differ: the mean over "
-            "masks is less sure of itself, which the cross-entropy shows. The spread, though, is no measure of "
-            f"the error: errors are {min(ratios):.1f} to {max(ratios):.1f} times as large, and a rank correlation (1 "
-            "if the rows with the larger spread had the larger errors, 0 if the one said nothing of the other) shows "
-            "how little it says even about which rows to doubt. It knows of the masks, not of noise in the targets, "
-            "nor of what no thinned network has learnt. Intervals that keep their promise are made from errors on "
-            "rows held out; this project's are."
+            "Whether one pass is a good stand-in can be told beforehand where the output is a number: it is a sum "
+            "over hidden units, whose expectation dropout keeps, so that one pass is the mean over masks, but for "
+            "the chance in the masks. With classes the scores pass through a softmax, and the two differ: the mean "
+            "over masks is less sure of itself, which the cross-entropy shows. The spread, though, is no measure of "
+            f"the error: errors are {min(ratios):.1f} to {max(ratios):.1f} times as large, and the rank correlation "
+            "shows how little it says even about which rows to doubt. It knows of the masks, not of noise in the "
+            "targets, nor of what no thinned network has learnt. Intervals that keep their promise are made from "
+            "errors on rows held out; this project's are."
         ),
     ]
