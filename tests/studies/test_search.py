@@ -241,7 +241,7 @@ def test_show_trains_and_changes_nothing(searched, data_folder, capsys):
 # ---- refused ----
 
 
-@pytest.mark.parametrize("what", ["space", "base", "data"])
+@pytest.mark.parametrize("what", ["space", "base", "batch", "data"])
 def test_a_storage_of_another_search_is_refused_and_left_alone(
     what, searched, space, data_folder, fast_settings, raw_train, write_csv
 ):
@@ -252,10 +252,10 @@ def test_a_storage_of_another_search_is_refused_and_left_alone(
         space = read_space(Path("space.toml"))
     elif what == "base":
         fast_settings = replace(fast_settings, seed=7)
-    else:
+    elif what == "data":
         write_csv(raw_train.iloc[1:], "data/train.csv")
     with pytest.raises(RunError, match=f"its search has another {what} .*; accepted: the one it began with") as refused:
-        search(data_folder, fast_settings, space, 2, storage=STORAGE)
+        search(data_folder, fast_settings, space, 2, storage=STORAGE, batch=9 if what == "batch" else BATCH)
     assert "\n" not in str(refused.value)
     assert files(STORAGE.parent) == before
 

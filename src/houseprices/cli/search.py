@@ -19,6 +19,7 @@ def tune(
     data: Path | None = None,
     config: Path | None = None,
     space: Path | None = None,
+    batch: PositiveInt = 8,
     keep: PositiveInt = 5,
     max_correlation: float = 0.95,
     show: Annotated[bool, Parameter(negative="")] = False,
@@ -36,6 +37,7 @@ def tune(
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file whose first group has what is not varied.
         space: TOML file with the ranges and choices of what is varied.
+        batch: Trials that are asked for at once; more keep more machines busy, and learn less of each other.
         keep: Trials in the committee, at most.
         max_correlation: Errors of any two trials in the committee correlate less than that.
         show: Print the search so far; train and write nothing.
@@ -64,6 +66,7 @@ def tune(
                 read_space(space or DEFAULT_SPACE),
                 trials,
                 storage=storage,
+                batch=batch,
                 timeout=timeout or float("inf"),
                 n_kept=keep,
                 max_correlation=max_correlation,

@@ -59,8 +59,15 @@ class FoldData:
 
     def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
-        columns = block_indices(blocks, self.features.n_own)
-        return columns[self.matrix[self.training][:, columns].any(axis=0)]
+        if blocks not in self._live_columns:
+            columns = block_indices(blocks, self.features.n_own)
+            self._live_columns[blocks] = columns[self.matrix[self.training][:, columns].any(axis=0)]
+        return self._live_columns[blocks]
+
+    @cached_property
+    def _live_columns(self) -> dict[tuple[Block, ...], NDArray[np.intp]]:
+        """Those found already: the same array for each group and trial, which a cluster is sent once."""
+        return {}
 
 
 def prepare_fold(

@@ -127,7 +127,7 @@ class RayCluster:
 
     def result_of(self, task: _Task) -> list[Trained]:
         """What became of the task's members."""
-        if task is self._open:
+        if self._open.sent:  # whoever waits has nothing more to send for now, and a node may be idle
             self._send()
         try:
             found: list[Trained] = self._ray.get(task.promise)

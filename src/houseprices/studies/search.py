@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 STORAGE = Path("runs/tune/search.journal")
 
 BATCH = 8
-"""Trials that are asked for at once. It is part of what a search finds, and so the same on any number of machines."""
+"""Trials that are asked for at once: part of what a search finds, and so the same on any number of machines."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ def search(
     n_trials: int,
     *,
     storage: Path = STORAGE,
+    batch: int = BATCH,
     timeout: float = np.inf,
     n_kept: int = 5,
     max_correlation: float = 0.95,
@@ -158,6 +159,7 @@ def search(
         space: what varies.
         n_trials: in all, those of earlier calls among them.
         storage: the journal; predictions and committee lie beside it.
+        batch: trials that are asked for at once. More of them keep more machines busy, and learn less of each other.
         timeout: no batch is begun after so many seconds.
         n_kept: trials in the committee, at most.
         max_correlation: errors of any two of them correlate less.
@@ -182,6 +184,7 @@ def search(
         "data": source.sha256[TRAIN_FILE],
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
+        "batch": str(batch),
         "code": code_digest(fold_model.__file__),
     }
     with open_journal(storage, identity) as journal:
@@ -189,7 +192,7 @@ def search(
             sets = halvings(len(log_price))
             halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
             with open_executor(base) as executor:
-                _run_trials(journal, halves, group, space, n_trials, executor, time.monotonic() + timeout, tell)
+                _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, tell)
         trials = journal.finished()
         if not trials:
             raise RunError(
@@ -232,6 +235,7 @@ def _run_trials(
     group: GroupSettings,
     space: Space,
     n_trials: int,
+    batch: int,
     executor: Executor,
     deadline: float,
     tell: Tell,
@@ -241,7 +245,7 @@ def _run_trials(
     # Trials that diverge are asked for again, but not for ever.
     budget = 2 * n_trials
     while (missing := n_trials - journal.n_finished) > 0 and time.monotonic() < deadline and budget > 0:
-        asked = journal.ask(min(BATCH, missing), halves.seed, lambda trial: space.suggest(trial, group))
+        asked = journal.ask(min(batch, missing), halves.seed, lambda trial: space.suggest(trial, group))
         budget -= len(asked)
         predicted = halves.predict([of_trial for _, of_trial in asked], executor, count)
         for (trial, of_trial), prediction in zip(asked, predicted, strict=True):
