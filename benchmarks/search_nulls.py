@@ -1,6 +1,6 @@
 """Whether choosing alone looks like skill: searches of 100 trials where there is nothing to learn.
 
-    python benchmarks/search_nulls.py [--data data/raw] [--permutations 20] [--trials 100] [--json]
+    python benchmarks/search_nulls.py [--data data/raw] [--permutations 20] [--trials 100]
 
 The houses' prices are permuted, so that the best that can be predicted is each half's mean. The networks are small, so
 that two thousand trials take minutes. Printed are differences in log-RMSE from that constant, mean and standard error
@@ -44,7 +44,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--permutations", type=int, default=20)
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     source = find_source(arguments.data).folder
     train, test = (pd.read_csv(source / name, keep_default_na=False) for name in (TRAIN_FILE, TEST_FILE))

@@ -122,6 +122,9 @@ class Settings:
             )
 
 
+WHERE = ("device", "workers", "ray")
+"""Settings that say where networks train, and not which."""
+
 STAGES: tuple[tuple[str, Any], ...] = (
     ("", Settings),
     ("folds.", FoldSettings),

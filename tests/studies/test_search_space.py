@@ -53,6 +53,11 @@ def test_each_suggestion_lies_in_the_space_and_all_of_the_space_is_reached(space
     assert 2e-3 < rates[len(rates) // 2] < 5e-3  # the middle in logarithms is 3.2e-3, else 5.5e-3
 
 
+def test_the_setting_says_whether_numbers_are_whole(space_of):
+    decays = {of.weight_decay for of in suggested(space_of("weight_decay = { low = 1, high = 10, log = true }"))}
+    assert any(decay != round(decay) for decay in decays)
+
+
 def test_what_does_not_vary_is_as_in_the_base_with_one_network(space_of):
     [of, *_] = suggested(space_of("dropout = [0.1]"))
     assert (of.dropout, of.n_members) == (0.1, 1)
@@ -90,6 +95,11 @@ def test_spaces_are_alike_whatever_the_order_and_the_words_around(space_of):
         ("dropout = { low = 0.0, high = 0.5, log = true }", "low above 0, no step"),
         ("dropout = { low = 0.1, high = 0.5, log = 1 }", "log is 1; accepted: true or false"),
         ("dropout = { low = 0.1, high = 0.5, step = 0 }", "step is 0"),
+        ("dropout = { low = 0.1, high = 0.5, step = inf }", "step is inf"),
+        ("dropout = [0, 0.0]", "names a choice twice"),
+        ("epochs = { low = 20.0, high = 100.0 }", "accepted: whole numbers"),
+        ("epochs = { low = 20, high = 100, step = 0.5 }", "accepted: whole numbers"),
+        ("depth = [1]\nwidth = { low = 4.0, high = 8.0 }", "accepted: whole numbers"),
         ("activation = ['sine']", "'sine' is refused"),
         ("activation = { low = 1, high = 2 }", "1 is refused"),
         ("epochs = { low = 0, high = 5 }", "0 is refused"),

@@ -56,22 +56,32 @@ def tune(
     from houseprices.studies import search
     from houseprices.studies.search_space import DEFAULT_SPACE, read_space
 
-    with listening() as tell:
-        if show:
-            found = search.show(data, storage, tell)
-        else:
-            found = search.search(
-                data,
-                base,
-                read_space(space or DEFAULT_SPACE),
-                trials,
-                storage=storage,
-                batch=batch,
-                timeout=timeout or float("inf"),
-                n_kept=keep,
-                max_correlation=max_correlation,
-                tell=tell,
+    if show:
+        if settings or config or space:
+            raise SettingsError(
+                "--show stands beside settings; accepted: --show [--storage FILE] [--data DIR] [--json]"
             )
+        with listening() as tell:
+            found = search.show(data, storage, tell)
+    else:
+        varied = read_space(space or DEFAULT_SPACE)
+        try:
+            with listening() as tell:
+                found = search.search(
+                    data,
+                    base,
+                    varied,
+                    trials,
+                    storage=storage,
+                    batch=batch,
+                    timeout=timeout or float("inf"),
+                    n_kept=keep,
+                    max_correlation=max_correlation,
+                    tell=tell,
+                )
+        except KeyboardInterrupt:
+            kept = f"the trials so far are kept in {storage}"
+            raise KeyboardInterrupt(f"interrupted; {kept}, and the same command goes on") from None
     if as_json:
         print(json.dumps(asdict(found), default=str))
     else:

@@ -67,7 +67,8 @@ def compare(
     Each look is a line in a log. No network is trained twice: its predictions are kept in runs/gate.
 
     Args:
-        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3; folds play no part here.
+        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3; folds play no part here. Those
+            that say where networks train (--workers, --device, --ray) are of both.
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
         against: TOML file of the second; without it the first one's, changed by the settings given here.
@@ -87,12 +88,15 @@ def compare(
             raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
         _correct_looks(log, as_json)
         return
-    from houseprices.settings import load_settings, parse_overrides, with_own_columns
+    from houseprices.settings import WHERE, load_settings, parse_overrides, with_own_columns
 
-    first = load_settings(config)
-    second = with_own_columns(load_settings(against or config, parse_overrides(settings)), columns)
-    files = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
-    files += [f"--columns {columns}"] if columns else []
+    overrides = parse_overrides(settings)
+    where = {name: overrides.pop(name) for name in WHERE if name in overrides}
+    first = load_settings(config, where)
+    second = with_own_columns(load_settings(against or config, overrides | where), columns)
+    new = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
+    new += [f"--columns {columns}"] if columns else []
+    new += [f"--{name} {value}" for name, value in overrides.items()]
 
     from houseprices.console import listening
     from houseprices.console.comparison import print_comparison
@@ -103,7 +107,7 @@ def compare(
             data,
             first,
             second,
-            change=change or " ".join([*files, *settings]),
+            change=change or " ".join(new),
             log=log,
             simplification=simplification,
             without_ids=without_id,

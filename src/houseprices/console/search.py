@@ -34,6 +34,6 @@ def print_search(found: "SearchResult") -> None:
         print(f"{found.n_diverged} trials diverged and have no score")
     if found.committee:
         print(f"next: houseprices cv --config {found.committee.file}")
-        print(f"      houseprices compare --against {found.committee.file}: whether it is better than the default")
+        print(f"      houseprices compare --against {found.committee.file}: the gate, on the halves it was chosen on")
     else:
         print(f"next: houseprices tune --storage {found.storage}: goes on, and trains the committee")

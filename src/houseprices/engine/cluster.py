@@ -5,8 +5,11 @@ settings and seeds. A task trains its members as a pool of one thread would, so 
 Ray does again elsewhere what was lost with a node.
 """
 
+import logging
 import socket
+import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -26,10 +29,12 @@ from houseprices.errors import HousePricesError, ResourceError
 TASK_WORK = 5e10
 """Members are sent together until their forward passes take so many multiplications: some seconds of one core."""
 
-ATTEMPTS = 20
-"""How often a task is begun, as nodes are lost under it."""
+RETRIES = 20
+"""How often a task is begun anew, as nodes are lost under it."""
 
-_ANSWER_SECONDS = 4
+_ANSWER_SECONDS = 3
+_CONNECT_SECONDS = 6.5
+"""Together less than ten."""
 
 _CPU = torch.device("cpu")
 
@@ -48,11 +53,12 @@ class _Sent(NamedTuple):
 
 @dataclass
 class _Task:
-    """Members that are sent together, and Ray's promise of what becomes of them, once they are."""
+    """Members that are sent together; once they are, Ray's promise of what becomes of them, and then that itself."""
 
     sent: list[_Sent] = field(default_factory=list)
     work: float = 0.0
     promise: Any = None
+    trained: list[Trained] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,26 +103,43 @@ class RayCluster:
         _check_that_grpc_answers(address)
         self._address = address
         self._ray: Any = ray  # its types are too strict for a decorated function
-        self._open = _Task()
+        self._open: list[_Task] = []
         self._references: WeakKeyDictionary[TrainingTable, dict[int, tuple[object, Any]]] = WeakKeyDictionary()
 
     def __enter__(self) -> Self:
-        try:
-            self._ray.init(self._address, log_to_driver=False, configure_logging=False, namespace="houseprices")
-        except (RuntimeError, ConnectionError, ValueError, OSError) as error:
-            raise ResourceError(f"ray {self._address}: {_first_line(error)}; accepted: {_ACCEPTED}") from None
-        self.n_slots = int(self._ray.cluster_resources().get("CPU", 1))
-        self._remote = self._ray.remote(num_cpus=1, max_retries=ATTEMPTS)(_train)
-        # Baselines and predictions are made here, with the threads, and so the bits, that a pool's process has.
-        self._single_threads = single_threads()
-        self._single_threads.__enter__()
+        with ExitStack() as stack:
+            stack.callback(self._ray.shutdown)  # the cluster stops what this process has asked of it
+            self._connect()
+            self.n_slots = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+            self._remote = self._ray.remote(num_cpus=1, max_retries=RETRIES)(_train)
+            # Baselines and predictions are made here, with the threads, and so the bits, that a pool's process has.
+            stack.enter_context(single_threads())
+            self._leave = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._single_threads.__exit__(kind, error, traceback)
-        self._ray.shutdown()  # the cluster stops what this process has asked of it
+        self._leave.close()
+
+    def _connect(self) -> None:
+        """Become a part of the cluster, in a thread of its own: to give up, Ray itself takes a minute."""
+        failures: list[Exception] = []
+
+        def connect() -> None:
+            try:
+                self._ray.init(self._address, log_to_driver=False, configure_logging=False)
+            except Exception as error:  # whatever it is, it is told below
+                failures.append(error)
+
+        # It warns that it has left the handlers of signals alone, as it should.
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        connecting = threading.Thread(target=connect, daemon=True)
+        connecting.start()
+        connecting.join(_CONNECT_SECONDS)
+        if connecting.is_alive() or failures:
+            why = _first_line(failures[0]) if failures else "the cluster does not take this machine in"
+            raise ResourceError(f"ray {self._address}: {why}; accepted: {_ACCEPTED}")
 
     def submit(
         self, table: TrainingTable, members: Sequence[Member], columns: NDArray[np.intp] | None = None
@@ -127,37 +150,46 @@ class RayCluster:
 
     def result_of(self, task: _Task) -> list[Trained]:
         """What became of the task's members."""
-        if self._open.sent:  # whoever waits has nothing more to send for now, and a node may be idle
-            self._send()
+        # Whoever waits has nothing more to send for now, and a node may be idle.
+        for waiting in self._open:
+            self._send(waiting)
+        self._open = []
+        if task.trained is None:
+            task.trained, task.sent = self._get(task), []
+        return task.trained
+
+    def _get(self, task: _Task) -> list[Trained]:
         try:
-            found: list[Trained] = self._ray.get(task.promise)
+            trained: list[Trained] = self._ray.get(task.promise)
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, HousePricesError):
                 raise error.cause from None
-            raise
+            why = f"a node failed with {type(error.cause).__name__}: {_first_line(error.cause)}"
+            raise ResourceError(f"ray {self._address}: {why}; accepted: {_SAME_INSTALLATION}") from error
         except self._ray.exceptions.RayError as error:
-            raise ResourceError(
-                f"ray {self._address}: {_first_line(error)}; accepted: a cluster that keeps a node"
-            ) from None
-        return found
+            accepted = "a cluster that keeps a node"
+            raise ResourceError(f"ray {self._address}: {_first_line(error)}; accepted: {accepted}") from error
+        return trained
 
     def _place(
         self, table: TrainingTable, member: Member, columns: NDArray[np.intp] | None, plan: Plan
     ) -> tuple[_Task, int]:
-        """The task that the member goes with, and its place there."""
-        task = self._open
+        """The task that the member goes with, and its place there: dealt to as many tasks as there are slots."""
+        if len(self._open) < self.n_slots:
+            self._open.append(_Task())
+        task = min(self._open, key=lambda one: one.work)
         arrays = (table.matrix, table.targets, columns, member.rows, member.validation_rows, member.weights)
         bare = replace(member, rows=_NONE, validation_rows=_NONE, weights=None)
         task.sent.append(_Sent(bare, *(self._reference(table, array) for array in arrays)))
         task.work += plan.n_steps * plan.batch_size * plan.architecture.n_weights
         place = task, len(task.sent) - 1
         if task.work >= TASK_WORK:
-            self._send()
+            self._send(task)
+            self._open.remove(task)
         return place
 
-    def _send(self) -> None:
-        self._open.promise = self._remote.remote(self._open.sent, code_digest(), step_on(_CPU))
-        self._open = _Task()
+    def _send(self, task: _Task) -> None:
+        task.promise = self._remote.remote(task.sent, code_digest(), step_on(_CPU))
 
     def _reference(self, table: TrainingTable, array: object) -> Any:
         """The array in the cluster's store, put there at its first use with the table, and kept as long as it."""
@@ -168,6 +200,7 @@ class RayCluster:
 
 
 _NONE = np.empty(0, dtype=np.int64)
+_SAME_INSTALLATION = "the same installation of houseprices on each node"
 _ACCEPTED = "HOST:PORT of a cluster that this machine is a node of, as `ray start` prints it"
 
 
@@ -178,7 +211,7 @@ def _train(sent: Sequence[_Sent], code: str, step: str) -> list[Trained]:
     get: Any = ray.get
     if (code_digest(), step_on(_CPU)) != (code, step):
         found = f"the node {socket.gethostname()} has other code of houseprices, or no numba"
-        raise ResourceError(f"{found}; accepted: the same installation on each node")
+        raise ResourceError(f"{found}; accepted: {_SAME_INSTALLATION}")
     trained = []
     with TrainingPool(1, _CPU) as pool:
         for bare, *references in sent:
@@ -208,12 +241,14 @@ def _check_that_grpc_answers(address: str) -> None:
         with socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS) as connection:
             connection.settimeout(_ANSWER_SECONDS)
             connection.sendall(preface)
-            answer = connection.recv(9)
+            answer = b""
+            while len(answer) < 9 and (more := connection.recv(9 - len(answer))):
+                answer += more
     except (OSError, ValueError, OverflowError):
         answer = b""
     if answer[3:4] != b"\x04":  # a frame of settings opens every answer (RFC 9113, 3.4)
         raise ResourceError(f"no Ray cluster answers at {address}; accepted: {_ACCEPTED}")
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: object) -> str:
     return str(error).strip().partition("\n")[0]

@@ -2,10 +2,11 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -102,11 +103,17 @@ class TrainingPool:
         self, table: TrainingTable, members: Sequence[Member], columns: NDArray[np.intp] | None = None
     ) -> PendingOnThreads:
         """Start the members on the table's columns, all of them for None; see `executor.Executor`."""
-        matrix = table.matrix if columns is None else table.matrix[:, columns]
-        # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
-        inputs = torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
+        n_rows, d_in = len(table.matrix), table.matrix.shape[1] if columns is None else len(columns)
+        size, alone = self._batch_size(plan_of(members, d_in), n_rows, len(members))
+
+        @cache
+        def inputs() -> torch.Tensor:
+            """The columns' own copy, made when the first batch trains and shared by all."""
+            matrix = table.matrix if columns is None else table.matrix[:, columns]
+            # Columns chosen by numpy lie one after another; made here, the rows' copy serves all members.
+            return torch.from_numpy(np.ascontiguousarray(matrix)).to(self._device)
+
         targets = torch.from_numpy(table.targets).to(self._device)
-        size, alone = self._batch_size(plan_of(members, inputs.shape[1]), len(inputs), len(members))
         batches = [members[start : start + size] for start in range(0, len(members), size)]
         return PendingOnThreads([self._threads.submit(self._train, inputs, targets, one, alone) for one in batches])
 
@@ -126,8 +133,10 @@ class TrainingPool:
         fitting = (available - kept) // (each * self.n_slots)
         return max(1, min(self._members_at_once, fitting)), fitting < 1
 
-    def _train(self, inputs: torch.Tensor, targets: torch.Tensor, members: Sequence[Member], alone: bool) -> Trained:
+    def _train(
+        self, inputs: Callable[[], torch.Tensor], targets: torch.Tensor, members: Sequence[Member], alone: bool
+    ) -> Trained:
         # The setting of the thread that made the pool does not reach this one.
         torch.set_num_threads(1)
         with self._alone if alone else nullcontext():
-            return train(inputs, targets, members, self._stop)
+            return train(inputs(), targets, members, self._stop)

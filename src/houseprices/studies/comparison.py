@@ -1,7 +1,7 @@
 """A look through the gate: two recipes on the same halves of the houses, judged, noted and kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +168,7 @@ def compare(
     houses = house_array(table.drop(columns=PRICE))
     incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, tell)
     for settings, of in ((first, incumbent), (second, candidate)):
-        keep_recipe(Recipe(of.digest, of.prediction, log_price, dump_settings(settings)))
+        keep_recipe(Recipe(of.digest, of.prediction, log_price, dump_settings(replace(settings, ray=""))))
     counted_from, before, after = incumbent.digest, incumbent.prediction, candidate.prediction
     if simplification and (counted_from := origin_of(looks, incumbent.digest)) != incumbent.digest:
         before = read_recipe(counted_from).prediction

@@ -6,7 +6,7 @@ choice among so many, and nothing of it becomes the default but through the gate
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from houseprices import preprocessing
 from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_training import FoldData, member_seed
 from houseprices.cross_validation.workers import open_executor
@@ -71,7 +72,7 @@ class SearchResult:
         n_trials, n_diverged: trials that count; trials that came to no number.
         constant: the score of each half's mean price, which asks for no skill.
         best: number of the best trial.
-        settings: its settings, those that were varied.
+        settings: those of its settings that differ from the base.
         naive, corrected: its score, and the score of choosing it, by BBC-CV.
         share: of the draws of houses, on which the same trial would have been chosen.
         committee: None until the search has ended once.
@@ -180,30 +181,29 @@ def search(
     [group, *_] = base.groups.values()
     if OWN in space.blocks and not base.features.columns:
         raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
+    sets = halvings(len(log_price))
+    halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
+    of_columns = [*sorted(Path(preprocessing.__path__[0]).glob("*.py")), *filter(None, [base.features.columns])]
     identity = {
         "data": source.sha256[TRAIN_FILE],
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
         "batch": str(batch),
-        "code": code_digest(fold_model.__file__),
+        "code": code_digest(fold_model.__file__, *map(str, of_columns)),
     }
-    with open_journal(storage, identity) as journal:
-        if journal.n_finished < n_trials:
-            sets = halvings(len(log_price))
-            halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
-            with open_executor(base) as executor:
-                _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, tell)
+    # Who does not answer is told before the journal is touched.
+    with open_executor(base) as executor, open_journal(storage, identity) as journal:
+        _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, tell)
         trials = journal.finished()
-        if not trials:
-            raise RunError(
-                f"{storage}: no trial came to an end ({journal.n_diverged} diverged); accepted: more --trials"
-            )
-        predictions = np.stack([trial.prediction for trial in trials])
-        chosen = best_that_differ(predictions, log_price, n_kept, max_correlation)(np.arange(len(log_price)))
-        recipe = _recipe(base, group, [trials[place] for place in chosen])
-        [trained] = predict_halves([recipe], array, log_price, PREDICTIONS, tell)
-        _write(_Trained(len(trials), n_kept, max_correlation, trained.prediction), recipe, storage)
-        return _result(storage, journal, trials, log_price, tell)
+        n_diverged = journal.n_diverged
+    if not trials:
+        raise RunError(f"{storage}: no trial came to an end ({n_diverged} diverged); accepted: more --trials")
+    predictions = np.stack([trial.prediction for trial in trials])
+    chosen = best_that_differ(predictions, log_price, n_kept, max_correlation)(np.arange(len(log_price)))
+    recipe = _recipe(base, group, [trials[place] for place in chosen])
+    [trained] = predict_halves([recipe], array, log_price, PREDICTIONS, tell)
+    _write(_Trained(len(trials), n_kept, max_correlation, trained.prediction), recipe, storage)
+    return _result(storage, identity, log_price, tell)
 
 
 def show(data: Path | None, storage: Path = STORAGE, tell: Tell = silent) -> SearchResult:
@@ -214,13 +214,10 @@ def show(data: Path | None, storage: Path = STORAGE, tell: Tell = silent) -> Sea
         RunError: there is no such search of these houses, or it has no finished trial.
     """
     source = find_source(data)
+    source.tell_if_synthetic(tell)
     houses = read_houses(source.folder / TRAIN_FILE, priced=True)
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    with open_journal(storage, {"data": source.sha256[TRAIN_FILE]}, to_read=True) as journal:
-        trials = journal.finished()
-        if not trials:
-            raise RunError(f"{storage}: has no finished trial yet; accepted: a search that has one")
-        return _result(storage, journal, trials, log_price, tell)
+    return _result(storage, {"data": source.sha256[TRAIN_FILE]}, log_price, tell)
 
 
 def constant_prediction(log_price: Floats) -> Floats:
@@ -269,14 +266,14 @@ def _recipe(base: Settings, group: GroupSettings, trials: Sequence[FinishedTrial
     }
     own = any(OWN in of.blocks for of in groups.values())
     features = base.features if own else replace(base.features, columns="")
-    return replace(base, ray="", features=features, groups=groups)
+    return replace(base, features=features, groups=groups)
 
 
 def _write(trained: _Trained, recipe: Settings, storage: Path) -> None:
     toml, npz = _committee_files(storage)
     with replacing(toml, npz) as (fresh_toml, fresh_npz):
         comment = f"# The best of {trained.n_trials} trials whose errors differ, found by `houseprices tune`.\n"
-        fresh_toml.write_text(comment + dump_settings(recipe), "utf-8")
+        fresh_toml.write_text(comment + dump_settings(replace(recipe, ray="")), "utf-8")
         np.savez_compressed(fresh_npz, **vars(trained) | {"prediction": trained.prediction.astype(np.float32)})
 
 
@@ -294,14 +291,16 @@ def _read_committee(storage: Path) -> _Trained | None:
 
 
 def _committee_files(storage: Path) -> tuple[Path, Path]:
-    toml, npz = (storage.with_name(f"{storage.stem}-committee.{ending}") for ending in ("toml", "npz"))
+    toml, npz = (storage.with_name(f"{storage.name}-committee.{ending}") for ending in ("toml", "npz"))
     return toml, npz
 
 
-def _result(
-    storage: Path, journal: Journal, trials: Sequence[FinishedTrial], log_price: Floats, tell: Tell
-) -> SearchResult:
+def _result(storage: Path, identity: Mapping[str, str], log_price: Floats, tell: Tell) -> SearchResult:
     """What the kept predictions say, the choice corrected for; nothing is trained."""
+    with open_journal(storage, identity, to_read=True) as journal:
+        trials, n_diverged, importances = journal.finished(), journal.n_diverged, journal.importances()
+    if not trials:
+        raise RunError(f"{storage}: has no finished trial yet; accepted: a search that has one")
     predictions, every = np.stack([trial.prediction for trial in trials]), np.arange(len(log_price))
     rule = lowest(predictions, log_price)
     chosen = rule(every)
@@ -315,7 +314,7 @@ def _result(
     return SearchResult(
         storage=storage,
         n_trials=len(trials),
-        n_diverged=journal.n_diverged,
+        n_diverged=n_diverged,
         constant=score_of(constant_prediction(log_price), log_price),
         best=trials[best].number,
         settings=dict(trials[best].settings),
@@ -323,7 +322,7 @@ def _result(
         corrected=corrected,
         share=shares.get(chosen, 0.0),
         committee=committee,
-        importances=journal.importances(),
+        importances=importances,
     )
 
 

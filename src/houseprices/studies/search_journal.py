@@ -7,7 +7,7 @@ search was stopped is told as failed when it goes on, and its settings are asked
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,7 @@ class Journal:
     def __init__(self, file: Path, study: "Study") -> None:
         self.study = study
         self._stopped: list[dict[str, Any]] = []
-        self._predictions = file.with_name(f"{file.stem}-predictions")
+        self._predictions = file.with_name(f"{file.name}-predictions")
 
     def ask(
         self, n_trials: int, seed: int, suggest: "Callable[[Trial], GroupSettings]"
@@ -132,24 +132,27 @@ class Journal:
             return {}
 
     def forget_the_running(self) -> None:
-        """Tell those trials as failed that a stopped process left running, and remove what they left."""
+        """Tell those trials as failed that a stopped process left running, and remove what they left.
+
+        Their settings are asked for again, until they are told; where the asking itself was stopped, none of its trials
+        has been trained, and the same ones will be suggested anew.
+        """
         from optuna.trial import TrialState
 
-        running = self._trials("RUNNING")
         asked = self.study.user_attrs.get(_ASKED, [])
-        # Where the asking itself was stopped, none of them has been trained, and the same will be asked for anew.
-        self._stopped = [trial.params for trial in running] if all(trial.number in asked for trial in running) else []
-        for trial in running:
+        lost = [trial for trial in self._trials("RUNNING", "FAIL") if _DIVERGED not in trial.user_attrs]
+        self._stopped = [trial.params for trial in lost if trial.number in asked]
+        for trial in self._trials("RUNNING"):
             self.study.tell(trial.number, state=TrialState.FAIL)
         kept = {self._file(trial.number) for trial in self._trials("COMPLETE")}
         for file in self._predictions.glob("*.npy"):
             if file not in kept:
                 file.unlink()
 
-    def _trials(self, state: str) -> "Sequence[FrozenTrial]":
+    def _trials(self, *states: str) -> "Sequence[FrozenTrial]":
         from optuna.trial import TrialState
 
-        return self.study.get_trials(deepcopy=False, states=(TrialState[state],))
+        return self.study.get_trials(deepcopy=False, states=tuple(TrialState[state] for state in states))
 
     def _file(self, number: int) -> Path:
         return self._predictions / f"{number:06d}.npy"
@@ -168,31 +171,39 @@ def open_journal(file: Path, identity: Mapping[str, str], *, to_read: bool = Fal
         RunError: the file is no such journal or of a search of another identity, cannot be read or written, or another
             process works on it.
     """
-    if to_read and not file.is_file():
-        raise RunError(f"{file}: no such file; accepted: {_ACCEPTED}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock: Any = FileLock(file.with_name(f".{file.name}.lock"))
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunError(f"{file}: another process searches with it; accepted: its end, or another --storage") from None
-    except OSError as error:
-        raise RunError(f"{file}: {error.strerror}; accepted: a folder that can be written") from None
-    try:
-        study = _study(file, lock, to_read=to_read)
-        for name, text in identity.items():
-            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-            if name not in study.user_attrs and not to_read:
-                study.set_user_attr(name, digest)
-            elif (kept := study.user_attrs.get(name)) != digest:
-                found = f"its search has another {name} ({kept}, not {digest})"
-                raise RunError(f"{file}: {found}; accepted: the one it began with, or another --storage")
-        journal = Journal(file, study)
-        if not to_read:
-            journal.forget_the_running()
+    if not file.name:
+        raise RunError(f"{file}: has no name of its own; accepted: {_ACCEPTED}")
+    if to_read:
+        if not file.is_file():
+            raise RunError(f"{file}: no such file; accepted: {_ACCEPTED}")
+        yield _checked(Journal(file, _study(file, None, to_read=True)), file, identity, to_read=True)
+        return
+    with ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(file.with_name(f".{file.name}.lock"))
+            stack.enter_context(lock.acquire(timeout=0))
+        except Timeout:
+            found = f"{file}: another process searches with it"
+            raise RunError(f"{found}; accepted: its end, or another --storage") from None
+        except OSError as error:
+            raise RunError(f"{file}: {error.strerror}; accepted: a folder that can be written") from None
+        journal = _checked(Journal(file, _study(file, lock, to_read=False)), file, identity, to_read=False)
+        journal.forget_the_running()
         yield journal
-    finally:
-        lock.release()
+
+
+def _checked(journal: Journal, file: Path, identity: Mapping[str, str], *, to_read: bool) -> Journal:
+    """The journal of a search of that identity, noted now if it is a new one."""
+    known = journal.study.user_attrs
+    for name, text in identity.items():
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        if name not in known and not to_read:
+            journal.study.set_user_attr(name, digest)
+        elif known.get(name) != digest:
+            found = f"its search has another {name} ({known.get(name)}, not {digest})"
+            raise RunError(f"{file}: {found}; accepted: the one it began with, or another --storage")
+    return journal
 
 
 def _study(file: Path, lock: Any, *, to_read: bool) -> "Study":

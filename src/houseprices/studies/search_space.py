@@ -1,6 +1,7 @@
 """The space of a search: for each setting of a group of networks that varies, a range or a list of choices, as TOML."""
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -28,7 +29,7 @@ _AS_RANGE = "a table such as { low = 0.1, high = 0.5 }, with log = true or step 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, both among them; whole ones if low and high are."""
+    """Numbers from low to high, both among them; whole ones, if low is of that type."""
 
     low: float
     high: float
@@ -120,10 +121,9 @@ def _dimension(place: str, name: str, value: Any) -> Range | Choices:
             raise SettingsError(f"{place} is an empty list; accepted: one choice or more")
         for choice in value:
             _check(place, name, choice)
-        texts = [json.dumps(choice) for choice in value]
-        if len(set(texts)) < len(texts):
+        if any(choice in value[:index] for index, choice in enumerate(value)):
             raise SettingsError(f"{place} names a choice twice; accepted: choices that differ")
-        return Choices(tuple(texts))
+        return Choices(tuple(json.dumps(choice) for choice in value))
     if not isinstance(value, dict) or not {"low", "high"} <= value.keys() <= _RANGE_KEYS:
         raise SettingsError(f"{place} is {value!r}; accepted: a list of choices, or {_AS_RANGE}")
     of = Range(**value)
@@ -136,12 +136,17 @@ def _dimension(place: str, name: str, value: Any) -> Range | Choices:
         raise SettingsError(f"{place} is empty from {of.low} to {of.high}; accepted: low below high")
     if of.log and (of.low <= 0 or of.step is not None):
         raise SettingsError(f"{place} is {value!r}; accepted with log = true: low above 0, no step")
-    if of.step is not None and not of.step > 0:
-        raise SettingsError(f"{place}: step is {of.step}; accepted: a number above 0")
+    if of.step is not None and not 0 < of.step <= of.high - of.low:
+        raise SettingsError(f"{place}: step is {of.step}; accepted: above 0, up to {of.high - of.low}")
     for end in (of.low, of.high):
         _check(place, name, end)
-    whole = all(isinstance(number, int) for number in numbers)
-    return of if whole else Range(float(of.low), float(of.high), of.log, None if of.step is None else float(of.step))
+    try:
+        _check(place, name, math.nextafter(of.low, of.high))
+    except SettingsError:  # a setting of whole numbers
+        if not all(isinstance(number, int) for number in numbers):
+            raise SettingsError(f"{place} is {value!r}; accepted: whole numbers for low, high and step") from None
+        return of
+    return Range(float(of.low), float(of.high), of.log, None if of.step is None else float(of.step))
 
 
 def _check(place: str, name: str, value: Any) -> None:
