@@ -31,7 +31,7 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare stress runs lessons settings wheels \
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare stress runs lessons settings wheels \
 	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
 
 help: ## list the targets
@@ -69,6 +69,9 @@ explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 
 runs: $(VENV)/run.stamp ## the past runs; ARGS="first second" compares two
 	@$(BIN)/houseprices runs $(ARGS)
+
+verify: $(VENV)/run.stamp ## compute a run again, say what differs; RUN=folder
+	@$(BIN)/houseprices verify $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
 
 ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA= or RUN=
 	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
