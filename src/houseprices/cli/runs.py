@@ -131,11 +131,11 @@ def verify_run(
     with listening() as tell:
         found = verify(folder, data, columns, tell)
     if as_json:
-        print(json.dumps({**asdict(found), "data": str(found.data), "verified": found.verified}))
+        print(json.dumps({**asdict(found), "data": str(found.data), "unexplained": found.unexplained}))
     else:
         print_verification(folder, found)
-    if not found.verified:
-        names = ", ".join(one.file for one in found.differences if not one.is_rounding)
+    if found.unexplained:
+        names = ", ".join(found.unexplained)
         raise RunError(f"{folder}: {names}: more than rounding differs from what its settings and houses give now")
 
 

@@ -18,5 +18,5 @@ def print_verification(run: Path, found: "Verification") -> None:
     print("since the run: " + ("; ".join(found.conditions) or "no other code, library, device or processor"))
     if found.equal:
         print("verified: every value is the same to the last bit")
-    elif found.verified:
-        print("verified: no value is further off than rounding in float32 takes it")
+    elif not found.unexplained:
+        print("verified: nothing differs by more than rounding in float32 makes under these conditions")
