@@ -39,7 +39,7 @@ from houseprices.runs.write import output_files
 ROUNDING = 1e-6
 """Differences up to this are rounding in float32."""
 
-RETRAINED = {OUT_OF_FOLD: 0.01, SUBMISSION: 0.03, METRICS: 0.003, CURVES: math.inf, MEMBERS: math.inf}
+RETRAINED = {OUT_OF_FOLD: 0.03, SUBMISSION: 0.06, METRICS: 0.015, CURVES: math.inf, MEMBERS: math.inf}
 """Differences up to these are what training makes of another rounding, where code, library or processor are others: the
 weights take other ways to networks that say the same. docs/trust.md has what was measured."""
 
