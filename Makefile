@@ -32,7 +32,7 @@ $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare stress runs lessons settings wheels \
-	bench bench-estimator bench-gate bench-score bench-recipe test attack check format clean
+	bench bench-estimator bench-gate bench-score bench-recipe test attack check lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -126,11 +126,15 @@ test: $(VENV)/dev.stamp ## the tests; HOUSEPRICES_REAL_DATA=folder for all of th
 attack: $(VENV)/dev.stamp ## spoilt files, stopped commands; ARGS="--seconds 600"
 	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
 	@$(BIN)/python tests/attack/faults.py $(ARGS)
+	@$(BIN)/python tests/attack/circumstances.py
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+lock: $(VENV)/dev.stamp ## requirements.lock anew: checksums and licences
+	@$(BIN)/python tests/attack/lock.py
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
