@@ -178,7 +178,7 @@ def test_what_has_changed_since_the_run_is_told(copy: Path, capsys: pytest.Captu
     assert since == ["code_version 0.0.1", "libraries.numpy 1.0", "step torch", "processor.torch AVX9"]
     del manifest["processor"], manifest["step"]
     (copy / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    assert verify(copy).conditions[2:] == ["with step", "with processor"]
+    assert verify(copy).conditions[2:] == ["step (not noted) -> compiled", "with processor"]
 
 
 def test_houses_are_found_by_their_checksums_wherever_they_are(copy: Path, finished_run: FinishedRun) -> None:

@@ -67,8 +67,7 @@ class Verification:
     Attributes:
         data: the folder whose houses were taken.
         differences: of every output but the settings, in the order of `format.OUTPUTS`.
-        conditions: what is not as when the run was made, "libraries.numpy 2.3 -> 2.4", or was not noted then, "with
-            step".
+        conditions: what is not as when the run was made, "libraries.numpy 2.3 -> 2.4", or was not noted then.
     """
 
     data: Path
@@ -116,7 +115,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, tel
     return Verification(
         folder,
         [_difference(name, (run / name).read_bytes(), again[name]) for name in OUTPUTS if name != SETTINGS],
-        list(changes(before, conditions)),
+        list(changes(before, conditions, absent="(not noted)")),
     )
 
 
