@@ -31,8 +31,13 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help cv quick sample download submit ledger predict report explain ablate compare tune stress runs lessons settings wheels \
 	bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
+=======
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare stress runs lessons settings wheels \
+	bench bench-estimator bench-gate bench-score bench-recipe test attack check lock format clean
+>>>>>>> 99af46e0c21ad20eec15409b7392fd8710fadfee
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -69,6 +74,9 @@ explain: $(VENV)/run.stamp ## why a house got its price; ID=1461 RUN=folder
 
 runs: $(VENV)/run.stamp ## the past runs; ARGS="first second" compares two
 	@$(BIN)/houseprices runs $(ARGS)
+
+verify: $(VENV)/run.stamp ## compute a run again, say what differs; RUN=folder
+	@$(BIN)/houseprices verify $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
 
 ablate: $(VENV)/run.stamp ## weight decay x dropout, the whole grid; DATA= or RUN=
 	@$(BIN)/houseprices ablate $(if $(RUN),--run "$$RUN") $(if $(DATA),--data "$$DATA") $(ARGS)
@@ -130,11 +138,15 @@ test: $(VENV)/dev.stamp ## the tests; HOUSEPRICES_REAL_DATA=folder for all of th
 attack: $(VENV)/dev.stamp ## spoilt files, stopped commands; ARGS="--seconds 600"
 	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
 	@$(BIN)/python tests/attack/faults.py $(ARGS)
+	@$(BIN)/python tests/attack/circumstances.py
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+lock: $(VENV)/dev.stamp ## requirements.lock anew: checksums and licences
+	@$(BIN)/python tests/attack/lock.py
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

@@ -5,7 +5,8 @@
 Both train one network a half on the gate's twenty halves, of the same space and on the same columns. First the same
 trials are timed in both. Then each searches for the same seconds: `houseprices tune`, and random search in a loop; the
 score of the best trial of each is corrected for the choice, and the interval of their difference is over seeds of the
-search. The loop indexes batches out of tensors and takes torch's fused optimiser, and as many threads as it is faster with.
+search. The loop indexes batches out of tensors and takes torch's fused optimiser, and as many threads as it is faster
+with.
 """
 
 import argparse

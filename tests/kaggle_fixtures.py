@@ -18,8 +18,9 @@ from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
 
 HURRIED = http.Patience(
-    connect_s=2, read_s=2, body_s=5, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=0.3
+    connect_s=20, read_s=20, body_s=30, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=30
 )
+"""Short pauses, and deadlines that a busy machine keeps: who tests a deadline sets it."""
 
 
 @dataclass(frozen=True)

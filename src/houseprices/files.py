@@ -189,6 +189,11 @@ def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
     return content
 
 
+def json_text(content: object, indent: int | None = 2) -> str:
+    """What `write_json` writes."""
+    return json.dumps(content, indent=indent) + "\n"
+
+
 def write_json(file: Path, content: object, indent: int | None = 2) -> None:
     """Write a JSON file."""
-    file.write_text(json.dumps(content, indent=indent) + "\n", "utf-8")
+    file.write_text(json_text(content, indent), "utf-8")

@@ -11,6 +11,7 @@ from houseprices.cross_validation.fold_model import predict_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import write_sample
+from houseprices.data.schema import BY_NAME
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
 from houseprices.progress import Notice, Progress
@@ -69,17 +70,28 @@ def test_a_held_out_row_is_predicted_by_the_networks_of_its_own_fold(result, tow
             np.testing.assert_allclose(fitted.predict(name, matrix), group[fitted.repeat][:, rows], atol=1e-5)
 
 
-def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(result, town_train, town_test):
+def odd(column: pd.Series, rng: np.random.Generator) -> object:
+    return (
+        rng.permutation(column.cat.categories)[0] if column.dtype == "category" else column.max() * rng.uniform(2, 1e3)
+    )
+
+
+def end_of_range(column: pd.Series, _rng: np.random.Generator) -> object:
+    """The largest that the schema accepts."""
+    return column.cat.categories[-1] if column.dtype == "category" else BY_NAME[str(column.name)].high
+
+
+@pytest.mark.parametrize(
+    "poison", [odd, end_of_range, lambda _column, _rng: None], ids=["odd values", "ends of the ranges", "gaps"]
+)
+def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(poison, result, town_train, town_test):
     """Features and prices alike; the other folds, which train on those rows, must move."""
     wild = town_train.copy()
     victims = np.flatnonzero(result.fold_of_row[0] == 0)
     rng = np.random.default_rng(0)
-    for name in wild:
-        cell = wild.columns.get_loc(name)
-        if isinstance(wild[name].dtype, pd.CategoricalDtype):
-            wild.iloc[victims, cell] = rng.permutation(wild[name].cat.categories)[0]
-        else:
-            wild.iloc[victims, cell] = wild[name].max() * rng.uniform(2, 1000)
+    for name in wild.columns.drop("SalePrice"):
+        wild.iloc[victims, wild.columns.get_loc(name)] = poison(wild[name], rng)
+    wild.iloc[victims, wild.columns.get_loc("SalePrice")] *= 1000
     after = run(wild, town_test)
     before_fold, after_fold = result.folds[0], after.folds[0]
     assert (before_fold.repeat, before_fold.fold) == (0, 0)
@@ -91,6 +103,18 @@ def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(re
         assert torch.equal(before_fold.networks[name].parameters, after_fold.networks[name].parameters)
     assert result.folds[1].features.to_dict() != after.folds[1].features.to_dict()
     assert result.folds[1].log_price_mean != after.folds[1].log_price_mean
+
+
+def test_a_rows_price_moves_neither_its_prediction_nor_its_error_scale(town_train, town_test):
+    once = replace(SETTINGS, folds=FoldSettings(n_folds=3, n_repeats=1))
+    before = run(town_train, town_test, once)
+    victims = before.fold_of_row[0] == 0
+    after = run(town_train.assign(SalePrice=town_train["SalePrice"] * np.where(victims, 1000, 1)), town_test, once)
+    for name in ("prediction", "error_scale"):
+        np.testing.assert_array_equal(getattr(after, name)[victims], getattr(before, name)[victims])
+        assert (getattr(after, name)[~victims] != getattr(before, name)[~victims]).all()
+    for name, guess in before.baselines.items():
+        np.testing.assert_array_equal(after.baselines[name][victims], guess[victims])
 
 
 def test_test_predictions_are_the_mean_over_folds_and_repeats_in_log_space(result, town_test):

@@ -160,6 +160,21 @@ def test_without_numba_plain_torch_takes_the_step(monkeypatch):
     warm_up()
 
 
+WITHOUT_NUMBA = """
+from concurrent.futures import ThreadPoolExecutor
+from houseprices.engine.training import can_compile
+with ThreadPoolExecutor(8) as threads:
+    print({one.result() for one in [threads.submit(can_compile) for _ in range(64)]})
+"""
+
+
+def test_all_threads_find_numba_missing(tmp_path):
+    (tmp_path / "numba.py").write_text("import time; time.sleep(0.01); raise ImportError", "utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", WITHOUT_NUMBA]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "{False}\n"
+
+
 EVALUATES = """
 import json, torch
 import numpy as np

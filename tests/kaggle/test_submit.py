@@ -566,8 +566,10 @@ def test_a_score_that_stays_away_ends_by_the_deadline(
     server: KaggleServer,
     houseprices: Command,
     run_folder: Path,
+    patience: object,
     answer: dict[str, str],
 ) -> None:
+    patience(score_s=0.3)
     server.script = [answer]
     done = houseprices("submit")
     assert done.exit_code == 1

@@ -1,4 +1,4 @@
-"""Commands on finished runs: predict, report, explain, and the list of all of them."""
+"""Commands on finished runs: predict, report, explain, verify, and the list of all of them."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from houseprices.cli.parameters import AsJson, ColumnsOfRun, FileOrStream
-from houseprices.errors import SettingsError
+from houseprices.errors import RunError, SettingsError
 
 _STANDARD_STREAM = Path("-")
 
@@ -99,6 +99,44 @@ def explain(
         print(json.dumps(explanation))
     else:
         print_explanation(explanation)
+
+
+def verify_run(
+    run: Path | None = None,
+    *,
+    data: Path | None = None,
+    columns: ColumnsOfRun = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a run again, with its settings on its houses, and say what differs and what may explain it.
+
+    Nothing is written. Exit code 0 if every number is the same, but for rounding in float32; 1 if not.
+
+    Args:
+        run: Run folder; without it the newest one.
+        data: Folder with the run's train.csv and test.csv, by their checksums; without it the copies in the run.
+        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        as_json: Print the differences as JSON on stdout.
+    """
+    from houseprices.runs.format import LATEST, check_run
+
+    folder = run or LATEST
+    check_run(folder)
+    from dataclasses import asdict
+
+    from houseprices.console import listening
+    from houseprices.console.verification import print_verification
+    from houseprices.runs.verify import verify
+
+    with listening() as tell:
+        found = verify(folder, data, columns, tell)
+    if as_json:
+        print(json.dumps({**asdict(found), "data": str(found.data), "unexplained": found.unexplained}))
+    else:
+        print_verification(folder, found)
+    if found.unexplained:
+        names = ", ".join(found.unexplained)
+        raise RunError(f"{folder}: {names}: more than rounding differs from what its settings and houses give now")
 
 
 def list_runs(first: str | None = None, second: str | None = None, *, as_json: AsJson = False) -> None:

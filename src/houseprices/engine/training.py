@@ -1,5 +1,6 @@
 """Trains a batch of members at once, each on its own rows with its own settings and random numbers."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -102,10 +103,15 @@ def step_on(device: torch.device) -> Literal["compiled", "torch"]:
     return "compiled" if device.type == "cpu" and can_compile() else "torch"
 
 
+_importing = threading.Lock()
+
+
 def can_compile() -> bool:
     """Whether numba is there and works."""
     try:
-        import houseprices.engine.compiled_step  # noqa: F401  # whether it can be is the question
+        # To a thread that comes while another's import fails, Python gives the half-made module for a good one.
+        with _importing:
+            import houseprices.engine.compiled_step  # noqa: F401  # whether it can be is the question
     # RuntimeError: numba found no folder that it may keep its machine code in.
     except (ImportError, RuntimeError):
         return False

@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
-from houseprices.cross_validation.metrics import scores_of
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
 from houseprices.data.source import Source
@@ -19,7 +18,7 @@ from houseprices.data.table import typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
 from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.runs.format import Metrics
+from houseprices.runs.job import metrics_of
 from houseprices.runs.read import read_run
 from houseprices.runs.write import new_run_folder, write_run
 from houseprices.settings import Settings, load_settings
@@ -108,7 +107,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             )
         source = Source(Path(), "other", {})
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
-        metrics = Metrics(**vars(scores_of(result)), data="other", seconds=seconds)
+        metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
             write_run(staging, result, settings, metrics, source, choose_device(settings.device))
 

@@ -2,7 +2,6 @@
 
 import csv
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from houseprices.data.schema import ID
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import read_ledger
 from houseprices.progress import Notice, Tell, silent
+from houseprices.runs.changes import changes
 from houseprices.runs.format import (
     LATEST,
     MANIFEST,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _N_DRAWS = 1000
-_NO_SETTING = "(no such setting)"
 
 
 @dataclass(frozen=True)
@@ -133,26 +132,6 @@ def compare_runs(first: str, second: str) -> RunComparison:
     judgement = judge(one["prediction"][None], other["prediction"][None], one["log_price"])
     n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
     return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), judgement)
-
-
-def changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """What differs between two trees of settings; a whole group that came or went is one line.
-
-    A run notes every setting that its version has, so one that stands on one side alone is of another version.
-
-    >>> list(changes({"seed": 0, "groups": {"a": {}, "b": {}}}, {"seed": 1, "groups": {"a": {"loss": "huber"}}}))
-    ['seed 0 -> 1', 'groups.a.loss (no such setting) -> huber', 'without groups.b']
-    """
-    for key in dict.fromkeys([*before, *after]):
-        old, new = before.get(key, _NO_SETTING), after.get(key, _NO_SETTING)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from changes(old, new, f"{prefix}{key}.")
-        elif isinstance(old, dict):
-            yield f"without {prefix}{key}"
-        elif isinstance(new, dict):
-            yield f"with {prefix}{key}"
-        elif old != new:
-            yield f"{prefix}{key} {old} -> {new}"
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from houseprices.cross_validation.metrics import Scores
 from houseprices.errors import RunError
-from houseprices.files import read_json, sha256_of, write_json
+from houseprices.files import json_text, read_json, sha256_of
 
 FORMAT_VERSION = 4
 
@@ -75,7 +75,9 @@ class Manifest:
     seconds: dict[str, float]
     argv: list[str]
     finished_utc: str
-    step: Literal["compiled", "torch"] | None = None  # runs from before it was noted have none
+    # Runs from before these were noted have none.
+    step: Literal["compiled", "torch"] | None = None
+    processor: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,14 @@ def read_record(kind: type[_Record], file: Path, *, any_version: bool = False) -
         raise damaged(file, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def write_record(file: Path, record: Any, *, indent: int | None = 2) -> None:
+def write_record(file: Path, record: Any) -> None:
     """Write a record as a JSON file."""
-    write_json(file, as_json(record), indent)
+    file.write_text(record_text(record), "utf-8")
+
+
+def record_text(record: Any, *, indent: int | None = 2) -> str:
+    """The record as the text of a JSON file."""
+    return json_text(as_json(record), indent)
 
 
 def as_json(record: Any) -> Any:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.metrics import scores_of
+from houseprices.cross_validation.result import CrossValidation
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.cross_validation.workers import device_of
 from houseprices.data.sample.write import NOISE_FLOOR
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
 from houseprices.data.table import read_houses
 from houseprices.progress import Tell, silent
 from houseprices.runs.format import Metrics
@@ -47,7 +48,12 @@ def run_main_job(
             test_houses = read_houses(source.folder / TEST_FILE, priced=False)
         result = cross_validate(train_houses, test_houses, settings, tell)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
-        noise_floor = NOISE_FLOOR if source.kind == "sample" else None
-        metrics = Metrics(**vars(scores_of(result)), data=source.kind, seconds=seconds, noise_floor=noise_floor)
+        metrics = metrics_of(result, source.kind, seconds)
         write_run(staging, result, settings, metrics, source, device)
     return run, metrics
+
+
+def metrics_of(result: CrossValidation, kind: DataKind, seconds: dict[str, float]) -> Metrics:
+    """The content of metrics.json."""
+    noise_floor = NOISE_FLOOR if kind == "sample" else None
+    return Metrics(**vars(scores_of(result)), data=kind, seconds=seconds, noise_floor=noise_floor)

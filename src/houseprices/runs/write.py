@@ -1,6 +1,5 @@
 """The run folder: all that a run computed, written whole or not at all."""
 
-import importlib.metadata
 import os
 import shutil
 import sys
@@ -18,10 +17,9 @@ from safetensors.torch import save
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import ID
 from houseprices.data.source import Source
-from houseprices.engine.training import step_on
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.runs.code_version import code_version
+from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
@@ -42,13 +40,12 @@ from houseprices.runs.format import (
     Metrics,
     Preprocessing,
     fold_columns,
+    record_text,
     tensor_name,
     write_record,
 )
 from houseprices.runs.submission import submission_table
 from houseprices.settings import Settings, dump_settings
-
-_LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "safetensors")
 
 
 def default_run_folder() -> Path:
@@ -106,20 +103,29 @@ def write_run(
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
     for source_code in sources:
         (staging / OWN_COLUMNS).write_bytes(source_code)
-    # Which cluster trained it is no part of what was trained: elsewhere its address would say nothing.
-    (staging / SETTINGS).write_text(dump_settings(replace(settings, ray="")), "utf-8")
-    write_record(staging / METRICS, metrics)
-    _curves(result).to_csv(staging / CURVES, index=False)
-    _out_of_fold(result).to_csv(staging / OUT_OF_FOLD, index=False)
-    submission_table(result.test_ids, result.test).to_csv(staging / SUBMISSION, index=False)
+    for name, content in output_files(result, settings, metrics).items():
+        (staging / name).write_bytes(content)
+    write_record(staging / MANIFEST, _manifest(staging, source, metrics, device))
+
+
+def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:
+    """The content of each of a run's `OUTPUTS`."""
     tensors = {
         tensor_name(fold.repeat, fold.fold, group): network.parameters.cpu().contiguous()
         for fold in result.folds
         for group, network in fold.networks.items()
     }
-    (staging / MEMBERS).write_bytes(save(tensors, metadata={"format_version": str(FORMAT_VERSION)}))
-    write_record(staging / PREPROCESSING, _preprocessing(result), indent=None)
-    write_record(staging / MANIFEST, _manifest(staging, source, metrics, device))
+    texts = {
+        # Which cluster trained it is no part of what was trained: elsewhere its address would say nothing.
+        SETTINGS: dump_settings(replace(settings, ray="")),
+        METRICS: record_text(metrics),
+        CURVES: _curves(result).to_csv(index=False),
+        OUT_OF_FOLD: _out_of_fold(result).to_csv(index=False),
+        SUBMISSION: submission_table(result.test_ids, result.test).to_csv(index=False),
+        PREPROCESSING: record_text(_preprocessing(result), indent=None),
+    }
+    members = save(tensors, metadata={"format_version": str(FORMAT_VERSION)})
+    return {**{name: text.encode() for name, text in texts.items()}, MEMBERS: members}
 
 
 def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
@@ -170,14 +176,10 @@ def _preprocessing(result: CrossValidation) -> Preprocessing:
 def _manifest(staging: Path, source: Source, metrics: Metrics, device: torch.device) -> Manifest:
     return Manifest(
         format_version=FORMAT_VERSION,
-        code_version=code_version(),
         data=DataNote(source.kind, source.sha256),
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
-        python=sys.version.split()[0],
-        libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        device=str(device),
         seconds=metrics.seconds,
         argv=sys.argv[1:],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        step=step_on(device),
+        **conditions_on(device),
     )
