@@ -32,6 +32,7 @@ from kaggle_server import TOKEN, KaggleServer, kaggle_server
 from houseprices.kaggle.ledger import read_ledger
 from houseprices.runs.read import read_run
 from houseprices.studies.experiments import read_looks
+from houseprices.studies.search_journal import open_journal
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _PARTS = 20
@@ -63,6 +64,12 @@ def _files_are_whole(place: Path) -> None:
         assert not file.exists() or file.read_bytes() == (place / "data" / name).read_bytes()
 
 
+def _trials_are_whole(place: Path) -> None:
+    if (place / "search" / "journal-predictions").exists():
+        with open_journal(place / "search" / "journal", {}, to_read=True) as journal:
+            journal.finished()
+
+
 @dataclass(frozen=True)
 class Command:
     """A command to be stopped.
@@ -85,6 +92,9 @@ SETTINGS = ["--data", "data", "--config", "config.toml"]
 COMMANDS: dict[str, Command] = {
     "cv": Command(["cv", *SETTINGS, "--run", "runs/new"], _run_is_whole, fresh="runs/new"),
     "compare": Command(["compare", *SETTINGS, "--groups.tiny.dropout", "0.3"], _looks_are_whole),
+    "tune": Command(
+        ["tune", *SETTINGS, "--space", "space.toml", "--trials", "10", "--storage", "search/journal"], _trials_are_whole
+    ),
     "report": Command(["report", "--run", "runs/old"]),
     "verify": Command(["verify", "--run", "runs/old"]),
     "predict": Command(
@@ -131,6 +141,7 @@ def make_place(folder: Path) -> Path:
     for name in ("train.csv", "test.csv"):
         shutil.copy(good.data / name, place / "data")
     shutil.copy(good.config, place / "config.toml")
+    (place / "space.toml").write_text("dropout = { low = 0.1, high = 0.5 }\n")
     shutil.copytree(good.run, place / "runs" / "old")
     before = Path.cwd()
     os.chdir(place)

@@ -43,7 +43,7 @@ def cv(settings: Settings) -> Job:
     return score
 
 
-# A search, or whatever else names a score that it chose, stands here by its name.
+# The search, which reads files, is asked the same by benchmarks/search_nulls.py.
 JOBS: dict[str, Job] = {"cv of one kind": cv(ONE_KIND), "cv of a committee": cv(COMMITTEE)}
 
 

@@ -28,7 +28,7 @@ def licence_of(metadata: dict[str, Any]) -> str:
 def main() -> None:
     """Ask pip what it would install, and write it down."""
     asked = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
-    command = [*asked, "--constraint", str(ROOT / "constraints.txt"), f"{ROOT}[dev]"]
+    command = [*asked, "--constraint", str(ROOT / "constraints.txt"), f"{ROOT}[dev,cluster]"]
     report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     lines = []
     for package in report["install"]:
