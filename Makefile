@@ -31,13 +31,8 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help cv quick sample download submit ledger predict report explain ablate compare tune stress runs lessons settings wheels \
-	bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
-=======
-.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare stress runs lessons settings wheels \
-	bench bench-estimator bench-gate bench-score bench-recipe test attack check lock format clean
->>>>>>> 99af46e0c21ad20eec15409b7392fd8710fadfee
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune stress runs lessons settings \
+	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \

@@ -380,7 +380,7 @@ def test_a_failed_program_says_so_to_the_shell() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, folds, features, groups"),
+        (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, ray, folds, features, groups"),
         (["--bogus"], "--bogus has no value"),
         (["--dropout", "0.2"], "dropout is unknown (is it groups.tiny.dropout?); accepted: seed, device"),
         (["--lr", "0.2"], "lr is unknown (is it groups.tiny.learning_rate?)"),

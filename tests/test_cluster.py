@@ -70,11 +70,13 @@ def nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def cluster(nodes: Nodes) -> Executor:
-    from houseprices.engine.cluster import RayCluster
+def cluster(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> Executor:
+    """All three nodes, to which every member is sent by itself, so that each has work when the first one is done."""
+    from houseprices.engine import cluster
 
     nodes.make_whole()
-    return RayCluster(nodes.address)
+    monkeypatch.setattr(cluster, "TASK_WORK", 1.0)
+    return cluster.RayCluster(nodes.address)
 
 
 class LosesANode:
@@ -98,7 +100,6 @@ JOBS = [(MEMBERS, COLUMNS), (MEMBERS[:2], None), (WEIGHTED, COLUMNS)]
 def test_a_cluster_trains_to_the_bits_of_this_process_and_is_sent_each_array_once(cluster, monkeypatch):
     with TrainingPool(2, torch.device("cpu")) as pool:
         expected = [pool.submit(TABLE, members, columns).wait() for members, columns in JOBS]
-    monkeypatch.setattr("houseprices.engine.cluster.TASK_WORK", 1.0)  # a task a member
     put = []
     with cluster:
         really, sizes = ray.put, put.append
@@ -139,29 +140,22 @@ def test_a_search_is_the_same_though_a_node_is_lost_and_its_coordinator_killed(
 ):
     Path("space.toml").write_text('dropout = { low = 0.1, high = 0.5 }\nloss = ["huber", "student_t"]', "utf-8")
     space = read_space(Path("space.toml"))
-    search(data_folder, fast_settings, space, 10, storage=Path("alone/search.journal"))
+    search(data_folder, fast_settings, space, 4, storage=Path("alone/search.journal"), n_kept=1)
     on_cluster = replace(fast_settings, ray=nodes.address)
-    command = [sys.executable, "-m", "houseprices", "tune", "--config", str(fast_config), "--ray", nodes.address]
-    command += [
-        "--data",
-        str(data_folder),
-        "--space",
-        "space.toml",
-        "--trials",
-        "10",
-        "--storage",
-        "far/search.journal",
-    ]
+    options = {"config": fast_config, "data": data_folder, "space": "space.toml", "storage": "far/search.journal"}
+    options |= {"trials": 4, "keep": 1, "ray": nodes.address}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "houseprices", "tune", *words]
     coordinator = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while coordinator.poll() is None and len(list(Path("far").glob("search-predictions/*.npy"))) < 2:
-        time.sleep(0.01)
+    while coordinator.poll() is None and not list(Path("far").glob("search.journal-predictions/*.npy")):
+        time.sleep(0.001)
     coordinator.send_signal(signal.SIGKILL)
     assert coordinator.wait() == -signal.SIGKILL
     listener = LosesANode(nodes)
-    search(data_folder, on_cluster, space, 10, storage=Path("far/search.journal"), tell=listener)
+    search(data_folder, on_cluster, space, 4, storage=Path("far/search.journal"), n_kept=1, tell=listener)
     assert listener.lost_at
     alone, far = (
-        [file.read_bytes() for file in sorted(Path(f"{name}/search-predictions").iterdir())]
+        [file.read_bytes() for file in sorted(Path(f"{name}/search.journal-predictions").iterdir())]
         for name in ("alone", "far")
     )
     assert far == alone

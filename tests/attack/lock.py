@@ -7,6 +7,9 @@ requirements.lock` takes these very files and no other.
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import metadata as installed
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ HEAD = "# Written by `make lock` for Linux on x86-64 with Python {}; torch is it
 
 
 def licence_of(metadata: dict[str, Any]) -> str:
-    """In a line, from wherever the package tells it."""
-    if expression := metadata.get("license_expression"):
-        return str(expression)
+    """In a line, from wherever the package tells it; an older pip does not report the newest field."""
+    with suppress(PackageNotFoundError):
+        if expression := installed(metadata["name"])["License-Expression"]:
+            return str(expression)
     prefix = "License :: OSI Approved :: "
     named = [one.removeprefix(prefix) for one in metadata.get("classifier", []) if one.startswith(prefix)]
     first_line = next(iter((metadata.get("license") or "").strip().splitlines()), "unknown")

@@ -281,6 +281,12 @@ def test_two_processes_do_not_search_in_one_storage(searched):
         pass
 
 
+def test_where_there_is_no_search_there_is_nothing_to_show(place, data_folder, capsys):
+    assert tune("--show", "--data", str(data_folder)) == 1
+    assert "search.journal: no such file; accepted" in capsys.readouterr().err
+    assert not os.listdir()
+
+
 def test_predictions_that_were_altered_or_removed_are_named(searched, data_folder):
     searched(2)
     file = STORAGE.parent / "search.journal-predictions" / "000001.npy"
@@ -302,12 +308,11 @@ def test_predictions_that_were_altered_or_removed_are_named(searched, data_folde
         (["--timeout", "-1"], 2, "timeout"),
         (["--keep", "0"], 2, "keep"),
         (["--max-correlation", "1.5"], 2, "max-correlation is 1.5; accepted"),
-        (["--show"], 1, "search.journal: no such file"),
-        (["--storage", "folder"], 1, "folder: Is a directory"),
+        (["--storage", "folder"], 1, "folder: is a folder"),
         (["--data", "nowhere"], 1, "nowhere: no such folder"),
         (["--ray", "nowhere"], 2, "ray"),
         (["--show", "--space", "space.toml"], 2, "--show stands beside settings"),
-        (["--storage", "."], 1, "has no name of its own"),
+        (["--storage", "."], 1, ".: is a folder"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(place, data_folder, fast_config, capsys, arguments, code, message):

@@ -171,8 +171,8 @@ def open_journal(file: Path, identity: Mapping[str, str], *, to_read: bool = Fal
         RunError: the file is no such journal or of a search of another identity, cannot be read or written, or another
             process works on it.
     """
-    if not file.name:
-        raise RunError(f"{file}: has no name of its own; accepted: {_ACCEPTED}")
+    if not file.name or file.is_dir():
+        raise RunError(f"{file}: is a folder; accepted: {_ACCEPTED}")
     if to_read:
         if not file.is_file():
             raise RunError(f"{file}: no such file; accepted: {_ACCEPTED}")
