@@ -33,7 +33,7 @@ RETRIES = 20
 """How often a task is begun anew, as nodes are lost under it."""
 
 _ANSWER_SECONDS = 3
-_CONNECT_SECONDS = 6.5
+_CONNECT_SECONDS = 6
 """Together less than ten."""
 
 _CPU = torch.device("cpu")
