@@ -1,5 +1,6 @@
 """A search: stopped and gone on with, refused, shown; its committee; by the command line."""
 
+import functools
 import json
 import os
 import signal
@@ -183,7 +184,8 @@ def test_a_search_killed_again_and_again_comes_to_what_one_in_peace_finds(search
 def test_ctrl_c_ends_it_in_one_line_and_the_same_command_goes_on(searched, data_folder, fast_config):
     command = [sys.executable, "-m", "houseprices", "tune", "--data", str(data_folder), "--config", str(fast_config)]
     command += ["--space", "space.toml", "--trials", "100", "--storage", str(STORAGE)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whatever these tests are deaf to
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while process.poll() is None and len(list(STORAGE.parent.glob("search.journal-predictions/*.npy"))) < 2:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
