@@ -129,7 +129,7 @@ class RayCluster:
         def connect() -> None:
             try:
                 self._ray.init(self._address, log_to_driver=False, configure_logging=False)
-            except Exception as error:  # whatever it is, it is told below
+            except Exception as error:  # of this thread Python would print it, and go on; below it is told in a line
                 failures.append(error)
 
         # It warns that it has left the handlers of signals alone, as it should.
