@@ -84,7 +84,7 @@ predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN= ARGS=
 settings: $(VENV)/run.stamp ## every setting: default, accepted values, meaning
 	@$(BIN)/houseprices settings
 
-compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--groups.tanh.dropout 0.2"
+compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--models.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 tune: $(VENV)/run.stamp ## a search for better recipes; ARGS="--trials 100", goes on

@@ -24,12 +24,12 @@ from houseprices.engine.executor import TrainingTable
 from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.preprocessing.house_array import house_array
-from houseprices.settings import GroupSettings, Settings
-from houseprices.studies.corrected import corrected_score, lowest
-from houseprices.studies.gate import halvings
-from houseprices.studies.held_out import fit_sets
-from houseprices.studies.search_journal import open_journal
-from houseprices.studies.search_space import read_space
+from houseprices.selection.corrected import corrected_score, lowest
+from houseprices.selection.gate import halvings
+from houseprices.selection.held_out import fit_sets
+from houseprices.selection.search_journal import open_journal
+from houseprices.selection.search_space import read_space
+from houseprices.settings import ModelSettings, Settings
 
 N_TRIALS = (100, 1000)
 
@@ -56,7 +56,7 @@ def of_networks(data: Path | None) -> dict[str, float]:
         "features: bytes a house of the matrix": fold.matrix.nbytes / len(fold.matrix),
         "features: bytes a house of the typed table": array.values.nbytes / len(array),
     }
-    for name, group in settings.groups.items():
+    for name, group in settings.models.items():
         columns, member = fold.live_columns(group.blocks), Member(fold.training, 0, group)
         with TrainingPool(1, torch.device("cpu")) as pool:
             seconds, (network, curves) = _timed(lambda: pool.submit(fold.table, [member], columns).wait())  # noqa: B023  # called at once
@@ -81,7 +81,7 @@ def of_the_journal() -> dict[str, float]:
             storage = Path(folder) / "search.journal"
             prediction = rng.normal(size=(10, 1460))
             with open_journal(storage, {}) as journal:
-                suggest = partial(journal.ask, 8, 0, lambda trial: space.suggest(trial, GroupSettings()))
+                suggest = partial(journal.ask, 8, 0, lambda trial: space.suggest(trial, ModelSettings()))
                 for _ in range(0, n_trials - 8, 8):
                     for trial, _group in suggest():
                         journal.tell(trial, {}, float(rng.normal()), prediction)

@@ -21,10 +21,10 @@ from houseprices.cross_validation.fold_training import FoldData
 from houseprices.data.schema import PRICE
 from houseprices.preprocessing.blocks import Block
 from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.selection.comparison import PREDICTIONS
+from houseprices.selection.gate import by_halving, halvings, judge, objections
+from houseprices.selection.held_out import Batches, batches_of, predict_held_out
 from houseprices.settings import Settings, load_settings
-from houseprices.studies.comparison import PREDICTIONS
-from houseprices.studies.gate import by_halving, halvings, judge, objections
-from houseprices.studies.held_out import Batches, batches_of, predict_held_out
 
 
 class WithNoise(FoldData):

@@ -2,7 +2,7 @@
 
     python benchmarks/recipe.py --data data/raw [--config configs/default.toml] [--to benchmarks/recipe.csv]
 
-Every part is taken out of all groups at once. Nothing is chosen here, so that no look is noted. A `recipe.csv` in a run
+Every part is taken out of all models at once. Nothing is chosen here, so that no look is noted. A `recipe.csv` in a run
 folder is shown on its page.
 """
 
@@ -19,9 +19,9 @@ from houses import find_houses
 from houseprices.data.schema import PRICE
 from houseprices.preprocessing.blocks import BLOCKS
 from houseprices.preprocessing.house_array import house_array
+from houseprices.selection.comparison import PREDICTIONS, predict_halves
+from houseprices.selection.gate import paired_difference
 from houseprices.settings import Settings, load_settings
-from houseprices.studies.comparison import PREDICTIONS, predict_halves
-from houseprices.studies.gate import paired_difference
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """The recipe without one part at a time."""
 
     def everywhere(**changes: Any) -> Settings:
-        return replace(settings, groups={name: replace(group, **changes) for name, group in settings.groups.items()})
+        return replace(settings, models={name: replace(group, **changes) for name, group in settings.models.items()})
 
     parts = {
         "dropout": everywhere(dropout=0.0),
@@ -80,16 +80,16 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     }
     yield from ((name, without) for name, without in parts.items() if without != settings)
     for block in BLOCKS:
-        groups = {
+        models = {
             name: replace(group, blocks=tuple(kept for kept in group.blocks if kept != block))
-            for name, group in settings.groups.items()
+            for name, group in settings.models.items()
         }
-        if groups != settings.groups:
-            yield f"block {block}", replace(settings, groups=groups)
-    if len(settings.groups) > 1:
-        for name in settings.groups:
-            others = {other: group for other, group in settings.groups.items() if other != name}
-            yield f"group {name}", replace(settings, groups=others)
+        if models != settings.models:
+            yield f"block {block}", replace(settings, models=models)
+    if len(settings.models) > 1:
+        for name in settings.models:
+            others = {other: group for other, group in settings.models.items() if other != name}
+            yield f"group {name}", replace(settings, models=others)
 
 
 if __name__ == "__main__":

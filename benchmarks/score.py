@@ -15,8 +15,8 @@ import numpy as np
 from houses import UNUSUAL, find_houses
 
 from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.selection.gate import paired_difference
 from houseprices.settings import load_settings
-from houseprices.studies.gate import paired_difference
 
 
 def main() -> None:
@@ -32,17 +32,17 @@ def main() -> None:
     houses = find_houses(arguments.data)
     log_price, usual = houses.log_price, houses.usual
 
-    groups: dict[str, list[np.ndarray]] = {name: [] for name in settings.groups}
+    models: dict[str, list[np.ndarray]] = {name: [] for name in settings.models}
     ridge, training = [], []
     for seed in range(arguments.seeds):
         result = cross_validate(houses.train, houses.test, replace(settings, seed=seed))
         for name, of_members in result.out_of_fold.items():
-            groups[name].append(of_members.mean(axis=1))  # (n_repeats, n_rows)
+            models[name].append(of_members.mean(axis=1))  # (n_repeats, n_rows)
         ridge.append(result.baselines["ridge"])
         training.append(np.sqrt(np.mean(result.training_log_rmse**2)))
-    by_repeat = {name: np.stack(guesses) for name, guesses in groups.items()}  # (n_seeds, n_repeats, n_rows)
-    by_group = {name: guesses.mean(axis=1) for name, guesses in by_repeat.items()}  # (n_seeds, n_rows)
-    whole = mean_of(by_group)
+    by_repeat = {name: np.stack(guesses) for name, guesses in models.items()}  # (n_seeds, n_repeats, n_rows)
+    by_model = {name: guesses.mean(axis=1) for name, guesses in by_repeat.items()}  # (n_seeds, n_rows)
+    whole = mean_of(by_model)
 
     def pair(guesses: np.ndarray) -> str:
         errors = (guesses - log_price) ** 2
@@ -56,9 +56,9 @@ def main() -> None:
     for seed in range(arguments.seeds):
         print(f"seed {seed}: {pair(whole[[seed]])}, training {training[seed]:.4f}, ridge {pair(ridge[seed][None])}")
     print(f"mean: {pair(whole)}, training {np.mean(training):.4f}, ridge {pair(np.stack(ridge))}")
-    for name in by_group:
-        others = {other: guesses for other, guesses in by_group.items() if other != name}
-        line = f"group {name}: alone {pair(by_group[name])}"
+    for name in by_model:
+        others = {other: guesses for other, guesses in by_model.items() if other != name}
+        line = f"group {name}: alone {pair(by_model[name])}"
         print(line + (f"; without it {pair(mean_of(others))}, {against(others)}" if others else ""))
     if settings.folds.n_repeats > 1:
         once = {name: guesses[:, 0] for name, guesses in by_repeat.items()}
@@ -67,9 +67,9 @@ def main() -> None:
     np.savez_compressed(arguments.to.with_suffix(".npz"), log_price=log_price, **by_repeat)
 
 
-def mean_of(groups: dict[str, np.ndarray]) -> np.ndarray:
-    """The plain mean of the groups' predictions."""
-    return np.mean(list(groups.values()), axis=0)
+def mean_of(models: dict[str, np.ndarray]) -> np.ndarray:
+    """The plain mean of the models' predictions."""
+    return np.mean(list(models.values()), axis=0)
 
 
 if __name__ == "__main__":

@@ -34,13 +34,13 @@ from houseprices.engine.executor import ignore
 from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.optimizer import schedule_factor
 from houseprices.preprocessing.house_array import house_array
-from houseprices.settings import GroupSettings, Settings
-from houseprices.studies.corrected import corrected_score, lowest
-from houseprices.studies.gate import by_halving, halvings
-from houseprices.studies.held_out import fit_sets
-from houseprices.studies.search import Halves, search
-from houseprices.studies.search_journal import open_journal
-from houseprices.studies.search_space import Space, read_space
+from houseprices.selection.corrected import corrected_score, lowest
+from houseprices.selection.gate import by_halving, halvings
+from houseprices.selection.held_out import fit_sets
+from houseprices.selection.search import Halves, search
+from houseprices.selection.search_journal import open_journal
+from houseprices.selection.search_space import Space, read_space
+from houseprices.settings import ModelSettings, Settings
 
 Floats = NDArray[np.float64]
 
@@ -68,12 +68,12 @@ def measure(data: Path | None, seconds: float, n_seeds: int, n_trials: int) -> d
     folds = fit_sets(Settings().features, array, houses.log_price, sets)
     halves = Halves(folds, sets, houses.log_price, 0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    groups = [group for _, group in zip(range(n_trials), random_groups(space, 0), strict=False)]
+    models = [group for _, group in zip(range(n_trials), random_groups(space, 0), strict=False)]
     with open_executor(Settings()) as executor:
-        ours = _seconds(lambda: list(halves.predict(groups, executor, ignore)))
-    looped(groups[0], folds[:1], 1)  # what is loaded once
-    threads = min((1, torch.get_num_threads()), key=lambda n: _seconds(lambda: looped(groups[0], folds[:4], n)))
-    loop = _seconds(lambda: [looped(group, folds, threads) for group in groups])
+        ours = _seconds(lambda: list(halves.predict(models, executor, ignore)))
+    looped(models[0], folds[:1], 1)  # what is loaded once
+    threads = min((1, torch.get_num_threads()), key=lambda n: _seconds(lambda: looped(models[0], folds[:4], n)))
+    loop = _seconds(lambda: [looped(group, folds, threads) for group in models])
     found: dict[str, Any] = {
         "trials_per_minute": 60 * n_trials / ours,
         "trials_per_minute_in_a_loop": 60 * n_trials / loop,
@@ -107,11 +107,11 @@ def measure(data: Path | None, seconds: float, n_seeds: int, n_trials: int) -> d
     return found
 
 
-def random_groups(space: Space, seed: int) -> Iterator[GroupSettings]:
+def random_groups(space: Space, seed: int) -> Iterator[ModelSettings]:
     """Random trials of the space, without end."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     while True:
-        yield space.suggest(study.ask(), GroupSettings())
+        yield space.suggest(study.ask(), ModelSettings())
 
 
 def random_search(
@@ -128,7 +128,7 @@ def random_search(
     raise AssertionError
 
 
-def looped(group: GroupSettings, folds: list[FoldData], threads: int) -> list[Floats]:
+def looped(group: ModelSettings, folds: list[FoldData], threads: int) -> list[Floats]:
     """Log prices (n_held_out,) of each fold by a model of its own, trained in a loop."""
     torch.set_num_threads(threads)
     found = []
@@ -143,15 +143,15 @@ def looped(group: GroupSettings, folds: list[FoldData], threads: int) -> list[Fl
     return found
 
 
-def train(inputs: Tensor, targets: Tensor, of: GroupSettings) -> nn.Module:
+def train(inputs: Tensor, targets: Tensor, of: ModelSettings) -> nn.Module:
     """One network of the group."""
     torch.manual_seed(0)
     model = TextbookNetwork(inputs.shape[1], of, N_OUTPUTS[of.loss])
     weights = [value for name, value in model.named_parameters() if name.endswith("weight")]
     biases = [value for name, value in model.named_parameters() if name.endswith("bias")]
     kind = torch.optim.AdamW if of.decay_kind == "decoupled" else torch.optim.Adam
-    groups = [{"params": weights, "weight_decay": of.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-    optimizer = kind(groups, lr=of.learning_rate, fused=True)
+    models = [{"params": weights, "weight_decay": of.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    optimizer = kind(models, lr=of.learning_rate, fused=True)
     n_batches = max(1, round(len(inputs) / of.batch_size))
     n_steps = of.epochs * n_batches
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule_factor(of.schedule, step, n_steps))
@@ -165,11 +165,11 @@ def train(inputs: Tensor, targets: Tensor, of: GroupSettings) -> nn.Module:
     return model.train(mode=False)
 
 
-def _gaussian(output: Tensor, target: Tensor, _of: GroupSettings) -> Tensor:
+def _gaussian(output: Tensor, target: Tensor, _of: ModelSettings) -> Tensor:
     return nn.functional.gaussian_nll_loss(output[:, 0], target, (2 * output[:, 1]).exp())
 
 
-def _student_t(output: Tensor, target: Tensor, _of: GroupSettings) -> Tensor:
+def _student_t(output: Tensor, target: Tensor, _of: ModelSettings) -> Tensor:
     return (
         -torch.distributions.StudentT(4.0, output[:, 0], output[:, 1].exp(), validate_args=False)
         .log_prob(target)
@@ -177,11 +177,11 @@ def _student_t(output: Tensor, target: Tensor, _of: GroupSettings) -> Tensor:
     )
 
 
-def _huber(output: Tensor, target: Tensor, of: GroupSettings) -> Tensor:
+def _huber(output: Tensor, target: Tensor, of: ModelSettings) -> Tensor:
     return nn.functional.huber_loss(output, target, delta=of.huber_delta)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor, GroupSettings], Tensor]] = {
+LOSSES: dict[str, Callable[[Tensor, Tensor, ModelSettings], Tensor]] = {
     "huber": _huber,
     "gaussian": _gaussian,
     "student_t": _student_t,

@@ -20,9 +20,9 @@ from scipy import stats
 
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.settings import FoldSettings, GroupSettings, Settings
-from houseprices.studies.search import search
-from houseprices.studies.search_space import read_space
+from houseprices.selection.search import search
+from houseprices.selection.search_space import read_space
+from houseprices.settings import FoldSettings, ModelSettings, Settings
 
 SPACE = """
 depth = [0, 1]
@@ -30,7 +30,7 @@ width = [4, 8]
 loss = ["huber", "student_t"]
 epochs = [2, 4, 8]
 batch_size = [64, 128]
-blocks = [["numbers"], ["numbers", "levels"], ["ranks"]]
+blocks = [["numbers"], ["numbers", "one_hot"], ["ranks"]]
 dropout = { low = 0.05, high = 0.6 }
 input_dropout = { low = 0.0, high = 0.6 }
 weight_decay = { low = 0.02, high = 20.0, log = true }
@@ -63,7 +63,7 @@ def main() -> None:
 
 def null_search(seed: int, n_trials: int) -> dict[str, float]:
     """Differences from the constant, of one permutation."""
-    base = Settings(seed=seed, folds=FoldSettings(n_repeats=1), groups={"null": GroupSettings()})
+    base = Settings(seed=seed, folds=FoldSettings(n_repeats=1), models={"null": ModelSettings()})
     found = search(Path(), base, read_space(Path("space.toml")), n_trials, storage=Path("search.journal"))
     assert found.committee
     scores = {

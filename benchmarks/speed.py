@@ -80,7 +80,7 @@ def main() -> None:
     data = sample_fold()
     yardstick = np.ascontiguousarray(data.matrix[:, :D_IN])
     networks = [("yardstick", YARDSTICK, yardstick, n) for n in ((1, 2) if quick else (1, 10, 50, 200))]
-    for name, group in Settings().groups.items():
+    for name, group in Settings().models.items():
         columns = np.ascontiguousarray(data.matrix[:, data.live_columns(group.blocks)])
         networks.append((name, group, columns, 2 if quick else 10))
     cases = [Case(*network, threads) for network in networks for threads in ((1,) if quick else (1, 2))]

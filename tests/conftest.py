@@ -33,7 +33,7 @@ device = "cpu"
 n_folds = {N_FOLDS}
 n_repeats = 1
 
-[groups.tiny]
+[models.tiny]
 n_members = 2
 hidden = [8]
 loss = "student_t"

@@ -25,7 +25,7 @@ FLOORS = (
     ("cross_validation",),
     ("runs",),
     ("estimators",),
-    ("studies",),
+    ("selection",),
     ("kaggle",),
     ("report",),
     ("lessons",),
@@ -240,7 +240,7 @@ def test_every_module_and_every_import_is_looked_at():
     # Of three kinds: at the top, in a function, for types.
     assert {"cli.training", "errors"} <= imports["cli"]
     assert "report.job" in imports["cli.runs"]
-    assert "studies.comparison" in imports["console.comparison"]
+    assert "selection.comparison" in imports["console.comparison"]
 
 
 def test_the_map_of_the_code_names_every_module_and_no_other():

@@ -138,7 +138,7 @@ def test_another_seed_gives_another_run_and_is_saved(
 
 
 def test_the_program_runs_as_a_module_and_records_its_arguments(cv: list[str], place: Path) -> None:
-    arguments = [*cv, "--run", "run", "--folds.n-folds", "2", "--groups.tiny.n_members=1", "--json"]
+    arguments = [*cv, "--run", "run", "--folds.n-folds", "2", "--models.tiny.n_members=1", "--json"]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "houseprices", *arguments], capture_output=True, text=True, check=False
     )
@@ -174,7 +174,7 @@ def test_without_data_the_sample_is_used_and_the_notice_says_what_it_is_worth(
 
 
 def test_files_of_the_user_are_not_called_a_sample(cv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code(*cv, "--run", "run", "--groups.tiny.epochs", "1") == 0
+    assert exit_code(*cv, "--run", "run", "--models.tiny.epochs", "1") == 0
     assert "synthetic" not in capsys.readouterr().err
 
 
@@ -271,7 +271,7 @@ def test_a_spoilt_note_beside_the_files_does_not_matter(
 def test_predictions_that_are_no_prices_leave_no_run(
     cv: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert exit_code(*cv, "--run", "run", "--groups.tiny.learning_rate", "1e30") == 1
+    assert exit_code(*cv, "--run", "run", "--models.tiny.learning_rate", "1e30") == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].endswith(
@@ -380,16 +380,16 @@ def test_a_failed_program_says_so_to_the_shell() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, ray, folds, features, groups"),
+        (["--bogus", "3"], "bogus is unknown; accepted: seed, device, workers, ray, folds, features, models"),
         (["--bogus"], "--bogus has no value"),
-        (["--dropout", "0.2"], "dropout is unknown (is it groups.tiny.dropout?); accepted: seed, device"),
-        (["--lr", "0.2"], "lr is unknown (is it groups.tiny.learning_rate?)"),
+        (["--dropout", "0.2"], "dropout is unknown (is it models.tiny.dropout?); accepted: seed, device"),
+        (["--lr", "0.2"], "lr is unknown (is it models.tiny.learning_rate?)"),
         (["--n-folds", "3"], "n_folds is unknown (is it folds.n_folds?)"),
         (["--folds.n_fold", "3"], "folds.n_fold is unknown (is it folds.n_folds?); accepted: folds.n_folds"),
         (["--folds.n_folds", "1"], "folds.n_folds: input should be greater than or equal to 2, got 1"),
         (["--folds.n_folds"], "--folds.n_folds has no value; accepted: --folds.n_folds VALUE"),
-        (["--groups.tiny.dropout", "1"], "groups.tiny.dropout: input should be less than 1, got 1"),
-        (["--groups.large.dropout", "0"], "groups.large is unknown; accepted: "),
+        (["--models.tiny.dropout", "1"], "models.tiny.dropout: input should be less than 1, got 1"),
+        (["--models.large.dropout", "0"], "models.large is unknown; accepted: "),
         (["--seed", "-1"], "seed: input should be greater than or equal to 0, got -1"),
         (["--device", "tpu"], "device: input should be 'auto', 'cpu' or 'cuda', got 'tpu'"),
         (["stray"], "'stray' is not expected here; accepted: --name value"),
@@ -512,7 +512,7 @@ def test_settings_lists_every_setting_as_an_option(capsys: pytest.CaptureFixture
     assert exit_code("settings") == 0
     listed = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
     assert listed == [f"--{one.name}" for one in explained_settings()]
-    assert {"--seed", "--device", "--workers", "--folds.n_folds", "--groups.<group>.dropout"} <= set(listed)
+    assert {"--seed", "--device", "--workers", "--folds.n_folds", "--models.<model>.dropout"} <= set(listed)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cv", "--help"], ["--version"]])

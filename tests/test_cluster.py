@@ -20,8 +20,8 @@ from houseprices.errors import ResourceError
 from houseprices.progress import Notice, Progress
 from houseprices.runs import format as run_format
 from houseprices.runs.job import run_main_job
-from houseprices.studies.search import search
-from houseprices.studies.search_space import read_space
+from houseprices.selection.search import search
+from houseprices.selection.search_space import read_space
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'houseprices[cluster]'")
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own are no fault of the code under test
@@ -125,7 +125,7 @@ def test_a_run_is_the_same_though_a_node_is_lost_and_notes_no_address(
     nodes, cluster, place, data_folder, fast_settings
 ):
     settings = replace(
-        fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], n_members=6, epochs=200, hidden=(256,))}
+        fast_settings, models={"tiny": replace(fast_settings.models["tiny"], n_members=6, epochs=200, hidden=(256,))}
     )
     run_main_job(data_folder, settings, Path("alone"))
     listener = LosesANode(nodes)
@@ -152,7 +152,7 @@ def test_a_search_is_the_same_though_a_node_is_lost_and_its_coordinator_killed(
     coordinator.send_signal(signal.SIGKILL)
     assert coordinator.wait() == -signal.SIGKILL
     listener = LosesANode(nodes)
-    search(data_folder, on_cluster, space, 4, storage=Path("far/search.journal"), n_kept=1, tell=listener)
+    search(data_folder, on_cluster, space, 4, storage=Path("far/search.journal"), n_kept=1, notify=listener)
     assert listener.lost_at
     alone, far = (
         [file.read_bytes() for file in sorted(Path(f"{name}/search.journal-predictions").iterdir())]

@@ -32,7 +32,7 @@ def test_each_file_gives_its_columns_even_of_houses_with_gaps(houses, place, nam
 def test_the_settings_are_accepted_and_the_commands_exist(tmp_path):
     (tmp_path / "page.toml").write_text(blocks("toml")[0], "utf-8")
     assert load_settings(tmp_path / "page.toml").features.columns == "lot.py"
-    assert tomllib.loads(blocks("toml")[0])["groups"]["tanh"]["blocks"][-1] == "own"
+    assert tomllib.loads(blocks("toml")[0])["models"]["tanh"]["blocks"][-1] == "custom"
     lines = blocks("sh")[0].splitlines()
     assert len(lines) == 3
     for line in lines:

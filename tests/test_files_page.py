@@ -42,7 +42,7 @@ def test_every_key_is_named(finished_run: FinishedRun, name: str) -> None:
     text = section("metrics.json" if name == "metrics.json" else "members.safetensors")
     assert all(f"`{key}`" in text for key in content)
     if name == "metrics.json":
-        inner = {**content["log_rmse"], **content["by_fold"][0], **content["groups"]["tiny"], **content["baselines"]}
+        inner = {**content["log_rmse"], **content["by_fold"][0], **content["models"]["tiny"], **content["baselines"]}
         assert all(f"`{key}`" in text for key in inner)
 
 

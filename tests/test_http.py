@@ -104,7 +104,7 @@ def test_a_fetched_file_is_whole_and_the_bytes_are_told_as_they_come(mirror: Kag
     told: list[Progress | Notice] = []
     file, known = tmp_path / "file.csv", {"md5": hashlib.md5(CONTENT).hexdigest()}
     with patient_session(HURRIED) as session:
-        fetch_file(session, URL, file, HURRIED, limit_bytes=len(CONTENT), checksums=known, tell=told.append)
+        fetch_file(session, URL, file, HURRIED, limit_bytes=len(CONTENT), checksums=known, notify=told.append)
     assert file.read_bytes() == CONTENT
     assert told[-1] == Progress("downloading file.csv", len(CONTENT), len(CONTENT), in_bytes=True)
 

@@ -19,8 +19,8 @@ NOT_RUN = {
     "cd houseprices": "this is a checkout",
     "make download": "needs the network; tests/kaggle has it against a stand-in",
     "make submit": "needs Kaggle; tests/kaggle has it against a stand-in",
-    "make compare": "trains for minutes; tests/studies has it",
-    "make tune": "trains for minutes; tests/studies has it",
+    "make compare": "trains for minutes; tests/selection has it",
+    "make tune": "trains for minutes; tests/selection has it",
 }
 
 

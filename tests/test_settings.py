@@ -14,7 +14,7 @@ from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.setting_help import explained_settings
 from houseprices.settings import (
     FeatureSettings,
-    GroupSettings,
+    ModelSettings,
     Settings,
     dump_settings,
     load_settings,
@@ -33,21 +33,21 @@ OTHER_VALUE: dict[str, Any] = {
     "folds.n_repeats": 4,
     "features.clip": 2.5,
     "features.min_level_rows": 9,
-    "groups.<group>.n_members": 3,
-    "groups.<group>.blocks": ["numbers", "levels"],
-    "groups.<group>.hidden": [32, 16],
-    "groups.<group>.activation": "relu",
-    "groups.<group>.linear_path": False,
-    "groups.<group>.dropout": 0.45,
-    "groups.<group>.input_dropout": 0.25,
-    "groups.<group>.huber_delta": 0.75,
-    "groups.<group>.loss": "student_t",
-    "groups.<group>.weight_decay": 0.75,
-    "groups.<group>.decay_kind": "coupled",
-    "groups.<group>.learning_rate": 0.03,
-    "groups.<group>.schedule": "constant",
-    "groups.<group>.epochs": 17,
-    "groups.<group>.batch_size": 33,
+    "models.<model>.n_members": 3,
+    "models.<model>.blocks": ["numbers", "one_hot"],
+    "models.<model>.hidden": [32, 16],
+    "models.<model>.activation": "relu",
+    "models.<model>.linear_path": False,
+    "models.<model>.dropout": 0.45,
+    "models.<model>.input_dropout": 0.25,
+    "models.<model>.huber_delta": 0.75,
+    "models.<model>.loss": "student_t",
+    "models.<model>.weight_decay": 0.75,
+    "models.<model>.decay_kind": "coupled",
+    "models.<model>.learning_rate": 0.03,
+    "models.<model>.schedule": "constant",
+    "models.<model>.epochs": 17,
+    "models.<model>.batch_size": 33,
 }
 """For each setting a value that is not its default, but for those `IN_COMPANY`."""
 
@@ -89,11 +89,11 @@ def test_written_settings_are_read_back_alike(fast_settings: Settings, tmp_path:
 
 
 def test_written_settings_are_complete(tmp_path: Path) -> None:
-    text = dump_settings(load("[groups.one]\n[groups.two]\nepochs = 3\n", tmp_path))
+    text = dump_settings(load("[models.one]\n[models.two]\nepochs = 3\n", tmp_path))
     names = set(leaves(tomllib.loads(text)))
-    stages = {name for name in (*OTHER_VALUE, *IN_COMPANY) if "<group>" not in name}
-    of_groups = {name for name in OTHER_VALUE if "<group>" in name}
-    assert names == stages | {name.replace("<group>", group) for name in of_groups for group in ("one", "two")}
+    stages = {name for name in (*OTHER_VALUE, *IN_COMPANY) if "<model>" not in name}
+    of_groups = {name for name in OTHER_VALUE if "<model>" in name}
+    assert names == stages | {name.replace("<model>", group) for name in of_groups for group in ("one", "two")}
 
 
 def test_without_file_and_options_the_defaults_hold() -> None:
@@ -116,21 +116,24 @@ def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
     explained = {one.name: one for one in explained_settings()}
     assert all(len(one.meaning) > 10 and one.meaning.endswith(".") for one in explained.values())
     assert explained["folds.n_folds"].accepted == "whole number, at least 2"
-    assert explained["groups.<group>.dropout"].accepted == "number, at least 0, below 1"
-    assert explained["groups.<group>.linear_path"].accepted == "true, false"
+    assert explained["models.<model>.dropout"].accepted == "number, at least 0, below 1"
+    assert explained["models.<model>.linear_path"].accepted == "true, false"
     assert explained["device"].accepted == "auto, cpu, cuda"
     assert explained["features.columns"].accepted == "text"
     assert explained["seed"].accepted == "whole number, at least 0, below 2^63"
-    assert set(explained["groups.<group>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == {*BLOCKS, "own"}
+    assert set(explained["models.<model>.blocks"].accepted.removeprefix("a list of: ").split(", ")) == {
+        *BLOCKS,
+        "custom",
+    }
 
 
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
-        ("dropout", "groups.tanh.dropout or groups.relu.dropout"),
-        ("lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
-        ("folds.lr", "groups.tanh.learning_rate or groups.relu.learning_rate"),
-        ("weight-decay", "groups.tanh.weight_decay or groups.relu.weight_decay"),
+        ("dropout", "models.tanh.dropout or models.relu.dropout"),
+        ("lr", "models.tanh.learning_rate or models.relu.learning_rate"),
+        ("folds.lr", "models.tanh.learning_rate or models.relu.learning_rate"),
+        ("weight-decay", "models.tanh.weight_decay or models.relu.weight_decay"),
         ("clip", "features.clip"),
         ("threads", "workers"),
     ],
@@ -138,24 +141,24 @@ def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
 def test_a_natural_name_is_hinted_with_the_files_own_groups(key: str, meant: str, tmp_path: Path) -> None:
     overrides = parse_overrides([f"--{key}", "0.5"])
     with pytest.raises(SettingsError) as refused:
-        load("[groups.tanh]\n[groups.relu]\n", tmp_path, **overrides)
+        load("[models.tanh]\n[models.relu]\n", tmp_path, **overrides)
     assert f"is unknown (is it {meant}?); accepted: " in str(refused.value)
 
 
 def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> None:
-    plain = "[groups.plain]\n"
+    plain = "[models.plain]\n"
     for name, default in DEFAULTS.items():
-        overrides = parse_overrides(["--" + name.replace("<group>", "plain"), default])
+        overrides = parse_overrides(["--" + name.replace("<model>", "plain"), default])
         assert load(plain, tmp_path, **overrides) == load(plain, tmp_path), name
 
 
 def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
-    changed = load_settings(None, parse_overrides(["--groups.tanh.dropout", "0.25"]))
-    assert changed.groups == Settings().groups | {"tanh": replace(Settings().groups["tanh"], dropout=0.25)}
+    changed = load_settings(None, parse_overrides(["--models.tanh.dropout", "0.25"]))
+    assert changed.models == Settings().models | {"tanh": replace(Settings().models["tanh"], dropout=0.25)}
     with pytest.raises(
-        SettingsError, match=r"^groups\.rule is unknown; accepted: .* the groups tanh, deep, ranks, additive$"
+        SettingsError, match=r"^models\.rule is unknown; accepted: .* the models tanh, deep, ranks, additive$"
     ):
-        load_settings(None, {"groups.rule.dropout": 0.25})
+        load_settings(None, {"models.rule.dropout": 0.25})
 
 
 # ---- the command line over the file over the defaults ----
@@ -164,7 +167,7 @@ def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the
 @pytest.mark.parametrize("name", sorted({*OTHER_VALUE, *DEFAULTS} - IN_COMPANY))
 @pytest.mark.parametrize("form", ["two tokens", "equals sign", "hyphens"])
 def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: str, form: str) -> None:
-    option, value = name.replace("<group>", "tanh"), OTHER_VALUE[name]
+    option, value = name.replace("<model>", "tanh"), OTHER_VALUE[name]
     if form == "hyphens":
         tokens = ["--" + option.replace("_", "-"), as_token(value)]
     else:
@@ -176,12 +179,12 @@ def test_every_setting_can_be_given_as_an_option_and_changes_itself_alone(name: 
 
 @pytest.mark.parametrize("name", sorted(OTHER_VALUE))
 def test_every_setting_can_stand_in_the_file_under_the_same_name(name: str, tmp_path: Path) -> None:
-    *path, last = name.replace("<group>", "tanh").split(".")
+    *path, last = name.replace("<model>", "tanh").split(".")
     tree: dict[str, Any] = {last: OTHER_VALUE[name]}
     for key in reversed(path):
         tree = {key: tree}
-    empty = "[groups.tanh]\n"
-    in_file = tree if path[:1] == ["groups"] else {**tree, "groups": {"tanh": {}}}
+    empty = "[models.tanh]\n"
+    in_file = tree if path[:1] == ["models"] else {**tree, "models": {"tanh": {}}}
     settings = load(tomli_w.dumps(in_file), tmp_path)
     assert settings == load(empty, tmp_path, **{".".join([*path, last]): OTHER_VALUE[name]})
     assert settings != load(empty, tmp_path)
@@ -189,22 +192,22 @@ def test_every_setting_can_stand_in_the_file_under_the_same_name(name: str, tmp_
 
 def test_an_option_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
     of_stages = "seed = 3\ndevice = 'cpu'\n[folds]\nn_folds = 4\nn_repeats = 2\n"
-    of_groups = "[groups.a]\ndropout = 0.1\nepochs = 5\n[groups.b]\n"
-    settings = load(of_stages + of_groups, tmp_path, **{"seed": 4, "folds.n_folds": 6, "groups.a.dropout": 0.3})
+    of_groups = "[models.a]\ndropout = 0.1\nepochs = 5\n[models.b]\n"
+    settings = load(of_stages + of_groups, tmp_path, **{"seed": 4, "folds.n_folds": 6, "models.a.dropout": 0.3})
     assert (settings.seed, settings.device, settings.folds.n_folds, settings.folds.n_repeats) == (4, "cpu", 6, 2)
     assert settings.features == Settings().features
-    assert (settings.groups["a"].dropout, settings.groups["a"].epochs) == (0.3, 5)
-    assert settings.groups["b"] == GroupSettings()
+    assert (settings.models["a"].dropout, settings.models["a"].epochs) == (0.3, 5)
+    assert settings.models["b"] == ModelSettings()
 
 
 def test_a_files_groups_stand_in_place_of_the_default_one(fast_settings: Settings) -> None:
-    assert list(fast_settings.groups) == ["tiny"]
+    assert list(fast_settings.models) == ["tiny"]
 
 
 def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path: Path) -> None:
-    overrides = parse_overrides(["--groups.wide-relu.batch-size", "64"])
-    settings = load("[groups.wide-relu]\nepochs = 5\n", tmp_path, **overrides)
-    assert settings.groups["wide-relu"].batch_size == 64
+    overrides = parse_overrides(["--models.wide-relu.batch-size", "64"])
+    settings = load("[models.wide-relu]\nepochs = 5\n", tmp_path, **overrides)
+    assert settings.models["wide-relu"].batch_size == 64
 
 
 # ---- what is refused ----
@@ -213,11 +216,11 @@ def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path:
 @pytest.mark.parametrize(
     ("text", "unknown", "accepted"),
     [
-        ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, ray, folds, features, groups"),
+        ("sed = 1", "sed is unknown (is it seed?)", "seed, device, workers, ray, folds, features, models"),
         (
             "[fold]\nn_folds = 5",
             "fold is unknown (is it folds?)",
-            "seed, device, workers, ray, folds, features, groups",
+            "seed, device, workers, ray, folds, features, models",
         ),
         ("[folds]\nk = 5", "folds.k is unknown", "folds.n_folds, folds.n_repeats"),
         (
@@ -225,7 +228,7 @@ def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path:
             "features.clips is unknown (is it features.clip?)",
             "features.clip, features.min_level_rows",
         ),
-        ("[groups.a]\ndrop_out = 0.1", "groups.a.drop_out is unknown (is it groups.a.dropout?)", "groups.a.n_members"),
+        ("[models.a]\ndrop_out = 0.1", "models.a.drop_out is unknown (is it models.a.dropout?)", "models.a.n_members"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str, accepted: str, tmp_path: Path) -> None:
@@ -248,35 +251,35 @@ def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str,
         ("features.clip", 0.0, "greater than 0"),
         ("features.clip", float("inf"), "finite"),
         ("features.min_level_rows", 0, "greater than or equal to 1"),
-        ("groups.tanh.n_members", 0, "greater than or equal to 1"),
-        ("groups.tanh.blocks", [], "at least 1 item"),
-        ("groups.tanh.blocks", ["numbers", "letters"], "'numbers', 'levels', 'neighborhood_slopes'"),
-        ("groups.tanh.hidden", [16, 0], "greater than or equal to 1"),
-        ("groups.tanh.activation", "gelu", "'relu' or 'tanh'"),
-        ("groups.tanh.dropout", 1.0, "less than 1"),
-        ("groups.tanh.dropout", -0.1, "greater than or equal to 0"),
-        ("groups.tanh.dropout", float("nan"), "less than 1"),
-        ("groups.tanh.input_dropout", 1.0, "less than 1"),
-        ("groups.tanh.huber_delta", 0.0, "greater than 0"),
-        ("groups.tanh.huber_delta", float("nan"), "greater than 0"),
-        ("groups.tanh.weight_decay", -1.0, "greater than or equal to 0"),
-        ("groups.tanh.weight_decay", float("nan"), "finite"),
-        ("groups.tanh.decay_kind", "l1", "'decoupled' or 'coupled'"),
-        ("groups.tanh.learning_rate", 0.0, "greater than 0"),
-        ("groups.tanh.schedule", "linear", "'constant' or 'cosine'"),
-        ("groups.tanh.epochs", 0, "greater than or equal to 1"),
-        ("groups.tanh.batch_size", 0, "greater than or equal to 1"),
+        ("models.tanh.n_members", 0, "greater than or equal to 1"),
+        ("models.tanh.blocks", [], "at least 1 item"),
+        ("models.tanh.blocks", ["numbers", "letters"], "'numbers', 'one_hot', 'neighborhood_slopes'"),
+        ("models.tanh.hidden", [16, 0], "greater than or equal to 1"),
+        ("models.tanh.activation", "gelu", "'relu' or 'tanh'"),
+        ("models.tanh.dropout", 1.0, "less than 1"),
+        ("models.tanh.dropout", -0.1, "greater than or equal to 0"),
+        ("models.tanh.dropout", float("nan"), "less than 1"),
+        ("models.tanh.input_dropout", 1.0, "less than 1"),
+        ("models.tanh.huber_delta", 0.0, "greater than 0"),
+        ("models.tanh.huber_delta", float("nan"), "greater than 0"),
+        ("models.tanh.weight_decay", -1.0, "greater than or equal to 0"),
+        ("models.tanh.weight_decay", float("nan"), "finite"),
+        ("models.tanh.decay_kind", "l1", "'decoupled' or 'coupled'"),
+        ("models.tanh.learning_rate", 0.0, "greater than 0"),
+        ("models.tanh.schedule", "linear", "'constant' or 'cosine'"),
+        ("models.tanh.epochs", 0, "greater than or equal to 1"),
+        ("models.tanh.batch_size", 0, "greater than or equal to 1"),
         # Of another type altogether.
         ("seed", "many", "integer"),
         ("folds.n_folds", 2.5, "integer"),
         ("folds", 5, "FoldSettings"),
         ("features.clip", [1], "number"),
-        ("groups", {}, "at least 1 item"),
-        ("groups", 3, "dictionary"),
-        ("groups.tanh", 3, "GroupSettings"),
-        ("groups.tanh.hidden", 64, "tuple"),
-        ("groups.tanh.linear_path", 3, "boolean"),
-        ("groups.tanh.epochs", "long", "integer"),
+        ("models", {}, "at least 1 item"),
+        ("models", 3, "dictionary"),
+        ("models.tanh", 3, "ModelSettings"),
+        ("models.tanh.hidden", 64, "tuple"),
+        ("models.tanh.linear_path", 3, "boolean"),
+        ("models.tanh.epochs", "long", "integer"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: Any, accepted: str) -> None:
@@ -288,7 +291,7 @@ def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: A
     assert "got " in first
 
 
-@pytest.mark.parametrize("text", ["groups = 3", "groups = 'relu'", "groups = [1]", "folds = 3", "groups.tanh = 3"])
+@pytest.mark.parametrize("text", ["models = 3", "models = 'relu'", "models = [1]", "folds = 3", "models.tanh = 3"])
 def test_a_value_where_the_file_should_have_a_table_is_named(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"^{text.partition(' ')[0]}: "):
         load(text, tmp_path)
@@ -296,17 +299,17 @@ def test_a_value_where_the_file_should_have_a_table_is_named(text: str, tmp_path
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
-        load("seed = -1\n[folds]\nn_folds = 1\n[groups.a]\ndropout = 2\n", tmp_path)
+        load("seed = -1\n[folds]\nn_folds = 1\n[models.a]\ndropout = 2\n", tmp_path)
     assert [line.partition(":")[0] for line in str(error.value).splitlines()] == [
         "seed",
         "folds.n_folds",
-        "groups.a.dropout",
+        "models.a.dropout",
     ]
 
 
 def test_an_option_for_a_group_that_the_file_lacks_is_refused(fast_config: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^groups\.tanh is unknown; accepted: .*fast\.toml has .* tiny$"):
-        load_settings(fast_config, {"groups.tanh.dropout": 0.2})
+    with pytest.raises(SettingsError, match=r"^models\.tanh is unknown; accepted: .*fast\.toml has .* tiny$"):
+        load_settings(fast_config, {"models.tanh.dropout": 0.2})
 
 
 def test_an_option_below_a_value_is_refused() -> None:
@@ -370,13 +373,19 @@ def test_features_made_without_settings_are_those_of_the_default_settings():
 
 
 def test_a_file_of_columns_comes_with_a_group_that_has_their_block(tmp_path: Path) -> None:
-    blocks = [*DEFAULT_BLOCKS, "own"]
-    given = load_settings(None, {"features.columns": "mine.py", "groups.tanh.blocks": blocks})
-    assert (given.features.columns, given.groups["tanh"].blocks) == ("mine.py", tuple(blocks))
+    blocks = [*DEFAULT_BLOCKS, "custom"]
+    given = load_settings(None, {"features.columns": "mine.py", "models.tanh.blocks": blocks})
+    assert (given.features.columns, given.models["tanh"].blocks) == ("mine.py", tuple(blocks))
     assert load(dump_settings(given), tmp_path) == given
     for overrides, told in (
-        ({"features.columns": "mine.py"}, r"^features\.columns is 'mine\.py', but no group has the block 'own'; acc"),
-        ({"groups.tanh.blocks": ["own"]}, r"^groups\.tanh\.blocks names 'own', but features\.columns is empty; acc"),
+        (
+            {"features.columns": "mine.py"},
+            r"^features\.columns is 'mine\.py', but no model has the block 'custom'",
+        ),
+        (
+            {"models.tanh.blocks": ["custom"]},
+            r"^models\.tanh\.blocks names 'custom', but features\.columns is empty; acc",
+        ),
     ):
         with pytest.raises(SettingsError, match=told) as error:
             load_settings(None, overrides)
@@ -385,10 +394,10 @@ def test_a_file_of_columns_comes_with_a_group_that_has_their_block(tmp_path: Pat
 
 def test_the_shorthand_adds_the_block_where_it_is_missing_and_changes_nothing_else(tmp_path: Path) -> None:
     one = load(
-        '[features]\ncolumns = "old.py"\n[groups.a]\nblocks = ["own", "numbers"]\n[groups.b]\nepochs = 3\n', tmp_path
+        '[features]\ncolumns = "old.py"\n[models.a]\nblocks = ["custom", "numbers"]\n[models.b]\nepochs = 3\n', tmp_path
     )
     both = with_own_columns(one, Path("new.py"))
     assert both.features == replace(one.features, columns="new.py")
-    assert both.groups["a"] == one.groups["a"]
-    assert both.groups["b"] == replace(one.groups["b"], blocks=(*DEFAULT_BLOCKS, "own"))
+    assert both.models["a"] == one.models["a"]
+    assert both.models["b"] == replace(one.models["b"], blocks=(*DEFAULT_BLOCKS, "custom"))
     assert with_own_columns(one, None) == one

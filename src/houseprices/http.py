@@ -15,7 +15,7 @@ from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 
 from houseprices.errors import DownloadError
 from houseprices.files import checksum
-from houseprices.progress import Progress, Tell, silent
+from houseprices.progress import Notify, Progress, silent
 
 TRANSIENT = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 """Statuses that may be gone a moment later."""
@@ -104,13 +104,13 @@ def patient_session(patience: Patience) -> requests.Session:
 
 
 def save_body(
-    response: requests.Response, file: Path, patience: Patience, *, limit_bytes: int, tell: Tell = silent
+    response: requests.Response, file: Path, patience: Patience, *, limit_bytes: int, notify: Notify = silent
 ) -> None:
     """Write a streamed answer's body.
 
     Args:
         limit_bytes: largest body accepted.
-        tell: hears how many bytes have come.
+        notify: hears how many bytes have come.
 
     Raises:
         BrokenTransferError: the body stops early or takes longer than `patience.body_s`.
@@ -130,7 +130,7 @@ def save_body(
                 if time.monotonic() - start > patience.body_s:
                     raise BrokenTransferError(f"the file did not come within {patience.body_s:g} s; nothing was kept")
                 stream.write(chunk)
-                tell(Progress(f"downloading {file.name}", n_bytes, n_expected, in_bytes=True))
+                notify(Progress(f"downloading {file.name}", n_bytes, n_expected, in_bytes=True))
     except urllib3.exceptions.HTTPError:
         whole = f" of {n_expected}" if n_expected else ""
         raise BrokenTransferError(f"the transfer broke off after {n_bytes}{whole} bytes; nothing was kept") from None
@@ -146,14 +146,14 @@ def fetch_file(
     *,
     limit_bytes: int,
     checksums: Mapping[str, str],
-    tell: Tell = silent,
+    notify: Notify = silent,
 ) -> None:
     """Fetch one file from a mirror.
 
     Args:
         limit_bytes: largest body accepted.
         checksums: {algorithm: what it must give}; nothing else vouches for a file over plain http.
-        tell: hears how many bytes have come.
+        notify: hears how many bytes have come.
 
     Raises:
         DownloadError: there is no answer, no such file, not the whole of it, or another one.
@@ -162,7 +162,7 @@ def fetch_file(
         with session.get(url, stream=True) as response:
             if response.status_code != 200:
                 raise DownloadError(f"the mirror answered {response.status_code} for {url}; try again later")
-            save_body(response, file, patience, limit_bytes=limit_bytes, tell=tell)
+            save_body(response, file, patience, limit_bytes=limit_bytes, notify=notify)
     except BrokenTransferError as error:
         raise DownloadError(f"{url}: {error}; try again") from None
     except requests.RequestException:

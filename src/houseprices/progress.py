@@ -28,18 +28,18 @@ class Notice:
     text: str
 
 
-Tell = Callable[[Progress | Notice], None]
-"""How a job is listened to: it calls this with each thing that it has to tell."""
+Notify = Callable[[Progress | Notice], None]
+"""Callback of a job: called with each progress report and notice."""
 
 
-def counting(tell: Tell, stage: str, n_total: int) -> Callable[[int], None]:
-    """Tell that the stage begins, and return what to call with the number of units that have just been done."""
+def counting(notify: Notify, stage: str, n_total: int) -> Callable[[int], None]:
+    """Notify that the stage begins, and return what to call with the number of units that have just been done."""
     n_done = 0
 
     def count(n_more: int) -> None:
         nonlocal n_done
         n_done += n_more
-        tell(Progress(stage, n_done, n_total))
+        notify(Progress(stage, n_done, n_total))
 
     count(0)
     return count

@@ -12,7 +12,7 @@ class ExplainedSetting:
     """One setting as on the command line.
 
     Attributes:
-        name: with its table; `<group>` stands for a group's name.
+        name: with its table; `<model>` stands for a group's name.
         default: as TOML.
         accepted: which values, in words.
         meaning: in a line.

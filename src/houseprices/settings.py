@@ -5,7 +5,7 @@ A file is overlaid on the defaults below, and the command line on the file: `--f
     [folds]
     n_folds = 5
 
-and `--groups.tanh.dropout 0.2` changes one group of the file.
+and `--models.tanh.dropout 0.2` changes one group of the file.
 """
 
 import difflib
@@ -43,7 +43,7 @@ class FeatureSettings:
     Attributes:
         clip: scaled numbers stay within +-clip.
         min_level_rows: training rows that a level needs for a column.
-        columns: Python file with columns of your own, for the groups whose blocks name `own`; empty for none. It runs
+        columns: Python file with columns of your own, for the models whose blocks name `own`; empty for none. It runs
             as code; see `preprocessing.own_columns`.
     """
 
@@ -53,7 +53,7 @@ class FeatureSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class GroupSettings(Hyperparameters):
+class ModelSettings(Hyperparameters):
     """Members of one shape and regularisation, trained on every fold; targets are log prices in standard deviations.
 
     Attributes:
@@ -65,12 +65,12 @@ class GroupSettings(Hyperparameters):
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = DEFAULT_BLOCKS
 
 
-def _default_groups() -> dict[str, GroupSettings]:
+def _default_models() -> dict[str, ModelSettings]:
     """Four kinds of network that err differently: by width and depth, loss, and above all by view of the columns."""
-    wide = GroupSettings()
+    wide = ModelSettings()
     deep = replace(wide, hidden=(256, 128), activation="relu", loss="student_t", dropout=0.3)
     crosses = tuple(block for block in DEFAULT_BLOCKS if block not in ("numbers", "products"))
-    additive_blocks: tuple[Block, ...] = ("pieces", "numbers", *crosses)
+    additive_blocks: tuple[Block, ...] = ("piecewise_linear", "numbers", *crosses)
     return {
         "tanh": wide,
         "deep": deep,
@@ -90,7 +90,7 @@ class Settings:
         ray: HOST:PORT of a Ray cluster that trains in place of this machine; empty for none.
         folds: how the rows are split.
         features: how columns are made.
-        groups: the groups of members by name; their mean predictions are averaged in log space.
+        models: the models of members by name; their mean predictions are averaged in log space.
 
     Raises:
         pydantic.ValidationError: a value out of range, or own columns without a file or a group; it is a ValueError.
@@ -102,22 +102,22 @@ class Settings:
     ray: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
-    groups: Annotated[dict[str, GroupSettings], Field(min_length=1)] = Field(default_factory=_default_groups)
+    models: Annotated[dict[str, ModelSettings], Field(min_length=1)] = Field(default_factory=_default_models)
 
     def __post_init__(self) -> None:
         if self.ray and self.device == "cuda":
             raise SettingsError(
                 f"device is 'cuda' beside ray {self.ray!r}; accepted: auto or cpu, a cluster's CPUs train"
             )
-        with_own = [name for name, group in self.groups.items() if OWN in group.blocks]
+        with_own = [name for name, group in self.models.items() if OWN in group.blocks]
         if with_own and not self.features.columns:
             raise SettingsError(
-                f"groups.{with_own[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file of"
+                f"models.{with_own[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file of"
                 " columns, or blocks without it"
             )
         if self.features.columns and not with_own:
             raise SettingsError(
-                f"features.columns is {self.features.columns!r}, but no group has the block {OWN!r}; accepted: a group"
+                f"features.columns is {self.features.columns!r}, but no model has the block {OWN!r}; accepted: a model"
                 f" whose blocks name it (--columns FILE adds it to every group)"
             )
 
@@ -129,7 +129,7 @@ STAGES: tuple[tuple[str, Any], ...] = (
     ("", Settings),
     ("folds.", FoldSettings),
     ("features.", FeatureSettings),
-    ("groups.<group>.", GroupSettings),
+    ("models.<model>.", ModelSettings),
 )
 """The records of settings, each with what stands before its settings' names."""
 
@@ -159,15 +159,15 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
         SettingsError: the file is missing or no TOML, or a key is unknown or a value out of range; one line a fault.
     """
     tree = _read_toml(file) if file else tomllib.loads(dump_settings(Settings()))
-    groups = list(tree["groups"]) if isinstance(tree.get("groups"), dict) else []
+    models = list(tree["models"]) if isinstance(tree.get("models"), dict) else []
     for name, value in (overrides or {}).items():
-        group = name.removeprefix("groups.").partition(".")[0]
-        if groups and name.startswith("groups.") and group not in groups:
+        group = name.removeprefix("models.").partition(".")[0]
+        if models and name.startswith("models.") and group not in models:
             raise SettingsError(
-                f"groups.{group} is unknown; accepted: {file or 'the default'} has the groups {', '.join(groups)}"
+                f"models.{group} is unknown; accepted: {file or 'the default'} has the models {', '.join(models)}"
             )
         _place(tree, name, value)
-    faults = _unknown_keys(tree, Settings, "", groups)
+    faults = _unknown_keys(tree, Settings, "", models)
     if faults:
         raise SettingsError("\n".join(faults))
     try:
@@ -180,11 +180,11 @@ def with_own_columns(settings: Settings, file: Path | None) -> Settings:
     """The settings with the file's columns in every group; as they are for None."""
     if file is None:
         return settings
-    groups = {
+    models = {
         name: group if OWN in group.blocks else replace(group, blocks=(*group.blocks, OWN))
-        for name, group in settings.groups.items()
+        for name, group in settings.models.items()
     }
-    return replace(settings, features=replace(settings.features, columns=str(file)), groups=groups)
+    return replace(settings, features=replace(settings.features, columns=str(file)), models=models)
 
 
 def dump_settings(settings: Settings) -> str:
@@ -200,8 +200,8 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingsError: a token is no option, or an option has no value.
 
-    >>> parse_overrides(["--folds.n_folds", "5", "--groups.deep.hidden=[64, 32]", "--groups.deep.activation", "tanh"])
-    {'folds.n_folds': 5, 'groups.deep.hidden': [64, 32], 'groups.deep.activation': 'tanh'}
+    >>> parse_overrides(["--folds.n_folds", "5", "--models.deep.hidden=[64, 32]", "--models.deep.activation", "tanh"])
+    {'folds.n_folds': 5, 'models.deep.hidden': [64, 32], 'models.deep.activation': 'tanh'}
     """
     overrides: dict[str, Any] = {}
     waiting = list(tokens)
@@ -219,7 +219,7 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
             value = waiting.pop(0)
         path = name.split(".")
         # A hyphen may stand for an underscore, but a group is called what its file calls it.
-        named_by_user = {1} if path[0] == "groups" else set()
+        named_by_user = {1} if path[0] == "models" else set()
         path = [key if place in named_by_user else key.replace("-", "_") for place, key in enumerate(path)]
         overrides[".".join(path)] = _toml_value(value)
     return overrides
@@ -250,30 +250,30 @@ def _place(tree: dict[str, Any], name: str, value: Any) -> None:
     tree[last] = value
 
 
-def _unknown_keys(tree: Any, stage: Any, prefix: str, groups: Sequence[str]) -> list[str]:
+def _unknown_keys(tree: Any, stage: Any, prefix: str, models: Sequence[str]) -> list[str]:
     """One line for each key that no setting has, with the accepted names."""
     faults = []
     accepted = {field.name: field.type for field in fields(stage)}
     for key, value in tree.items() if isinstance(tree, dict) else ():
         if key not in accepted:
-            near = _natural_names(key, groups)
+            near = _natural_names(key, models)
             hint = f" (is it {' or '.join(near)}?)" if near else ""
             faults.append(f"{prefix}{key} is unknown{hint}; accepted: {', '.join(prefix + name for name in accepted)}")
-        elif key == "groups" and isinstance(value, dict):
+        elif key == "models" and isinstance(value, dict):
             for group, settings in value.items():
-                faults += _unknown_keys(settings, GroupSettings, f"{prefix}groups.{group}.", groups)
+                faults += _unknown_keys(settings, ModelSettings, f"{prefix}models.{group}.", models)
         elif is_dataclass(accepted[key]):
-            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.", groups)
+            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.", models)
     return faults
 
 
-def _natural_names(key: str, groups: Sequence[str]) -> list[str]:
-    """The settings that somebody may mean who writes `key`, as they are called with these groups."""
+def _natural_names(key: str, models: Sequence[str]) -> list[str]:
+    """The settings that somebody may mean who writes `key`, as they are called with these models."""
     key = key.rpartition(".")[2].replace("-", "_").lower()
     by_name = {field.name: prefix + field.name for prefix, stage in STAGES for field in fields(stage)}
     near = difflib.get_close_matches(_ALSO_CALLED.get(key, key), by_name, n=1, cutoff=0.7)
     return list(
-        dict.fromkeys(by_name[name].replace("<group>", group) for name in near for group in groups or ["<group>"])
+        dict.fromkeys(by_name[name].replace("<model>", group) for name in near for group in models or ["<model>"])
     )
 
 

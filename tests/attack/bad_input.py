@@ -36,7 +36,7 @@ TINY_TOML = """device = "cpu"
 [folds]
 n_folds = 3
 n_repeats = 1
-[groups.tiny]
+[models.tiny]
 hidden = [4]
 epochs = 2
 """

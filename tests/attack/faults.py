@@ -31,8 +31,8 @@ from kaggle_server import TOKEN, KaggleServer, kaggle_server
 
 from houseprices.kaggle.ledger import read_ledger
 from houseprices.runs.read import read_run
-from houseprices.studies.experiments import read_looks
-from houseprices.studies.search_journal import open_journal
+from houseprices.selection.experiments import read_looks
+from houseprices.selection.search_journal import open_journal
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _PARTS = 20
@@ -91,7 +91,7 @@ SETTINGS = ["--data", "data", "--config", "config.toml"]
 # Whoever adds a command that writes adds a line.
 COMMANDS: dict[str, Command] = {
     "cv": Command(["cv", *SETTINGS, "--run", "runs/new"], _run_is_whole, fresh="runs/new"),
-    "compare": Command(["compare", *SETTINGS, "--groups.tiny.dropout", "0.3"], _looks_are_whole),
+    "compare": Command(["compare", *SETTINGS, "--models.tiny.dropout", "0.3"], _looks_are_whole),
     "tune": Command(
         ["tune", *SETTINGS, "--space", "space.toml", "--trials", "10", "--storage", "search/journal"], _trials_are_whole
     ),

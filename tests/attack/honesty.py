@@ -20,7 +20,7 @@ from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
-from houseprices.settings import FoldSettings, GroupSettings, Settings, load_settings
+from houseprices.settings import FoldSettings, ModelSettings, Settings, load_settings
 
 Floats = NDArray[np.float64]
 Job = Callable[[pd.DataFrame], float]
@@ -28,9 +28,9 @@ Job = Callable[[pd.DataFrame], float]
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 
-SMALL = GroupSettings(hidden=(6,), epochs=4, batch_size=16, loss="student_t", blocks=("numbers", "levels"))
-ONE_KIND = Settings(device="cpu", folds=FoldSettings(n_folds=2, n_repeats=1), groups={"small": SMALL})
-COMMITTEE = replace(ONE_KIND, groups={"small": SMALL, "linear": replace(SMALL, hidden=(), loss="huber")})
+SMALL = ModelSettings(hidden=(6,), epochs=4, batch_size=16, loss="student_t", blocks=("numbers", "one_hot"))
+ONE_KIND = Settings(device="cpu", folds=FoldSettings(n_folds=2, n_repeats=1), models={"small": SMALL})
+COMMITTEE = replace(ONE_KIND, models={"small": SMALL, "linear": replace(SMALL, hidden=(), loss="huber")})
 
 
 def cv(settings: Settings) -> Job:

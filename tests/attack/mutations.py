@@ -110,7 +110,7 @@ def toml_lines(content: bytes, rng: random.Random) -> bytes:
     row = rng.randrange(len(lines))
     name, equals, _ = lines[row].partition("=")
     odd = ("-1", "0", "1e400", "nan", '"x"', "[]", "{}", "[[1]]", "true", "9" * 30, "1979-05-27", "[" * 5000, "''")
-    lines[row] = f"{name}= {rng.choice(odd)}" if equals else rng.choice(("[folds]", "[[groups]]", "[groups.'']", "= 1"))
+    lines[row] = f"{name}= {rng.choice(odd)}" if equals else rng.choice(("[folds]", "[[models]]", "[models.'']", "= 1"))
     return "\n".join(lines).encode()
 
 

@@ -62,7 +62,7 @@ def test_a_column_that_names_the_fold_does_not_tell_its_level(town: pd.DataFrame
 def test_intervals_cover_unseen_houses_as_they_promise() -> None:
     """New houses may be covered more often: all folds' networks price them, one fold's a training house."""
     n_towns, n_train, n_new = 8, 150, 150
-    settings = Settings(device="cpu", folds=FoldSettings(n_folds=5, n_repeats=1), groups=COMMITTEE.groups)
+    settings = Settings(device="cpu", folds=FoldSettings(n_folds=5, n_repeats=1), models=COMMITTEE.models)
     out_of_fold, new = np.mean([coverage(*town, settings) for town in towns(n_towns, n_train, n_new)], axis=0)
     errors = standard_errors(n_train, n_new, n_towns)
     assert (np.abs(out_of_fold - COVERAGES) < 2 * errors).all()

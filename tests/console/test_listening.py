@@ -12,10 +12,10 @@ from houseprices.progress import Notice, Progress
 def test_a_notice_is_a_line_on_stderr_and_progress_is_nothing_where_nobody_looks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with listening() as tell:
-        tell(Progress("baking", 1, 3))
-        tell(Notice("too hot\nopen a window"))
-        tell(Progress("baking", 3, 3))
+    with listening() as notify:
+        notify(Progress("baking", 1, 3))
+        notify(Notice("too hot\nopen a window"))
+        notify(Progress("baking", 3, 3))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "houseprices: too hot\nhouseprices: open a window\n"
@@ -34,9 +34,9 @@ def test_a_stage_is_a_bar_with_its_figures_until_the_next_one(monkeypatch: pytes
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
-    with listening(draw=True) as tell:
-        tell(Progress("baking", 2, 3))
-        tell(Progress("fetching", 500, 2_000_000, in_bytes=True))
+    with listening(draw=True) as notify:
+        notify(Progress("baking", 2, 3))
+        notify(Progress("fetching", 500, 2_000_000, in_bytes=True))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     before, first, after = shown.partition("fetching")
     assert "baking" in before

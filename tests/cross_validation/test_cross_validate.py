@@ -15,13 +15,13 @@ from houseprices.data.schema import BY_NAME
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
 from houseprices.progress import Notice, Progress
-from houseprices.settings import FoldSettings, GroupSettings, Settings
+from houseprices.settings import FoldSettings, ModelSettings, Settings
 
-TINY = GroupSettings(n_members=5, hidden=(6,), epochs=2, batch_size=16)
+TINY = ModelSettings(n_members=5, hidden=(6,), epochs=2, batch_size=16)
 SETTINGS = Settings(
     device="cpu",
     folds=FoldSettings(n_folds=3, n_repeats=2),
-    groups={
+    models={
         "relu": replace(TINY, loss="student_t"),
         "tanh": replace(TINY, n_members=1, activation="tanh", blocks=("numbers",)),
     },
@@ -159,7 +159,7 @@ def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_
 
 def test_houses_that_fill_no_column_are_refused(town_train, town_test):
     settings = replace(SETTINGS, folds=FoldSettings(n_folds=2, n_repeats=1))
-    with pytest.raises(DataError, match=r"groups\.\w+: the 1 training rows of fold 0 fill none of its columns; "):
+    with pytest.raises(DataError, match=r"models\.\w+: the 1 training rows of fold 0 fill none of its columns; "):
         cross_validate(town_train.iloc[:2], town_test, settings)
 
 
@@ -221,7 +221,7 @@ def test_a_failing_listener_stops_the_workers(town_train, town_test):
             raise KeyboardInterrupt
 
     quick, slow = replace(TINY, n_members=1), replace(TINY, epochs=1_000_000)
-    settings = replace(SETTINGS, groups={"quick": quick, "slow": slow})
+    settings = replace(SETTINGS, models={"quick": quick, "slow": slow})
     with pytest.raises(KeyboardInterrupt):
         cross_validate(town_train, town_test, settings, fail)
 
@@ -229,7 +229,7 @@ def test_a_failing_listener_stops_the_workers(town_train, town_test):
 @pytest.mark.real_data
 def test_a_level_of_the_test_table_alone_is_named_once(real_train, real_test):
     fast = Settings(
-        device="cpu", folds=FoldSettings(n_folds=2, n_repeats=1), groups={"tiny": replace(TINY, n_members=1, epochs=1)}
+        device="cpu", folds=FoldSettings(n_folds=2, n_repeats=1), models={"tiny": replace(TINY, n_members=1, epochs=1)}
     )
     told = []
     cross_validate(real_train, real_test, fast, told.append)

@@ -1,4 +1,4 @@
-"""How log prices of members, groups and folds are put together."""
+"""How log prices of members, models and folds are put together."""
 
 import numpy as np
 

@@ -11,9 +11,9 @@ from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.pool import TrainingPool
 from houseprices.preprocessing.blocks import BLOCKS, block_indices
 from houseprices.preprocessing.house_array import house_array
-from houseprices.settings import FeatureSettings, GroupSettings, Settings
+from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
-TINY = GroupSettings(hidden=(4,), epochs=2)
+TINY = ModelSettings(hidden=(4,), epochs=2)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
     starts = []
     with TrainingPool(2, torch.device("cpu")) as pool:
         for seed in (0, 1):
-            settings = Settings(seed=seed, groups={"one": group, "other": group})
+            settings = Settings(seed=seed, models={"one": group, "other": group})
             for repeat, fold in places:
                 wait = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
                 model, curves = wait(lambda _n_members: None)
@@ -102,7 +102,7 @@ def test_own_columns_of_training_rows_move_with_training_rows_alone(houses, tmp_
         log_price = np.log(table.pop("SalePrice").to_numpy())
         settings = FeatureSettings(columns=str(file))
         data = prepare_fold(0, 1, house_array(table), log_price, fold_of_row, settings)
-        return data.matrix[training][:, data.live_columns(("own",))]
+        return data.matrix[training][:, data.live_columns(("custom",))]
 
     before = own_columns(np.array([], dtype=int), False)
     assert before.shape == (len(training), 1)

@@ -31,11 +31,11 @@ def _result(out_of_fold: dict[str, np.ndarray], fold_of_row: np.ndarray, trainin
 
 @pytest.fixture
 def result() -> CrossValidation:
-    """Two groups of two members and one; their mean errors are 0.1, 0, -0.2, 0.3, 0 in the rows' order."""
+    """Two models of two members and one; their mean errors are 0.1, 0, -0.2, 0.3, 0 in the rows' order."""
     first = np.array([[0.3, 0.0, -0.4, 0.2, 0.2], [0.1, -0.2, 0.0, 0.2, -0.2]])
     second = np.array([[0.0, 0.1, -0.2, 0.4, 0.0]])
-    groups = {"first": (LOG_PRICE + first)[None], "second": (LOG_PRICE + second)[None]}
-    return _result(groups, FOLD_OF_ROW[None], np.array([[0.03, 0.04]]))
+    models = {"first": (LOG_PRICE + first)[None], "second": (LOG_PRICE + second)[None]}
+    return _result(models, FOLD_OF_ROW[None], np.array([[0.03, 0.04]]))
 
 
 def test_log_rmse_equals_the_hand_calculation() -> None:
@@ -68,13 +68,13 @@ def test_pooled_is_the_root_of_the_fold_errors_weighted_by_rows(result: CrossVal
 
 
 def test_group_scores_are_of_its_mean_and_of_its_single_members(result: CrossValidation) -> None:
-    groups = scores_of(result).groups
+    models = scores_of(result).models
     singles = [math.sqrt((0.09 + 0.16 + 0.04 + 0.04) / 5), math.sqrt((0.01 + 0.04 + 0.04 + 0.04) / 5)]
-    assert groups["first"].pooled == pytest.approx(math.sqrt((0.04 + 0.01 + 0.04 + 0.04) / 5))
-    assert groups["first"].member_mean == pytest.approx(sum(singles) / 2)
-    assert groups["first"].member_std == pytest.approx((singles[0] - singles[1]) / 2)
-    assert groups["second"].member_std == 0
-    assert groups["second"].pooled == groups["second"].member_mean
+    assert models["first"].pooled == pytest.approx(math.sqrt((0.04 + 0.01 + 0.04 + 0.04) / 5))
+    assert models["first"].member_mean == pytest.approx(sum(singles) / 2)
+    assert models["first"].member_std == pytest.approx((singles[0] - singles[1]) / 2)
+    assert models["second"].member_std == 0
+    assert models["second"].pooled == models["second"].member_mean
 
 
 def test_repeats_are_averaged_before_they_are_scored() -> None:
@@ -82,8 +82,8 @@ def test_repeats_are_averaged_before_they_are_scored() -> None:
     folds = np.stack([FOLD_OF_ROW, 1 - FOLD_OF_ROW])
     scores = scores_of(_result({"only": LOG_PRICE + errors}, folds, np.array([[0.1, 0.1], [0.1, 0.1]])))
     assert scores.log_rmse.pooled == pytest.approx(0.1 / math.sqrt(5))
-    assert scores.groups["only"].pooled == pytest.approx(0.1 / math.sqrt(5))
-    assert scores.groups["only"].member_mean == pytest.approx(0.3 / math.sqrt(5))
+    assert scores.models["only"].pooled == pytest.approx(0.1 / math.sqrt(5))
+    assert scores.models["only"].member_mean == pytest.approx(0.3 / math.sqrt(5))
     assert [(fold.repeat, fold.fold) for fold in scores.by_fold] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     of_folds = [fold.log_rmse for fold in scores.by_fold]
     assert of_folds == pytest.approx([0.4 / math.sqrt(3), 0, 0, 0.2 / math.sqrt(3)])

@@ -48,9 +48,9 @@ def fitted(varied: HouseArray) -> HouseFeatures:
 
 def is_empty(column: Column, fitted: HouseFeatures) -> bool:
     """Whether it is a piece between two ends that are equal: no house lies in it."""
-    if column not in COLUMNS["pieces"]:
+    if column not in COLUMNS["piecewise_linear"]:
         return False
-    piece = [other for other in COLUMNS["pieces"] if other.parents == column.parents].index(column)
+    piece = [other for other in COLUMNS["piecewise_linear"] if other.parents == column.parents].index(column)
     ends = fitted.statistics_[column.statistics[0].name]
     return bool(ends[piece] == ends[piece + 1])
 
@@ -116,7 +116,7 @@ def test_blocks_part_the_columns(fitted):
         assert [names[index] for index in block_indices((block,))] == [column.name for column in COLUMNS[block]]
     assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
     assert set(block_indices(LINEAR_BLOCKS)) == set(range(len(names))) - set(
-        block_indices(("products", "ranks", "pieces"))
+        block_indices(("products", "ranks", "piecewise_linear"))
     )
 
 
@@ -138,7 +138,7 @@ def test_normal_scores_are_those_of_ranks_alone():
 
 
 def test_pieces_add_up_to_the_number_between_its_ends():
-    pieces = [column for column in COLUMNS["pieces"] if column.parents == ("LogTotalArea",)]
+    pieces = [column for column in COLUMNS["piecewise_linear"] if column.parents == ("LogTotalArea",)]
     values = np.random.default_rng(0).standard_normal(500)
     ends = pieces[0].statistics[0].fit(values)
     filled = np.stack([piece.formula(values, ends) for piece in pieces])

@@ -68,7 +68,7 @@ def test_the_list_is_newest_first_with_scores_and_changes(runs: Path, finished_r
     assert first.low < score < first.high
     # Every error is a tenth smaller, and so is each end.
     assert (second.low, second.high) == pytest.approx((0.9 * first.low, 0.9 * first.high))
-    assert (first.changes, second.changes) == ([], ["groups.tiny.dropout 0.5 -> 0.6"])
+    assert (first.changes, second.changes) == ([], ["models.tiny.dropout 0.5 -> 0.6"])
     assert first.public_score == 0.1234
 
 
@@ -76,9 +76,9 @@ def test_a_setting_that_an_older_run_did_not_have_is_called_so(runs: Path) -> No
     config = (runs / "first" / "config.toml").read_text("utf-8")
     (runs / "first" / "config.toml").write_text(config.replace('loss = "student_t"\n', 'shape = "cone"\n'), "utf-8")
     assert sorted(past_runs()[0].changes) == [
-        "groups.tiny.dropout 0.5 -> 0.6",
-        "groups.tiny.loss (no such setting) -> student_t",
-        "groups.tiny.shape cone -> (no such setting)",
+        "models.tiny.dropout 0.5 -> 0.6",
+        "models.tiny.loss (no such setting) -> student_t",
+        "models.tiny.shape cone -> (no such setting)",
     ]
 
 
@@ -109,14 +109,14 @@ def test_what_cannot_be_read_is_told_and_left_out(runs: Path, capsys: pytest.Cap
 
 def test_two_runs_are_compared_house_by_house(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = compare_runs("first", str(runs / "second"))
-    assert found.changes == ["groups.tiny.dropout 0.5 -> 0.6"]
+    assert found.changes == ["models.tiny.dropout 0.5 -> 0.6"]
     whole = found.judgement.whole
     assert whole.second == pytest.approx(0.9 * whole.first)
     assert whole.high < 0, "every house is better"
     back = compare_runs("second", "first").judgement.whole
     assert (back.difference, back.low, back.high) == pytest.approx((-whole.difference, -whole.high, -whole.low))
     assert command("first", "second") == 0
-    assert "first first, second second: groups.tiny.dropout 0.5 -> 0.6" in capsys.readouterr().out
+    assert "first first, second second: models.tiny.dropout 0.5 -> 0.6" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

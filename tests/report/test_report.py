@@ -29,7 +29,7 @@ from houseprices.report.themes import THEMES, WORDS
 from houseprices.report.waterfall import waterfalls
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
-from houseprices.studies import ablation
+from houseprices.selection import ablation
 
 SECTIONS = ("score", "curves", "ablation", "errors", "worst", "all", "intervals", "why", "ensemble")
 

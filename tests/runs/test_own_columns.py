@@ -36,7 +36,7 @@ class Columns:
         level = houses["Neighborhood"].astype("str").map(self.of_place).fillna(self.usual)
         return pd.DataFrame({"level": level, "lot": houses["LotArea"].fillna(0) / 1e4}, index=houses.index)
 """
-SECOND_GROUP = "\n[groups.other]\nhidden = [4]\nepochs = 2\nblocks = ['numbers']\n"
+SECOND_GROUP = "\n[models.other]\nhidden = [4]\nepochs = 2\nblocks = ['numbers']\n"
 
 
 def command(*arguments: str) -> int | str | None:
@@ -84,7 +84,7 @@ def test_own_columns_reach_the_networks_whose_blocks_name_them(run, place, data_
     names = folds[0].features.get_feature_names_out()
     for group in ("tiny", "other"):
         assert {"own: level", "own: lot"} <= set(names[folds[0].columns[group]])
-    settings = ["--features.columns", "mine.py", "--groups.other.blocks", '["numbers", "own"]']
+    settings = ["--features.columns", "mine.py", "--models.other.blocks", '["numbers", "custom"]']
     assert command("cv", "--data", str(data_folder), "--config", "fast.toml", *settings, "--run", "two") == 0
     fold = read_run(Path("two")).folds[0]
     assert {name for name in names[fold.columns["tiny"]] if name.startswith("own: ")} == set()
@@ -183,5 +183,5 @@ def test_a_file_that_fails_leaves_no_run(place, data_folder, fast_config, capsys
     assert command("compare", *job, "--columns", "nowhere.py") == 1
     assert "nowhere.py: No such file or directory; accepted: a Python file" in capsys.readouterr().err
     assert command("cv", *job, "--features.columns", "mine.py") == 2
-    assert "no group has the block 'own'" in capsys.readouterr().err
+    assert "no model has the block 'custom'" in capsys.readouterr().err
     assert [path.name for path in place.iterdir()] == ["mine.py"]

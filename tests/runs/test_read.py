@@ -164,7 +164,7 @@ def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> Non
             "the columns of group tiny in fold 0",
         ),
         (lambda content: content["folds"][0]["columns"]["tiny"].pop(), "tensor 0/0/tiny is"),
-        (lambda content: content["folds"][0]["columns"].clear(), "the groups of fold 0 are not config.toml's"),
+        (lambda content: content["folds"][0]["columns"].clear(), "the models of fold 0 are not config.toml's"),
         (lambda content: content["folds"].pop(), "its folds are not those of config.toml"),
         (lambda content: content.update(format_version=9), "format_version is 9"),
         (lambda content: content.clear(), "format_version is None"),
@@ -209,7 +209,7 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
         ("oof.csv", "error_scale", "0", "an error scale not above 0"),
         ("oof.csv", "error_scale", "wide", "could not convert"),
         ("curves.csv", "epoch", "first", "a cell is no number"),
-        ("curves.csv", "group", "other", "its groups are not those of config.toml"),
+        ("curves.csv", "model", "other", "its models are not those of config.toml"),
     ],
 )
 def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str, value: str, what: str) -> None:
@@ -222,11 +222,11 @@ def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str
     assert what in text
 
 
-@pytest.mark.parametrize("part", ["groups", "baselines"])
+@pytest.mark.parametrize("part", ["models", "baselines"])
 def test_scores_that_no_run_writes_are_refused(copy: Path, part: str) -> None:
     change_json(copy / "metrics.json", lambda content: content[part].clear())
     sign(copy)
-    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: its groups are not those of config.toml, or a baseline")
+    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: its models are not those of config.toml, or a baseline")
 
 
 def test_json_nested_too_deep_is_refused(copy: Path) -> None:

@@ -175,7 +175,7 @@ def test_the_manifest_says_with_what_the_run_was_made(finished_run: FinishedRun)
 def test_curves_have_a_line_an_epoch_fold_and_group(finished_run: FinishedRun) -> None:
     curves = pd.read_csv(finished_run.folder / "curves.csv")
     assert {"training_log_rmse", "validation_log_rmse", "weight_norm"} <= set(curves.columns)
-    keys = curves[["repeat", "fold", "group", "epoch"]].itertuples(index=False, name=None)
+    keys = curves[["repeat", "fold", "model", "epoch"]].itertuples(index=False, name=None)
     assert list(keys) == [(0, fold, "tiny", epoch + 1) for fold in range(N_FOLDS) for epoch in range(N_EPOCHS)]
     assert (curves[["training_log_rmse", "validation_log_rmse", "weight_norm"]] > 0).all(axis=None)
 

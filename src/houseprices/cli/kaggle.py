@@ -30,8 +30,8 @@ def download_files(
     from houseprices.kaggle.download import download
 
     to = to or RAW_FOLDER
-    with listening() as tell:
-        files = download(source or "kaggle", to, tell=tell)
+    with listening() as notify:
+        files = download(source or "kaggle", to, notify=notify)
     print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: train.csv and test.csv are there; nothing to do")
 
 
@@ -42,8 +42,8 @@ def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
     if source:
         raise SettingsError(f"--source {source} belongs to --dataset house-prices; fashion-mnist has one source")
     to = to or FASHION_MNIST_FOLDER
-    with listening() as tell:
-        files = download_fashion_mnist(to, tell=tell)
+    with listening() as notify:
+        files = download_fashion_mnist(to, notify=notify)
     print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: Fashion-MNIST is there; nothing to do")
 
 
@@ -69,8 +69,8 @@ def submit_run(
     from houseprices.console import listening
     from houseprices.kaggle.submit import submit
 
-    with listening() as tell:
-        submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, say=print, tell=tell)
+    with listening() as notify:
+        submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, say=print, notify=notify)
 
 
 def ledger(

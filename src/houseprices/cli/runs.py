@@ -38,14 +38,14 @@ def predict_prices(
 
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
     if output != _STANDARD_STREAM:
-        with listening() as tell:
-            n_houses = predict(folder, source, output, coverage, tell, columns)
+        with listening() as notify:
+            n_houses = predict(folder, source, output, coverage, notify, columns)
         print(f"{output}: {n_houses} houses priced")
         return
     try:
         # A bar would mix with the prices on a terminal.
-        with listening(draw=False if sys.stdout.isatty() else None) as tell:
-            predict(folder, source, sys.stdout.buffer, coverage, tell, columns)
+        with listening(draw=False if sys.stdout.isatty() else None) as notify:
+            predict(folder, source, sys.stdout.buffer, coverage, notify, columns)
     except BrokenPipeError:
         # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,8 +65,8 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     from houseprices.console import listening
     from houseprices.report.job import write_report
 
-    with listening() as tell:
-        page = write_report(folder, tell, columns)
+    with listening() as notify:
+        page = write_report(folder, notify, columns)
     print(page)
 
 
@@ -93,8 +93,8 @@ def explain(
     from houseprices.console.explanation import print_explanation
     from houseprices.report.explain import explain_house
 
-    with listening() as tell:
-        explanation = explain_house(folder, id, tell, columns)
+    with listening() as notify:
+        explanation = explain_house(folder, id, notify, columns)
     if as_json:
         print(json.dumps(explanation))
     else:
@@ -128,8 +128,8 @@ def verify_run(
     from houseprices.console.verification import print_verification
     from houseprices.runs.verify import verify
 
-    with listening() as tell:
-        found = verify(folder, data, columns, tell)
+    with listening() as notify:
+        found = verify(folder, data, columns, notify)
     if as_json:
         print(json.dumps({**asdict(found), "data": str(found.data), "unexplained": found.unexplained}))
     else:
@@ -160,8 +160,8 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
         return
     if first:
         raise SettingsError(f"{first}: there is one run to compare; accepted: two, or none for the list of all")
-    with listening() as tell:
-        runs = past_runs(tell)
+    with listening() as notify:
+        runs = past_runs(notify)
     if as_json:
         print(json.dumps([asdict(run) for run in runs]))
     elif runs:

@@ -53,20 +53,20 @@ def tune(
 
     from houseprices.console import listening
     from houseprices.console.search import print_search
-    from houseprices.studies import search
-    from houseprices.studies.search_space import DEFAULT_SPACE, read_space
+    from houseprices.selection import search
+    from houseprices.selection.search_space import DEFAULT_SPACE, read_space
 
     if show:
         if settings or config or space:
             raise SettingsError(
                 "--show stands beside settings; accepted: --show [--storage FILE] [--data DIR] [--json]"
             )
-        with listening() as tell:
-            found = search.show(data, storage, tell)
+        with listening() as notify:
+            found = search.show(data, storage, notify)
     else:
         varied = read_space(space or DEFAULT_SPACE)
         try:
-            with listening() as tell:
+            with listening() as notify:
                 found = search.search(
                     data,
                     base,
@@ -77,7 +77,7 @@ def tune(
                     timeout=timeout or float("inf"),
                     n_kept=keep,
                     max_correlation=max_correlation,
-                    tell=tell,
+                    notify=notify,
                 )
         except KeyboardInterrupt:
             kept = f"the trials so far are kept in {storage}"

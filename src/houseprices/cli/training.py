@@ -20,7 +20,7 @@ def cv(
     """Cross-validate, predict the test set and write a run folder: the main job.
 
     Args:
-        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --groups.tanh.dropout 0.3;
+        settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --models.tanh.dropout 0.3;
             `houseprices settings` lists them.
         data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
         config: TOML file with settings, such as configs/default.toml or a run's config.toml.
@@ -41,8 +41,8 @@ def cv(
     from houseprices.runs.format import as_json as json_of
     from houseprices.runs.job import run_main_job
 
-    with listening() as tell:
-        folder, metrics = run_main_job(data, options, run, tell)
+    with listening() as notify:
+        folder, metrics = run_main_job(data, options, run, notify)
     if as_json:
         print(json.dumps(json_of(metrics)))
     else:
@@ -67,7 +67,7 @@ def compare(
     Each look is a line in a log. No network is trained twice: its predictions are kept in runs/gate.
 
     Args:
-        settings: Settings of the second, as for `cv`, e.g. --groups.tanh.dropout 0.3; folds play no part here. Those
+        settings: Settings of the second, as for `cv`, e.g. --models.tanh.dropout 0.3; folds play no part here. Those
             that say where networks train (--workers, --device, --ray) are of both.
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file of the first.
@@ -100,9 +100,9 @@ def compare(
 
     from houseprices.console import listening
     from houseprices.console.comparison import print_comparison
-    from houseprices.studies.comparison import compare
+    from houseprices.selection.comparison import compare
 
-    with listening() as tell:
+    with listening() as notify:
         found = compare(
             data,
             first,
@@ -111,7 +111,7 @@ def compare(
             log=log,
             simplification=simplification,
             without_ids=without_id,
-            tell=tell,
+            notify=notify,
         )
     if as_json:
         print(json.dumps({**asdict(found), "verdict": found.verdict}))
@@ -124,10 +124,10 @@ def _correct_looks(log: Path, as_json: bool) -> None:
 
     from houseprices.console import listening
     from houseprices.console.comparison import print_corrected
-    from houseprices.studies.corrected import correct_looks
+    from houseprices.selection.corrected import correct_looks
 
-    with listening() as tell:
-        found = correct_looks(log, tell=tell)
+    with listening() as notify:
+        found = correct_looks(log, notify=notify)
     if as_json:
         print(json.dumps(asdict(found)))
     else:
@@ -158,10 +158,10 @@ def stress(
 
     from houseprices.console import listening
     from houseprices.console.stress import print_stress
-    from houseprices.studies.stress import stress
+    from houseprices.selection.stress import stress
 
-    with listening() as tell:
-        found = stress(data, recipe, tell)
+    with listening() as notify:
+        found = stress(data, recipe, notify)
     if as_json:
         print(json.dumps({name: asdict(one) for name, one in found.items()}))
     else:
@@ -193,8 +193,8 @@ def ablate(
     from houseprices.console.scores import print_best_cell
     from houseprices.report.ablation_job import make_ablation
 
-    with listening() as tell:
-        folder, grid = make_ablation(data, run, config, tell)
+    with listening() as notify:
+        folder, grid = make_ablation(data, run, config, notify)
     if as_json:
         print(grid.to_json(orient="records"))
     else:

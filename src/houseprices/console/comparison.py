@@ -7,10 +7,10 @@ from houseprices.console.tables import print_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from houseprices.studies.comparison import Comparison
-    from houseprices.studies.corrected import CorrectedLooks
-    from houseprices.studies.gate import PairedDifference
-    from houseprices.studies.kinds import Kind
+    from houseprices.selection.comparison import Comparison
+    from houseprices.selection.corrected import CorrectedLooks
+    from houseprices.selection.gate import PairedDifference
+    from houseprices.selection.kinds import Kind
 
 
 def print_comparison(comparison: "Comparison") -> None:

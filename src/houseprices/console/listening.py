@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from houseprices.progress import Notice, Progress, Tell
+from houseprices.progress import Notice, Notify, Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -15,7 +15,7 @@ _LONGEST_LINE = 480
 
 
 @contextmanager
-def listening(*, draw: bool | None = None) -> Iterator[Tell]:
+def listening(*, draw: bool | None = None) -> Iterator[Notify]:
     """Yield what a job tells to: a notice becomes a line on stderr, a stage a bar there that goes when the block ends.
 
     Args:
@@ -41,7 +41,7 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
     with Bars(*columns, console=console, transient=True, disable=not shown, redirect_stdout=redirect) as bars:
         stages: dict[str, TaskID] = {}
 
-        def tell(told: Progress | Notice) -> None:
+        def notify(told: Progress | Notice) -> None:
             if isinstance(told, Notice):
                 complain(told.text)
                 return
@@ -52,7 +52,7 @@ def listening(*, draw: bool | None = None) -> Iterator[Tell]:
             counted, left = _counted(told), "left" if told.n_total else ""
             bars.update(stages[told.stage], completed=told.n_done, total=told.n_total, counted=counted, left=left)
 
-        yield tell
+        yield notify
 
 
 def complain(text: str) -> None:

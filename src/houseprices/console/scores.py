@@ -23,8 +23,8 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
     if in_terminal():
         _print_folds(metrics)
         _print_scores(metrics)
-        if len(metrics.groups) > 1:
-            _print_groups(metrics)
+        if len(metrics.models) > 1:
+            _print_models(metrics)
     # A terminal has the baselines above, and 80 columns.
     others = "\n" if in_terminal() else f"; ridge {baselines['ridge']:.4f}, median {baselines['median']:.4f}; "
     print(
@@ -71,15 +71,15 @@ def _print_scores(metrics: "Metrics") -> None:
     print_table("", ("", "out of fold", "training"), rows, baselines, words=("",))
 
 
-def _print_groups(metrics: "Metrics") -> None:
+def _print_models(metrics: "Metrics") -> None:
     """A group's mean, and the spread of its networks: over splits, where there are several."""
     n_splits = metrics.by_fold[-1].repeat + 1
     rows = []
-    for name, group in metrics.groups.items():
+    for name, group in metrics.models.items():
         spread = f" ± {_score(group.member_std)}" if group.member_std > 0 else ""
         rows.append((name, _score(group.pooled), f"{_score(group.member_mean)}{spread}"))
-    headings = ("group", "its mean", "one network" + (f", over {n_splits} splits" if n_splits > 1 else ""))
-    print_table("log-RMSE by group, out of fold", headings, rows, words=("group",))
+    headings = ("model", "its mean", "one network" + (f", over {n_splits} splits" if n_splits > 1 else ""))
+    print_table("log-RMSE by group, out of fold", headings, rows, words=("model",))
 
 
 def _score(log_rmse: float) -> str:

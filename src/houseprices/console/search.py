@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from houseprices.console.tables import print_table
 
 if TYPE_CHECKING:
-    from houseprices.studies.search import SearchResult
+    from houseprices.selection.search import SearchResult
 
 
 def print_search(found: "SearchResult") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from houseprices.console.tables import print_table
 
 if TYPE_CHECKING:
-    from houseprices.studies.stress import StressedSet
+    from houseprices.selection.stress import StressedSet
 
 
 def print_stress(found: "dict[str, StressedSet]") -> None:

@@ -1,1 +1,1 @@
-"""Folds x groups x members -> out-of-fold and test predictions, and their scores."""
+"""Folds x models x members -> out-of-fold and test predictions, and their scores."""

@@ -1,4 +1,4 @@
-"""Cross-validation: folds x groups x members -> out-of-fold and test predictions of the log price.
+"""Cross-validation: folds x models x members -> out-of-fold and test predictions of the log price.
 
 Fold by fold, everything is fitted on that fold's training rows alone: fillers, scales and medians of the features,
 mean and spread of the target, the networks, the baselines. The held-out rows and the test rows only pass through.
@@ -26,7 +26,7 @@ from houseprices.engine.training import LearningCurves, step_on, warm_up
 from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import LINEAR_BLOCKS
 from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.progress import Notice, Tell, counting, silent
+from houseprices.progress import Notice, Notify, counting, silent
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -35,14 +35,14 @@ _N_COPIES_SHOWN = 10
 
 
 def cross_validate(
-    train_houses: pd.DataFrame, test_houses: pd.DataFrame, settings: Settings, tell: Tell = silent
+    train_houses: pd.DataFrame, test_houses: pd.DataFrame, settings: Settings, notify: Notify = silent
 ) -> CrossValidation:
     """Cross-validate on typed tables, the first with SalePrice, and predict the second.
 
     Args:
         train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
         settings: of the job.
-        tell: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
+        notify: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
             from, and which houses stand more than once.
 
     Raises:
@@ -53,20 +53,20 @@ def cross_validate(
     log_price = np.log(train_houses[PRICE].to_numpy())
     n_rows = len(houses)
     fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
-    _tell_of_levels_without_price(houses, test_houses, tell)
-    _tell_of_copies(houses, tell)
+    _warn_of_levels_without_price(houses, test_houses, notify)
+    _warn_of_copies(houses, notify)
     all_houses = house_array(pd.concat([houses, test_houses]))
     stopwatch = Stopwatch()
     device = device_of(settings)
     if device.type == "cpu" and step_on(device) == "torch":
         reason = "numba is missing or finds no folder for its machine code (NUMBA_CACHE_DIR)"
-        tell(Notice(f"{reason}: networks train by the torch step, some times slower"))
+        notify(Notice(f"{reason}: networks train by the torch step, some times slower"))
     with stopwatch("compilation"):
         warm_up(device)
-    folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, tell))
+    folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, notify))
     out_of_fold = {
         name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])
-        for name in settings.groups
+        for name in settings.models
     }
     first = next(_repeats(folds))
     check_finite(mean_prediction(out_of_fold))
@@ -92,7 +92,7 @@ class _TrainedFold:
     """A finished fold and what it says; predictions are log prices.
 
     Attributes:
-        model, curves: the fold, and the learning curves of its groups.
+        model, curves: the fold, and the learning curves of its models.
         held_out: (n_held_out,) positions of its rows.
         out_of_fold: {group: (n_members, n_held_out)}
         error_scale: (n_held_out,) how far off the networks expect to be.
@@ -117,12 +117,12 @@ def _train_and_predict(
     fold_of_row: NDArray[np.int64],
     settings: Settings,
     stopwatch: Stopwatch,
-    tell: Tell,
+    notify: Notify,
 ) -> Iterator[_TrainedFold]:
     """Yield each fold of each repeat in turn; while one trains, the next one's features are made."""
     n_repeats, n_folds = len(fold_of_row), settings.folds.n_folds
-    n_members = n_repeats * n_folds * sum(group.n_members for group in settings.groups.values())
-    count = counting(tell, "training networks", n_members)
+    n_members = n_repeats * n_folds * sum(group.n_members for group in settings.models.values())
+    count = counting(notify, "training networks", n_members)
 
     def finish(data: FoldData, wait: FinishFold, baselines: dict[Baseline, Floats]) -> _TrainedFold:
         with stopwatch("training"):
@@ -132,7 +132,7 @@ def _train_and_predict(
 
     with open_executor(settings) as executor:
         # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
-        n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.groups.values()))
+        n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.models.values()))
         in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             with stopwatch("features"):
@@ -159,13 +159,13 @@ def _predict(
     log_price: Floats,
     baselines: dict[Baseline, Floats],
 ) -> _TrainedFold:
-    by_group, error_scale = model.predict_groups(data.matrix)
-    ensemble = combine(by_group)
+    by_model, error_scale = model.predict_models(data.matrix)
+    ensemble = combine(by_model)
     return _TrainedFold(
         model,
         curves,
         data.held_out,
-        {name: predicted[:, data.held_out] for name, predicted in by_group.items()},
+        {name: predicted[:, data.held_out] for name, predicted in by_model.items()},
         error_scale[data.held_out],
         log_rmse(ensemble[data.training], log_price[data.training]),
         # Only the training table has prices; the test rows follow it in the matrix.
@@ -198,17 +198,17 @@ def check_finite(prediction: Floats) -> None:
         raise DataError([f"{found}; {accepted}"])
 
 
-def _tell_of_copies(houses: pd.DataFrame, tell: Tell) -> None:
+def _warn_of_copies(houses: pd.DataFrame, notify: Notify) -> None:
     copies = houses.index[houses.duplicated(keep=False)]
     if len(copies):
         ids = ", ".join(map(str, copies[:_N_COPIES_SHOWN])) + (", ..." if len(copies) > _N_COPIES_SHOWN else "")
         what = f"{len(copies)} priced houses are copies of each other but for Id and price (Id {ids})"
-        tell(Notice(f"warning: {what}; copies that fall into different folds flatter every score"))
+        notify(Notice(f"warning: {what}; copies that fall into different folds flatter every score"))
 
 
-def _tell_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame, tell: Tell) -> None:
+def _warn_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame, notify: Notify) -> None:
     for name in NOMINALS:
         unseen = sorted(set(test_houses[name].dropna()) - set(houses[name].dropna()))
         if unseen:
             levels = ", ".join(map(repr, unseen))
-            tell(Notice(f"{name}: {levels} only in the test table; read as none of the levels"))
+            notify(Notice(f"{name}: {levels} only in the test table; read as none of the levels"))

@@ -45,7 +45,7 @@ class FoldModel:
         """
         return self._predict(group, matrix)[0]
 
-    def predict_groups(self, matrix: NDArray[np.float32]) -> tuple[dict[str, Floats], Floats]:
+    def predict_models(self, matrix: NDArray[np.float32]) -> tuple[dict[str, Floats], Floats]:
         """The same of every group, and how far off a price may be, see `predict_folds`: (n_rows,)."""
         predicted, scales = {}, []
         for group in self.networks:
@@ -64,9 +64,9 @@ class FoldModel:
         return log_price, self.log_price_std * spread_of(outputs[:, :, 1]).numpy().mean(axis=0, dtype=np.float64)
 
 
-def combine(by_group: Mapping[str, Floats]) -> Floats:
-    """(n_rows,) from each group's (n_members, n_rows) log prices: the mean over its members, then over the groups."""
-    return np.asarray(sum(predicted.mean(axis=0) / len(by_group) for predicted in by_group.values()))
+def combine(by_model: Mapping[str, Floats]) -> Floats:
+    """(n_rows,) from each group's (n_members, n_rows) log prices: the mean over its members, then over the models."""
+    return np.asarray(sum(predicted.mean(axis=0) / len(by_model) for predicted in by_model.values()))
 
 
 def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
@@ -84,8 +84,8 @@ def predict_folds(folds: Sequence[FoldModel], houses: pd.DataFrame | HouseArray)
     array = house_array(houses)
 
     def ensemble(fold: FoldModel, matrix: NDArray[np.float32]) -> Floats:
-        by_group, error_scale = fold.predict_groups(matrix)
-        return np.stack([combine(by_group), error_scale])
+        by_model, error_scale = fold.predict_models(matrix)
+        return np.stack([combine(by_model), error_scale])
 
     # The networks of one fold compute while the next one's features are made.
     with ThreadPoolExecutor(1) as executor:

@@ -19,14 +19,14 @@ from houseprices.preprocessing.blocks import Block, block_indices
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
 from houseprices.preprocessing.own_columns import read_columns_file
-from houseprices.settings import FeatureSettings, GroupSettings, Settings
+from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 Floats = NDArray[np.float64]
 Finish = Callable[[OnTrained], tuple[BatchedMLP, LearningCurves]]
 """Waits for members: all of them as one network, and their learning curves in units of the log price."""
 
 FinishFold = Callable[[OnTrained], tuple[FoldModel, dict[str, LearningCurves]]]
-"""Waits for the members of all groups: the finished fold, and the groups' learning curves."""
+"""Waits for the members of all models: the finished fold, and the models' learning curves."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def fit_fold(
 
 
 def start_members(
-    executor: Executor, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[GroupSettings, int]]
+    executor: Executor, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[ModelSettings, int]]
 ) -> Finish:
     """Start members of one shape on the fold's training rows, each with its settings and seed."""
     batch = [Member(data.training, seed, settings, data.held_out) for settings, seed in members]
@@ -126,18 +126,18 @@ def start_members(
 
 
 def start_training(executor: Executor, data: FoldData, settings: Settings) -> FinishFold:
-    """Start the members of all groups on the fold's training rows.
+    """Start the members of all models on the fold's training rows.
 
     Raises:
         DataError: the training rows fill no column of a group.
     """
-    columns = {name: data.live_columns(group.blocks) for name, group in settings.groups.items()}
+    columns = {name: data.live_columns(group.blocks) for name, group in settings.models.items()}
     for name, live in columns.items():
         if not len(live):
             found = f"the {len(data.training)} training rows of fold {data.fold} fill none of its columns"
-            raise DataError([f"groups.{name}: {found}; accepted: more houses, or more blocks"])
+            raise DataError([f"models.{name}: {found}; accepted: more houses, or more blocks"])
     pending = {}
-    for name, group in settings.groups.items():
+    for name, group in settings.models.items():
         seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]
         pending[name] = start_members(executor, data, columns[name], [(group, seed) for seed in seeds])
 
@@ -154,7 +154,7 @@ def start_training(executor: Executor, data: FoldData, settings: Settings) -> Fi
 def member_seed(seed: int, repeat: int, fold: int, group: str, member: int) -> int:
     """A member's seed from the job's seed and its place, so that no two share a stream.
 
-    The group counts by its name: its networks are the same whatever groups stand beside it.
+    The group counts by its name: its networks are the same whatever models stand beside it.
     """
     place = (seed, repeat, fold, int.from_bytes(group.encode(), "little"), member)
     return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1))

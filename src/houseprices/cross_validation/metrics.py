@@ -38,7 +38,7 @@ class FoldScore:
 
 
 @dataclass(frozen=True)
-class GroupScore:
+class ModelScore:
     """Log-RMSE of a group's mean, and mean and spread of single members: member i of every fold put together."""
 
     pooled: float
@@ -48,11 +48,11 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a cross-validation: of the ensemble, its folds, its groups and the baselines."""
+    """The scores of a cross-validation: of the ensemble, its folds, its models and the baselines."""
 
     log_rmse: LogRmse
     by_fold: list[FoldScore]
-    groups: dict[str, GroupScore]
+    models: dict[str, ModelScore]
     baselines: dict[str, float]
     n_members: int
     n_rows: int
@@ -80,7 +80,7 @@ def scores_of(result: "CrossValidation") -> Scores:
             train=float(np.sqrt(np.mean(result.training_log_rmse**2))),
         ),
         by_fold=by_fold,
-        groups={name: _group_score(group, log_price) for name, group in result.out_of_fold.items()},
+        models={name: _group_score(group, log_price) for name, group in result.out_of_fold.items()},
         baselines={name: log_rmse(guess, log_price) for name, guess in result.baselines.items()},
         n_members=result.training_log_rmse.shape[1]
         * sum(group.shape[0] * group.shape[1] for group in result.out_of_fold.values()),
@@ -88,8 +88,8 @@ def scores_of(result: "CrossValidation") -> Scores:
     )
 
 
-def _group_score(predictions: NDArray[np.float64], log_price: NDArray[np.float64]) -> GroupScore:
+def _group_score(predictions: NDArray[np.float64], log_price: NDArray[np.float64]) -> ModelScore:
     """Of one group's (n_repeats, n_members, n_rows)."""
     singles = [log_rmse(member, log_price) for repeat in predictions for member in repeat]
     pooled = log_rmse(predictions.mean(axis=(0, 1)), log_price)
-    return GroupScore(pooled, float(np.mean(singles)), float(np.std(singles)))
+    return ModelScore(pooled, float(np.mean(singles)), float(np.std(singles)))

@@ -24,7 +24,7 @@ class CrossValidation:
         fold_of_row: (n_repeats, n_rows)
         out_of_fold: {group: (n_repeats, n_members, n_rows)}, each row predicted by members that never saw it.
         training_log_rmse: (n_repeats, n_folds), each fold's ensemble on the rows that it was trained on.
-        test: (n_test_rows,) mean over members, groups, folds and repeats.
+        test: (n_test_rows,) mean over members, models, folds and repeats.
         baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
         folds: what was fitted, n_repeats x n_folds of them.
         curves: by fold, in the order of `folds`, the learning curves of each group, errors in units of the log price.
@@ -58,5 +58,5 @@ class CrossValidation:
 
 
 def mean_prediction(out_of_fold: Mapping[str, Floats]) -> Floats:
-    """(n_rows,) from (n_repeats, n_members, n_rows) by group: the mean over members and repeats, then over groups."""
+    """(n_rows,) from (n_repeats, n_members, n_rows) by group: the mean over members and repeats, then over models."""
     return np.asarray(np.mean([group.mean(axis=(0, 1)) for group in out_of_fold.values()], axis=0))

@@ -7,7 +7,7 @@ from typing import Literal
 from houseprices.data.sample.write import NOISE_FLOOR, NOTE, write_sample
 from houseprices.errors import DataError
 from houseprices.files import read_json, sha256_of
-from houseprices.progress import Notice, Tell
+from houseprices.progress import Notice, Notify
 
 RAW_FOLDER = Path("data/raw")
 SAMPLE_FOLDER = Path("data/sample")
@@ -35,11 +35,11 @@ class Source:
     kind: DataKind
     sha256: dict[str, str]
 
-    def tell_if_synthetic(self, tell: Tell) -> None:
-        """Tell what the scores of a synthetic sample are worth, if the houses are one."""
+    def notify_if_synthetic(self, notify: Notify) -> None:
+        """Notify what the scores of a synthetic sample are worth, if the houses are one."""
         if self.kind == "sample":
             text = f"{self.folder} is a synthetic sample: its scores say nothing about Kaggle"
-            tell(Notice(f"{text} (best possible log-RMSE {NOISE_FLOOR:.3f})."))
+            notify(Notice(f"{text} (best possible log-RMSE {NOISE_FLOOR:.3f})."))
 
 
 def find_source(folder: Path | None = None) -> Source:

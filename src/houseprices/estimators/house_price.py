@@ -40,9 +40,9 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         out_of_fold_prediction_: (n_rows,) dollars, by networks that never saw the row.
 
     >>> from houseprices.data.sample.write import draw_sample
-    >>> from houseprices.settings import FoldSettings, GroupSettings, Settings
+    >>> from houseprices.settings import FoldSettings, ModelSettings, Settings
     >>> town = draw_sample(n_rows=60, n_test_rows=2)
-    >>> quick = Settings(folds=FoldSettings(n_folds=2), groups={"tiny": GroupSettings(hidden=(8,), epochs=5)})
+    >>> quick = Settings(folds=FoldSettings(n_folds=2), models={"tiny": ModelSettings(hidden=(8,), epochs=5)})
     >>> model = HousePriceRegressor(quick).fit(town.train)
     >>> model.predict(town.test).shape
     (2,)

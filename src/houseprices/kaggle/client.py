@@ -20,7 +20,7 @@ from houseprices.errors import KaggleError
 from houseprices.http import Patience, PatientAdapter, patient_session, save_body
 from houseprices.kaggle.credentials import Credential, config_folder
 from houseprices.kaggle.refusals import LostError, RefusedError
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
 
 LARGEST_ARCHIVE_BYTES = 50_000_000
 """Kaggle's archive has 0.2 MB."""
@@ -54,7 +54,7 @@ def _client_class() -> Any:
             self.used: Credential | None = None
             self.on_uploaded: Callable[[], None] = lambda: None
             self.archive = Path()
-            self.tell: Tell = silent
+            self.notify: Notify = silent
             # The class holds these as they were at its import.
             self.args = ["--local"] if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST" else []
             self.config_values: dict[str, str] = {}
@@ -120,7 +120,7 @@ def _client_class() -> Any:
             The client's own choice of a name follows the address, and a page from elsewhere gets a wrong one.
             """
             with response:
-                save_body(response, self.archive, self.patience, limit_bytes=LARGEST_ARCHIVE_BYTES, tell=self.tell)
+                save_body(response, self.archive, self.patience, limit_bytes=LARGEST_ARCHIVE_BYTES, notify=self.notify)
 
     return PatientKaggleApi
 

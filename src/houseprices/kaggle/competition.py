@@ -14,7 +14,7 @@ from houseprices.http import BrokenTransferError, Patience
 from houseprices.kaggle.client import new_client
 from houseprices.kaggle.credentials import find_credentials
 from houseprices.kaggle.refusals import SLUG, RefusedError, daily_limit_used_up, explain, one_line, rules_not_accepted
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
 
 _PAGE_SIZE = 20
 _MOST_PAGES = 5
@@ -52,13 +52,13 @@ class Kaggle:
         with self._one_line_errors():
             self._client = new_client(self._credentials, patience)
 
-    def download(self, archive: Path, tell: Tell = silent) -> None:
+    def download(self, archive: Path, notify: Notify = silent) -> None:
         """Fetch the archive with all files; tried again from the start if it breaks off.
 
         Raises:
             DownloadError: what came is broken or too large.
         """
-        self._client.archive, self._client.tell = archive, tell
+        self._client.archive, self._client.notify = archive, notify
         for n_left in range(self.patience.n_retries, -1, -1):
             try:
                 with self._one_line_errors():

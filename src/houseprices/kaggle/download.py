@@ -13,7 +13,7 @@ from houseprices.http import Patience, fetch_file, patient_session
 from houseprices.kaggle.archive import unpack
 from houseprices.kaggle.competition import Kaggle
 from houseprices.kaggle.credentials import WITHOUT_KAGGLE, NoCredentialsError
-from houseprices.progress import Notice, Tell, silent
+from houseprices.progress import Notice, Notify, silent
 
 Origin = Literal["kaggle", "mirror"]
 
@@ -32,13 +32,13 @@ _LARGEST_TABLE_BYTES = 10_000_000
 
 
 def download(
-    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, tell: Tell = silent
+    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, notify: Notify = silent
 ) -> tuple[str, ...]:
     """Bring train.csv, test.csv and, from Kaggle, what else the competition has; do nothing where they are.
 
     Args:
         patience: None for `http.PATIENCE`.
-        tell: hears how much has come, and of files that are not the known ones.
+        notify: hears how much has come, and of files that are not the known ones.
 
     Returns:
         The names of the files that came; empty if train.csv and test.csv were there.
@@ -49,15 +49,15 @@ def download(
     """
     patience = patience or http.PATIENCE
     if all((to / name).is_file() for name in _TABLES):
-        _tell_of_other_checksums(to, "is there, and was left as it is", tell)
+        _warn_of_other_checksums(to, "is there, and was left as it is", notify)
         return ()
     kaggle = _sign_in(patience) if origin == "kaggle" else None
     with replacing(*(to / name for name in _FILES), error=DownloadError) as files:
         staging = files[0].parent
-        found = _fetch_from_kaggle(kaggle, staging, tell) if kaggle else _fetch_from_mirror(staging, patience, tell)
+        found = _fetch_from_kaggle(kaggle, staging, notify) if kaggle else _fetch_from_mirror(staging, patience, notify)
         _check_tables(staging, found, origin)
         _check_nothing_in_the_way(staging, to, found)
-    _tell_of_other_checksums(to, "came; Kaggle may have published it anew", tell)
+    _warn_of_other_checksums(to, "came; Kaggle may have published it anew", notify)
     return found
 
 
@@ -69,20 +69,20 @@ def _sign_in(patience: Patience) -> Kaggle:
         raise KaggleError(f"{error}\n{WITHOUT_KAGGLE}") from None
 
 
-def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, tell: Tell) -> tuple[str, ...]:
+def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, notify: Notify) -> tuple[str, ...]:
     archive = staging / "archive.zip"
-    kaggle.download(archive, tell)
+    kaggle.download(archive, notify)
     return tuple(unpack(archive, staging, _FILES))
 
 
-def _fetch_from_mirror(staging: Path, patience: Patience, tell: Tell) -> tuple[str, ...]:
+def _fetch_from_mirror(staging: Path, patience: Patience, notify: Notify) -> tuple[str, ...]:
     found = (TEST_FILE, TRAIN_FILE)
     with patient_session(patience) as session:
         for name in found:
             url = f"{MIRROR}/{MIRROR_NAMES[name]}"
             known = {"sha1": MIRROR_SHA1[name], "sha256": KAGGLE_SHA256[name]}
             file, limit = staging / name, _LARGEST_TABLE_BYTES
-            fetch_file(session, url, file, patience, limit_bytes=limit, checksums=known, tell=tell)
+            fetch_file(session, url, file, patience, limit_bytes=limit, checksums=known, notify=notify)
     return found
 
 
@@ -101,11 +101,11 @@ def _check_tables(staging: Path, found: tuple[str, ...], origin: Origin) -> None
             ) from None
 
 
-def _tell_of_other_checksums(folder: Path, what: str, tell: Tell) -> None:
+def _warn_of_other_checksums(folder: Path, what: str, notify: Notify) -> None:
     for name in _TABLES:
         got = sha256_of(folder / name)
         if got != KAGGLE_SHA256[name]:
-            tell(Notice(f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"))
+            notify(Notice(f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"))
 
 
 def _check_nothing_in_the_way(staging: Path, to: Path, found: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from houseprices.kaggle.credentials import NoCredentialsError
 from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
 from houseprices.kaggle.refusals import LostError, RefusedError
 from houseprices.kaggle.submission_check import check_submission, read_test_ids
-from houseprices.progress import Progress, Tell, silent
+from houseprices.progress import Notify, Progress, silent
 from houseprices.runs.code_version import code_version
 
 _N_ATTEMPTS = 3
@@ -34,7 +34,7 @@ def submit(
     ledger: Path = LEDGER,
     patience: Patience | None = None,
     say: Callable[[str], None],
-    tell: Tell = silent,
+    notify: Notify = silent,
 ) -> Entry | None:
     """Check, upload, submit and wait for the score.
 
@@ -48,7 +48,7 @@ def submit(
         again: even if the same file was submitted before.
         patience: None for `http.PATIENCE`.
         say: gets each line of the result.
-        tell: hears that the score is waited for.
+        notify: hears that the score is waited for.
 
     Returns:
         What stands in the ledger; None after a dry run.
@@ -90,7 +90,7 @@ def submit(
     if not wait:
         say("not waiting; `houseprices ledger --refresh` brings the score")
         return entry
-    tell(Progress("waiting for the score"))
+    notify(Progress("waiting for the score"))
     entry = _await_score(kaggle, entry, ledger)
     say(_result(entry, kaggle))
     return entry

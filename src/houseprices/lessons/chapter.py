@@ -15,7 +15,7 @@ from houseprices.engine.executor import TrainingTable
 from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
 from houseprices.engine.training import LearningCurves
-from houseprices.settings import GroupSettings
+from houseprices.settings import ModelSettings
 
 N_FOLDS = 5
 
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 # Its weight decay is zero too.
-CHAPTER = GroupSettings(
+CHAPTER = ModelSettings(
     n_members=1,
     hidden=(),
     activation="relu",
@@ -72,7 +72,7 @@ def train_on_folds(
     matrices: Sequence[NDArray[np.float32]],
     price: Floats,
     fold_of_row: Rows,
-    group: GroupSettings,
+    group: ModelSettings,
     *,
     log_target: bool,
     seed: int = 0,

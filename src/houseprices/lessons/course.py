@@ -9,7 +9,7 @@ from houseprices.charts import chart_style
 from houseprices.engine.device import one_thread
 from houseprices.lessons.content import Lesson
 from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
-from houseprices.progress import Notice, Progress, Tell, silent
+from houseprices.progress import Notice, Notify, Progress, silent
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class FinishedLesson:
 
 
 def run_lessons(
-    lessons: Mapping[str, Callable[[], Lesson]], to: Path | None = None, tell: Tell = silent
+    lessons: Mapping[str, Callable[[], Lesson]], to: Path | None = None, notify: Notify = silent
 ) -> tuple[Path, list[FinishedLesson]]:
     """Run the lessons one after the other and write the folder, whole or not at all.
 
     Args:
         lessons: what makes each, by its name.
         to: the folder; None for one in lessons/, with the lesson's name or that of all.
-        tell: hears which lesson runs, and what must be known of it.
+        notify: hears which lesson runs, and what must be known of it.
 
     Returns:
         The page, and what stands on it.
@@ -40,13 +40,13 @@ def run_lessons(
     done = []
     with one_thread(), new_lesson_folder(folder) as staging:
         for n_done, (name, make_lesson) in enumerate(lessons.items()):
-            tell(Progress(f"lesson {name}", n_done, len(lessons)))
+            notify(Progress(f"lesson {name}", n_done, len(lessons)))
             start = time.perf_counter()
             with chart_style():
                 lesson = make_lesson()
             done.append(FinishedLesson(lesson, time.perf_counter() - start))
             for notice in lesson.notices:
-                tell(Notice(notice))
+                notify(Notice(notice))
         only = done[0].lesson.title if len(done) == 1 else None
         title = only or "From norms to house prices: weight decay and dropout at work"
         write_lessons(staging, title, [one.lesson for one in done], [one.seconds for one in done])

@@ -6,7 +6,7 @@ from houseprices import http
 from houseprices.errors import DownloadError
 from houseprices.files import checksum, replacing
 from houseprices.http import Patience, fetch_file, patient_session
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
 
 FASHION_MNIST_FOLDER = Path("data/fashion-mnist")
 
@@ -22,13 +22,13 @@ _LARGEST_BYTES = 40_000_000
 
 
 def download_fashion_mnist(
-    to: Path = FASHION_MNIST_FOLDER, patience: Patience | None = None, tell: Tell = silent
+    to: Path = FASHION_MNIST_FOLDER, patience: Patience | None = None, notify: Notify = silent
 ) -> tuple[str, ...]:
     """Bring the files that are not there yet.
 
     Args:
         patience: None for `http.PATIENCE`.
-        tell: hears how much has come.
+        notify: hears how much has come.
 
     Returns:
         The names of the files that came; empty if all were there.
@@ -50,5 +50,5 @@ def download_fashion_mnist(
     ):
         for file in files:
             url, known = f"{ADDRESS}/{file.name}", {"md5": MD5[file.name]}
-            fetch_file(session, url, file, patience, limit_bytes=_LARGEST_BYTES, checksums=known, tell=tell)
+            fetch_file(session, url, file, patience, limit_bytes=_LARGEST_BYTES, checksums=known, notify=notify)
     return missing

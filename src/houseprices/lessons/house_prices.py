@@ -21,15 +21,15 @@ from houseprices.engine.training import LearningCurves
 from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, Floats, Rows, read_chapter_table, train_on_folds
 from houseprices.lessons.chapter_flaws import N_SEEDS, flaws_section, scores_by_seed
 from houseprices.lessons.content import Block, Chart, Exercise, Formula, Heading, Lesson, Paragraph, Table, require
-from houseprices.settings import FoldSettings, GroupSettings, Settings
-from houseprices.studies.gate import bulk_of
+from houseprices.selection.gate import bulk_of
+from houseprices.settings import FoldSettings, ModelSettings, Settings
 
 HIDDEN = replace(LOG_TARGET, hidden=(128,), learning_rate=0.002)
 WEIGHT_DECAY = replace(HIDDEN, weight_decay=5.0)
 DROPOUT = replace(WEIGHT_DECAY, dropout=0.15)
 COLUMNS = replace(DROPOUT, linear_path=True)
 DEFAULT = Settings()
-TANH = DEFAULT.groups["tanh"]
+TANH = DEFAULT.models["tanh"]
 TRAINING = replace(TANH, input_dropout=0)
 
 
@@ -71,7 +71,7 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         steps.append(_on_chapter_columns(name, matrix, price, fold_of_row, group, seed))
     for name, group in (("this project's columns", COLUMNS), ("longer, more dropout", TRAINING)):
         steps.append(_of_kind(name, "tanh", _cross_validated({"tanh": group}, 1, train, test, seed)))
-    committee = _cross_validated(DEFAULT.groups, DEFAULT.folds.n_repeats, train, test, seed)
+    committee = _cross_validated(DEFAULT.models, DEFAULT.folds.n_repeats, train, test, seed)
     steps += [_of_kind("input dropout", "tanh", committee), *_of_committee(committee)]
     other_folds = assign_folds(len(price), N_FOLDS, 1, seed + 1)[0]
     elsewhere = [
@@ -124,7 +124,7 @@ def _on_chapter_columns(
     matrix: NDArray[np.float32],
     price: Floats,
     fold_of_row: Rows,
-    group: GroupSettings,
+    group: ModelSettings,
     seed: int,
     *,
     log_target: bool = True,
@@ -139,10 +139,10 @@ def _at_the_end(curves: list[LearningCurves]) -> float:
 
 
 def _cross_validated(
-    groups: dict[str, GroupSettings], n_splits: int, train: pd.DataFrame, test: pd.DataFrame, seed: int
+    groups: dict[str, ModelSettings], n_splits: int, train: pd.DataFrame, test: pd.DataFrame, seed: int
 ) -> CrossValidation:
     folds = FoldSettings(n_folds=N_FOLDS, n_repeats=n_splits)
-    return cross_validate(train, test, Settings(seed=seed, device="cpu", folds=folds, groups=groups))
+    return cross_validate(train, test, Settings(seed=seed, device="cpu", folds=folds, models=groups))
 
 
 def _of_kind(name: str, kind: str, found: CrossValidation) -> Step:
@@ -229,7 +229,7 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
     scores = dict(zip(content["step"], content["log-RMSE out of fold"], strict=True))
     names = list(scores)
     before = dict(zip(names[1:], names[:-1], strict=True))
-    n_networks = DEFAULT.folds.n_folds * DEFAULT.folds.n_repeats * len(DEFAULT.groups)
+    n_networks = DEFAULT.folds.n_folds * DEFAULT.folds.n_repeats * len(DEFAULT.models)
     texts = {
         "log target": (
             "the score compares logs, so the network learns the log price, standardised; the learning rate falls to "
@@ -258,7 +258,7 @@ def _explanations(content: pd.DataFrame) -> list[Block]:
         ),
         "four kinds": (
             f"the mean log price of this network and of three that differ in build and in what they see: two layers "
-            f"of {' and '.join(map(str, DEFAULT.groups['deep'].hidden))} ReLU units; the same, shown the rank of each "
+            f"of {' and '.join(map(str, DEFAULT.models['deep'].hidden))} ReLU units; the same, shown the rank of each "
             "number among the houses in place of its size; and none, a sum of one bent line a number. A committee's "
             "members help each other where they err in different directions"
         ),

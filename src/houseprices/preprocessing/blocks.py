@@ -3,15 +3,15 @@
 | block | columns |
 |---|---|
 | numbers | raw numbers, ordinal ranks, engineered features, a flag for an unknown lot frontage; scaled |
-| levels | one-hot columns of the nominal features, a column for every level of the schema |
+| one_hot | one-hot columns of the nominal features, a column for every level of the schema |
 | neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): each neighbourhood has its own slopes |
 | neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | products | products of pairs of ten leading numbers, squares included: a big house gains more from good quality |
 | ranks | the numbers as normal scores of their ranks: another view of the same, in which no size is extreme |
-| pieces | the numbers in eight linear pieces with an eighth of the training rows each: their effect may bend |
-| own | the columns of a file of your own, see `own_columns`; scaled like the numbers |
+| piecewise_linear | the numbers in eight linear pieces, each with an eighth of the training rows: effects may bend |
+| custom | the columns of a file of your own, see `own_columns`; scaled like the numbers |
 
 A new block is a name in `Block` and an entry in `COLUMNS`.
 """
@@ -31,20 +31,20 @@ from houseprices.preprocessing.house_array import POSITION, Floats
 
 Block = Literal[
     "numbers",
-    "levels",
+    "one_hot",
     "neighborhood_slopes",
     "neighborhood_medians",
     "subclass_medians",
     "unfinished_sale",
     "products",
     "ranks",
-    "pieces",
-    "own",
+    "piecewise_linear",
+    "custom",
 ]
-OWN: Block = "own"
+OWN: Block = "custom"
 BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != OWN)
 """Those that need no file; the columns of `own` stand after theirs."""
-DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "pieces"))
+DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "piecewise_linear"))
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """What the ridge regression sees: with the products it predicts worse (see LOG.md)."""
 
@@ -171,7 +171,7 @@ def _eighths(values: Floats) -> Floats:
 
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
-    "levels": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
+    "one_hot": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
     "neighborhood_slopes": [
         _slope(number, place) for number in _SLOPE_NUMBERS for place in BY_NAME["Neighborhood"].levels
     ],
@@ -185,7 +185,7 @@ COLUMNS: dict[Block, list[Column]] = {
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
     "ranks": [_rank(number.name) for number in NUMBERS],
-    "pieces": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
+    "piecewise_linear": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
 """The matrix's columns by block, in order; they do not depend on the rows, so that all folds have the same d_in.
 

@@ -106,7 +106,7 @@ class HouseFeatures:
             **scales_as_dict(names, self.centre_, self.scale_),
             "rows_of_level": {name: rows.tolist() for name, rows in self.rows_of_level_.items()},
             "statistics": {name: values.tolist() for name, values in self.statistics_.items()},
-            **({} if own is None else {"own": scales_as_dict(own.names, own.centre, own.scale)}),
+            **({} if own is None else {"custom": scales_as_dict(own.names, own.centre, own.scale)}),
         }
 
     @classmethod
@@ -124,10 +124,10 @@ class HouseFeatures:
         features = cls(**fitted["parameters"], own=None if own is None else own.file)
         features.imputer_ = NeighborhoodImputer.from_dict(fitted["fillers"])
         features.centre_, features.scale_ = scales_from_dict([number.name for number in NUMBERS], fitted)
-        if ("own" in fitted) != (own is not None):
+        if ("custom" in fitted) != (own is not None):
             raise ValueError("own columns without a file, or a file without own columns")
         if own is not None:
-            features.own_ = own.as_saved(fitted["own"])
+            features.own_ = own.as_saved(fitted["custom"])
         features.rows_of_level_ = {
             name: np.array(fitted["rows_of_level"][name], dtype=np.intp).reshape(len(BY_NAME[name].levels))
             for name in NOMINALS

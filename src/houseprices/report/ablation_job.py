@@ -6,17 +6,17 @@ import pandas as pd
 
 from houseprices.data.source import Source, find_source
 from houseprices.files import replacing
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
 from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
 from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
+from houseprices.selection.ablation import grid_of, run_ablation
 from houseprices.settings import load_settings
-from houseprices.studies.ablation import grid_of, run_ablation
 
 
 def make_ablation(
-    data: Path | None, run: Path | None, config: Path | None, tell: Tell = silent
+    data: Path | None, run: Path | None, config: Path | None, notify: Notify = silent
 ) -> tuple[Path, pd.DataFrame]:
     """Train the grid; return its folder and its cells.
 
@@ -35,8 +35,8 @@ def make_ablation(
     else:
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
         source = find_source(data)
-    source.tell_if_synthetic(tell)
-    ablation = run_ablation(source, settings, folder, tell)
+    source.notify_if_synthetic(notify)
+    ablation = run_ablation(source, settings, folder, notify)
     figures = folder / FIGURES
     with replacing(figures) as (staging,):
         staging.mkdir()

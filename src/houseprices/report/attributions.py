@@ -87,11 +87,11 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
     shares = raw_shares(fold.features.n_own)
-    by_group = {}
+    by_model = {}
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])
-        by_group[group] = (of_inputs @ shares[columns]).reshape(1, -1)
-    attributions = combine(by_group).reshape(len(houses), -1)
+        by_model[group] = (of_inputs @ shares[columns]).reshape(1, -1)
+    attributions = combine(by_model).reshape(len(houses), -1)
     baseline = combine({group: fold.predict(group, average) for group in fold.columns})
     prediction = combine({group: fold.predict(group, matrix) for group in fold.columns})
     return Explanation(attributions, np.repeat(baseline, len(houses)), prediction)

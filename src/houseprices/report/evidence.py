@@ -16,7 +16,7 @@ from houseprices.report.attributions import Explanation, explain_out_of_fold
 from houseprices.report.themes import by_theme, effect_names, themes_of
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION
 from houseprices.runs.read import SavedRun
-from houseprices.studies.ablation import Ablation, read_ablation
+from houseprices.selection.ablation import Ablation, read_ablation
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +168,7 @@ def _ends(intervals: Floats) -> pd.DataFrame:
 
 
 def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]:
-    names = list(run.settings.groups)
+    names = list(run.settings.models)
     if len(names) < 2:
         return {}
     totals = {name: np.zeros(len(houses)) for name in names}
@@ -177,9 +177,9 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     for fold in run.folds:
         rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
         matrix = fold.features.transform(array.rows(rows))
-        by_group, _ = fold.predict_groups(matrix)
+        by_model, _ = fold.predict_models(matrix)
         for left_out in names:
-            others = {name: predicted for name, predicted in by_group.items() if name != left_out}
+            others = {name: predicted for name, predicted in by_model.items() if name != left_out}
             totals[left_out][rows] += combine(others) / n_repeats
     log_price = run.out_of_fold["log_price"].to_numpy()
     return {name: log_rmse(prediction, log_price) for name, prediction in totals.items()}

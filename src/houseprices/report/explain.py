@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from houseprices.errors import RunError
 from houseprices.files import replacing
-from houseprices.progress import Progress, Tell, silent
+from houseprices.progress import Notify, Progress, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
 from houseprices.report.waterfall import waterfall
@@ -19,7 +19,7 @@ from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
-def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Path | None = None) -> dict[str, Any]:
+def explain_house(folder: Path, house_id: int, notify: Notify = silent, columns: Path | None = None) -> dict[str, Any]:
     """Explain a house of the run's test or training table, and write its waterfall into the run's explanations/.
 
     A training house is explained by the networks that never saw it.
@@ -27,17 +27,17 @@ def explain_house(folder: Path, house_id: int, tell: Tell = silent, columns: Pat
     Args:
         folder: the run's.
         house_id: of the house.
-        tell: hears what is done.
+        notify: hears what is done.
         columns: the file of the run's own columns, see `read_run`.
 
     Raises:
         ColumnsError: its own columns fail.
         RunError: the run cannot be read, has no such house, or its folder cannot be written.
     """
-    tell(Progress("reading the run"))
+    notify(Progress("reading the run"))
     run = read_run(folder, columns)
     training, test = read_run_houses(run)
-    tell(Progress(f"explaining house {house_id}"))
+    notify(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
         house = test.loc[[house_id]]
         found = explain_new(run, training, house)

@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 from houseprices.errors import ResourceError
-from houseprices.progress import Progress, Tell, silent
+from houseprices.progress import Notify, Progress, silent
 from houseprices.report.waterfall import get_ready, waterfalls
 from houseprices.runs.format import FIGURES, INTERVALS, REPORT
 
@@ -19,12 +19,12 @@ _N_RENDERERS = min(4, max(1, (os.cpu_count() or 1) - 1))
 """Processes that draw beside this one, which has a core's work of its own: with two on two cores all waits for it."""
 
 
-def write_report(folder: Path, tell: Tell = silent, columns: Path | None = None) -> Path:
+def write_report(folder: Path, notify: Notify = silent, columns: Path | None = None) -> Path:
     """Write report.html, figures/ and intervals.csv into the run folder, all or none; return the page's path.
 
     Args:
         folder: the run's.
-        tell: hears what is computed and drawn.
+        notify: hears what is computed and drawn.
         columns: the file of the run's own columns, see `read_run`.
 
     Raises:
@@ -43,14 +43,14 @@ def write_report(folder: Path, tell: Tell = silent, columns: Path | None = None)
         from houseprices.runs.houses import read_run_houses
         from houseprices.runs.read import read_run
 
-        tell(Progress("reading the run"))
+        notify(Progress("reading the run"))
         run = read_run(folder, columns)
         houses, test_houses = read_run_houses(run)
-        tell(Progress("explaining the predictions"))
+        notify(Progress("explaining the predictions"))
         worst = worst_rows(run)
         drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), renderers.map)
         evidence = gather(run, houses, test_houses)
-        tell(Progress("drawing figures"))
+        notify(Progress("drawing figures"))
         page, drawings = render(evidence, drawn)
     targets = (folder / REPORT, folder / FIGURES, folder / INTERVALS)
     with replacing(*targets) as (page_file, figures, intervals_file):

@@ -62,7 +62,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         rows=_table(evidence),
         coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in COVERAGES},
         importance=_importance(evidence),
-        groups={name: asdict(group) for name, group in run.settings.groups.items()},
+        models={name: asdict(group) for name, group in run.settings.models.items()},
         config=(run.folder / SETTINGS).read_text("utf-8"),
         manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
         submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
@@ -72,7 +72,7 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         script=(files / "page.js").read_text("utf-8"),
         banner=evidence.is_sample,
         spread_over=["splits"] * (run.settings.folds.n_repeats > 1)
-        + ["seeds"] * (max(one.n_members for one in run.settings.groups.values()) > 1),
+        + ["seeds"] * (max(one.n_members for one in run.settings.models.values()) > 1),
     )
     return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
 

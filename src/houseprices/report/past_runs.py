@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from houseprices.data.schema import ID
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import read_ledger
-from houseprices.progress import Notice, Tell, silent
+from houseprices.progress import Notice, Notify, silent
 from houseprices.runs.changes import changes
 from houseprices.runs.format import (
     LATEST,
@@ -30,7 +30,7 @@ from houseprices.runs.format import (
 )
 
 if TYPE_CHECKING:
-    from houseprices.studies.gate import Judgement
+    from houseprices.selection.gate import Judgement
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class RunComparison:
         names: of the first and the second.
         n_splits: of each.
         changes: settings of the second that differ from the first.
-        judgement: of the second against the first, see `studies.gate`.
+        judgement: of the second against the first, see `selection.gate`.
     """
 
     names: tuple[str, str]
@@ -82,11 +82,11 @@ class RunComparison:
     judgement: "Judgement"
 
 
-def past_runs(tell: Tell = silent) -> list[PastRun]:
+def past_runs(notify: Notify = silent) -> list[PastRun]:
     """The runs in runs/, newest first; runs of an earlier version are among them.
 
     Args:
-        tell: hears of folders that cannot be read; they are left out.
+        notify: hears of folders that cannot be read; they are left out.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -98,7 +98,7 @@ def past_runs(tell: Tell = silent) -> list[PastRun]:
             try:
                 found.append(_read(file.parent, scores))
             except RunError as error:
-                tell(Notice(f"{error}; left out"))
+                notify(Notice(f"{error}; left out"))
     found.sort(key=lambda one: (one[0].finished_utc, one[0].name))
     before: dict[str, Any] | None = None
     runs = []
@@ -117,7 +117,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     Raises:
         RunError: a run cannot be read, or the two are of other houses or of equal settings and seed.
     """
-    from houseprices.studies.gate import judge
+    from houseprices.selection.gate import judge
 
     folders = [_find(name) for name in (first, second)]
     for folder in folders:

@@ -11,8 +11,8 @@ def changes(
 
     A run notes every setting that its version has, so one that stands on one side alone is of another version.
 
-    >>> list(changes({"seed": 0, "groups": {"a": {}, "b": {}}}, {"seed": 1, "groups": {"a": {"loss": "huber"}}}))
-    ['seed 0 -> 1', 'groups.a.loss (no such setting) -> huber', 'without groups.b']
+    >>> list(changes({"seed": 0, "models": {"a": {}, "b": {}}}, {"seed": 1, "models": {"a": {"loss": "huber"}}}))
+    ['seed 0 -> 1', 'models.a.loss (no such setting) -> huber', 'without models.b']
     """
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key, absent), after.get(key, absent)

@@ -46,7 +46,7 @@ RECIPE = "recipe.csv"
 EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
 """Columns of oof.csv whose numbers are read back to the last bit."""
 
-CURVE_COLUMNS = ("repeat", "fold", "group", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
+CURVE_COLUMNS = ("repeat", "fold", "model", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
 
 _ACCEPTED = "a whole run folder as `houseprices cv` writes it"
 _STRICT = ConfigDict(extra="forbid")

@@ -11,14 +11,14 @@ from houseprices.cross_validation.workers import device_of
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
 from houseprices.data.table import read_houses
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
 from houseprices.runs.format import Metrics
 from houseprices.runs.write import default_run_folder, new_run_folder, write_run
 from houseprices.settings import Settings
 
 
 def run_main_job(
-    data: Path | None, settings: Settings, run: Path | None = None, tell: Tell = silent
+    data: Path | None, settings: Settings, run: Path | None = None, notify: Notify = silent
 ) -> tuple[Path, Metrics]:
     """Cross-validate on the folder's data and write a run folder.
 
@@ -26,7 +26,7 @@ def run_main_job(
         data: folder with train.csv and test.csv; see `source.find_source` for None.
         settings: of the job.
         run: the run folder; None for a new one in runs/.
-        tell: hears how many networks are trained, and what is odd about the houses.
+        notify: hears how many networks are trained, and what is odd about the houses.
 
     Returns:
         The run folder and the content of its metrics.json.
@@ -40,13 +40,13 @@ def run_main_job(
     stopwatch = Stopwatch()
     start = time.perf_counter()
     source = find_source(data)
-    source.tell_if_synthetic(tell)
+    source.notify_if_synthetic(notify)
     run = run or default_run_folder()
     with new_run_folder(run) as staging:
         with stopwatch("reading"):
             train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
             test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-        result = cross_validate(train_houses, test_houses, settings, tell)
+        result = cross_validate(train_houses, test_houses, settings, notify)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
         metrics = metrics_of(result, source.kind, seconds)
         write_run(staging, result, settings, metrics, source, device)

@@ -17,7 +17,7 @@ from houseprices.data.table import house_parts
 from houseprices.errors import DataError
 from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
-from houseprices.progress import Notice, Progress, Tell, silent
+from houseprices.progress import Notice, Notify, Progress, silent
 from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.submission import submission_table
 
@@ -29,7 +29,7 @@ def predict(
     source: Path | BinaryIO,
     output: Path | BinaryIO,
     coverage: float,
-    tell: Tell = silent,
+    notify: Notify = silent,
     columns: Path | None = None,
 ) -> int:
     """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
@@ -39,7 +39,7 @@ def predict(
         source: the houses: a file, or a stream such as the standard input.
         output: a file or a stream that gets the prices, whole or not at all.
         coverage: of the interval from lower to upper, see `intervals.cv_plus`.
-        tell: hears how many houses are priced, and which levels no training row had.
+        notify: hears how many houses are priced, and which levels no training row had.
         columns: the file of the run's own columns, see `read_run`.
 
     Returns:
@@ -56,24 +56,24 @@ def predict(
     n_rows = len(saved.out_of_fold)
     if rank_of(coverage, n_rows) > n_rows:
         bound = f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}"
-        tell(Notice(f"{bound}: it reaches from 0 to inf"))
+        notify(Notice(f"{bound}: it reaches from 0 to inf"))
     files = [file for file in (source, output) if isinstance(file, Path) and file.exists()]
     if len(files) == 2 and files[0].samefile(files[1]):
         raise DataError(f"{output}: is the input; accepted: another file")
     unseen: set[str] = set()
     n_houses = 0
-    tell(Progress("pricing houses"))
+    notify(Progress("pricing houses"))
     with (
         open_csv(source) if isinstance(source, Path) else nullcontext(source) as stream,
         _whole_or_not(output) as destination,
     ):
         name = str(source) if isinstance(source, Path) else "standard input"
         for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE):
-            _tell_of_unseen_levels(saved, houses, unseen, tell)
+            _warn_of_unseen_levels(saved, houses, unseen, notify)
             prices = price_table(saved, houses, coverage)
             prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")
             n_houses += len(houses)
-            tell(Progress("pricing houses", n_houses))
+            notify(Progress("pricing houses", n_houses))
     return n_houses
 
 
@@ -91,8 +91,8 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
     return table
 
 
-def _tell_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str], tell: Tell) -> None:
-    """Tell once of each level that no training row had, that it is read as none of the levels."""
+def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str], notify: Notify) -> None:
+    """Notify once of each level that no training row had, that it is read as none of the levels."""
     for name in NOMINALS:
         levels = set(houses[name].dropna())
         for fold in saved.folds:
@@ -102,7 +102,7 @@ def _tell_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str]
             text = f"{name}: {level!r} stands in no training row; read as none of the levels"
             if text not in told:
                 told.add(text)
-                tell(Notice(text))
+                notify(Notice(text))
 
 
 @contextmanager

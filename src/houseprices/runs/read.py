@@ -111,8 +111,8 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         raise RunError(str(error).replace("\n", "; ")) from None
     records = _read_folds(folder / PREPROCESSING, settings)
     metrics = read_record(Metrics, folder / METRICS)
-    if metrics.groups.keys() != settings.groups.keys() or not {"median", "ridge"} <= metrics.baselines.keys():
-        raise damaged(folder / METRICS, f"its groups are not those of {SETTINGS}, or a baseline is missing")
+    if metrics.models.keys() != settings.models.keys() or not {"median", "ridge"} <= metrics.baselines.keys():
+        raise damaged(folder / METRICS, f"its models are not those of {SETTINGS}, or a baseline is missing")
     fold_names = fold_columns(settings.folds.n_repeats)
     out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
     own: list[OwnColumns | None] = [None] * len(records)
@@ -147,7 +147,7 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         # Python reads back the very number that was written; a faster parser may err in the last bit.
-        table = pd.read_csv(file, converters={**dict.fromkeys(EXACT_COLUMNS, float), "group": str})
+        table = pd.read_csv(file, converters={**dict.fromkeys(EXACT_COLUMNS, float), "model": str})
     except ValueError as error:
         raise damaged(file, str(error)) from None
     missing = [name for name in columns if name not in table.columns]
@@ -170,10 +170,10 @@ def _read_out_of_fold(file: Path, settings: Settings) -> pd.DataFrame:
 
 def _read_curves(file: Path, settings: Settings) -> pd.DataFrame:
     table = _read_csv(file, CURVE_COLUMNS)
-    if any(table[name].dtype.kind not in "if" for name in CURVE_COLUMNS if name != "group"):
+    if any(table[name].dtype.kind not in "if" for name in CURVE_COLUMNS if name != "model"):
         raise damaged(file, "a cell is no number")
-    if set(table["group"]) != settings.groups.keys():
-        raise damaged(file, f"its groups are not those of {SETTINGS}")
+    if set(table["model"]) != settings.models.keys():
+        raise damaged(file, f"its models are not those of {SETTINGS}")
     return table
 
 
@@ -183,8 +183,8 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     if [(record.repeat, record.fold) for record in records] != expected:
         raise damaged(file, f"its folds are not those of {SETTINGS}")
     for record in records:
-        if record.columns.keys() != settings.groups.keys():
-            raise damaged(file, f"the groups of fold {record.fold} are not {SETTINGS}'s")
+        if record.columns.keys() != settings.models.keys():
+            raise damaged(file, f"the models of fold {record.fold} are not {SETTINGS}'s")
     return records
 
 
@@ -215,13 +215,13 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
     except (safetensors.SafetensorError, ValueError, RecursionError, OSError) as error:
         raise damaged(file, str(error)) from None
     check_version(file, version)
-    expected = {tensor_name(record.repeat, record.fold, group) for record in records for group in settings.groups}
+    expected = {tensor_name(record.repeat, record.fold, group) for record in records for group in settings.models}
     if tensors.keys() != expected:
         odd = min(tensors.keys() ^ expected)
         raise damaged(file, f"tensor {odd} is {'missing' if odd in expected else 'not of this run'}")
 
     def network(record: FoldRecord, group: str) -> BatchedMLP:
-        options = settings.groups[group]
+        options = settings.models[group]
         shape = architecture_of(options, len(record.columns[group]))
         name, wanted = tensor_name(record.repeat, record.fold, group), (options.n_members, shape.n_parameters)
         parameters = tensors[name]
@@ -230,4 +230,4 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
             raise damaged(file, f"tensor {name} is {found}, not {wanted} torch.float32")
         return BatchedMLP(shape, parameters=parameters)
 
-    return [{group: network(record, group) for group in settings.groups} for record in records]
+    return [{group: network(record, group) for group in settings.models} for record in records]

@@ -18,7 +18,7 @@ from houseprices.data.table import read_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
-from houseprices.progress import Progress, Tell, silent
+from houseprices.progress import Notify, Progress, silent
 from houseprices.runs.changes import changes
 from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import (
@@ -86,7 +86,7 @@ class Verification:
         return [one.file for one in self.differences if one.largest > bounds.get(one.file, ROUNDING)]
 
 
-def verify(run: Path, data: Path | None = None, columns: Path | None = None, tell: Tell = silent) -> Verification:
+def verify(run: Path, data: Path | None = None, columns: Path | None = None, notify: Notify = silent) -> Verification:
     """Compute a run again, with its settings on its houses, and compare all that it wrote.
 
     Nothing is written.
@@ -95,7 +95,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, tel
         run: the run's folder.
         data: folder with its train.csv and test.csv, by their checksums; without it the run's own copies, or data/raw.
         columns: the file of its own columns, see `read_run`.
-        tell: hears how many networks are trained.
+        notify: hears how many networks are trained.
 
     Raises:
         RunError: the run cannot be read, or its houses are nowhere.
@@ -108,7 +108,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, tel
         settings = replace(settings, features=replace(settings.features, columns=str(columns)))
     train, test = (read_houses(folder / name, priced=name == TRAIN_FILE) for name in (TRAIN_FILE, TEST_FILE))
     # What is odd about the houses was told when the run was made.
-    result = cross_validate(train, test, settings, lambda told: tell(told) if isinstance(told, Progress) else None)
+    result = cross_validate(train, test, settings, lambda told: notify(told) if isinstance(told, Progress) else None)
     again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}))
     conditions = conditions_on(choose_device(settings.device))
     before = {name: value for name, value in as_json(saved.manifest).items() if name in conditions}

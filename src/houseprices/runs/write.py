@@ -141,8 +141,8 @@ def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
 def _curves(result: CrossValidation) -> pd.DataFrame:
     """Per epoch, fold and group: root mean square over the members' errors, mean of their weight norms."""
     tables = []
-    for fold, by_group in zip(result.folds, result.curves, strict=True):
-        for group, curves in by_group.items():
+    for fold, by_model in zip(result.folds, result.curves, strict=True):
+        for group, curves in by_model.items():
             columns = (
                 fold.repeat,
                 fold.fold,

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from houseprices.charts import ORANGE, Drawing, draw
-from houseprices.settings import GroupSettings, Settings
-from houseprices.studies.ablation import Ablation, grid_of
+from houseprices.selection.ablation import Ablation, grid_of
+from houseprices.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def ablation_figures(ablation: Ablation, settings: Settings) -> Iterator[Drawing
     """A map of each figure, with the best cell and the place of the settings' own group marked."""
     grid = grid_of(ablation.table)
     best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
-    group = settings.groups.get(ablation.note.group)
+    group = settings.models.get(ablation.note.group)
     for column, title, form in _PANELS:
         table = grid.pivot(index="dropout", columns="weight_decay", values=column)
 
@@ -59,7 +59,7 @@ def _heat_map(axes: "Axes", table: pd.DataFrame, form: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _mark(axes: "Axes", table: pd.DataFrame, best: Any, group: GroupSettings | None) -> None:
+def _mark(axes: "Axes", table: pd.DataFrame, best: Any, group: ModelSettings | None) -> None:
     """A frame around the best cell, and a circle where the group is; between two cells, if the grid lacks it."""
     from matplotlib.patches import Ellipse, Rectangle
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def curve_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Two figures a group: a thin line a fold, a thick one for their mean."""
-    for number, (group, curves) in enumerate(evidence.run.curves.groupby("group", sort=False), start=1):
+    for number, (group, curves) in enumerate(evidence.run.curves.groupby("model", sort=False), start=1):
         yield _errors(f"curves_{number}_errors", str(group), curves)
         yield _norm(f"curves_{number}_norm", str(group), curves)
 

@@ -4,10 +4,10 @@ import optuna
 import pytest
 
 from houseprices.errors import SettingsError
-from houseprices.settings import GroupSettings
-from houseprices.studies.search_space import read_space
+from houseprices.selection.search_space import read_space
+from houseprices.settings import ModelSettings
 
-GROUP = GroupSettings(n_members=3)
+GROUP = ModelSettings(n_members=3)
 
 TEXT = """
 depth = [0, 2]
@@ -16,7 +16,7 @@ dropout = { low = 0.1, high = 0.5, step = 0.2 }
 learning_rate = { low = 1e-3, high = 1e-2, log = true }
 epochs = { low = 10, high = 30, step = 10 }
 decay_kind = ["decoupled", "coupled"]
-blocks = [["numbers"], ["ranks", "levels"]]
+blocks = [["numbers"], ["ranks", "one_hot"]]
 """
 
 
@@ -32,22 +32,22 @@ def space_of(tmp_path):
     return read
 
 
-def suggested(space, n_trials: int = 60) -> list[GroupSettings]:
+def suggested(space, n_trials: int = 60) -> list[ModelSettings]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     return [space.suggest(study.ask(), GROUP) for _ in range(n_trials)]
 
 
 def test_each_suggestion_lies_in_the_space_and_all_of_the_space_is_reached(space_of):
-    groups = suggested(space_of(TEXT))
-    assert {len(of.hidden) for of in groups} == {0, 2}
-    assert all(4 <= width <= 16 for of in groups for width in of.hidden)
-    assert any(len(set(of.hidden)) == 2 for of in groups)  # each layer has a width of its own
-    assert {round(of.dropout, 9) for of in groups} == {0.1, 0.3, 0.5}
-    assert {of.epochs for of in groups} == {10, 20, 30}
-    assert {of.decay_kind for of in groups} == {"decoupled", "coupled"}
-    assert {of.blocks for of in groups} == {("numbers",), ("ranks", "levels")}
-    rates = sorted(of.learning_rate for of in groups)
+    models = suggested(space_of(TEXT))
+    assert {len(of.hidden) for of in models} == {0, 2}
+    assert all(4 <= width <= 16 for of in models for width in of.hidden)
+    assert any(len(set(of.hidden)) == 2 for of in models)  # each layer has a width of its own
+    assert {round(of.dropout, 9) for of in models} == {0.1, 0.3, 0.5}
+    assert {of.epochs for of in models} == {10, 20, 30}
+    assert {of.decay_kind for of in models} == {"decoupled", "coupled"}
+    assert {of.blocks for of in models} == {("numbers",), ("ranks", "one_hot")}
+    rates = sorted(of.learning_rate for of in models)
     assert rates[0] >= 1e-3
     assert rates[-1] <= 1e-2
     assert 2e-3 < rates[len(rates) // 2] < 5e-3  # the middle in logarithms is 3.2e-3, else 5.5e-3

@@ -8,8 +8,8 @@ import pytest
 
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Progress
+from houseprices.selection.held_out import MIN_MEMBERS, HeldOutSet, batches_of, digest_of, predict_held_out
 from houseprices.settings import FeatureSettings, Settings
-from houseprices.studies.held_out import MIN_MEMBERS, HeldOutSet, batches_of, digest_of, predict_held_out
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def town(houses) -> tuple[HouseArray, np.ndarray, list[HeldOutSet]]:
 
 @pytest.fixture
 def recipe(fast_settings) -> Settings:
-    other = replace(fast_settings.groups["tiny"], activation="relu", blocks=("numbers",))
-    return replace(fast_settings, groups={**fast_settings.groups, "other": other})
+    other = replace(fast_settings.models["tiny"], activation="relu", blocks=("numbers",))
+    return replace(fast_settings, models={**fast_settings.models, "other": other})
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def kept(tmp_path) -> Path:
     return tmp_path / "kept"
 
 
-def predicted(town, recipes, kept=None, tell=lambda _told: None):
+def predicted(town, recipes, kept=None, notify=lambda _told: None):
     houses, log_price, sets = town
-    return predict_held_out(batches_of(recipes, houses, log_price, sets), recipes[0], kept, tell)
+    return predict_held_out(batches_of(recipes, houses, log_price, sets), recipes[0], kept, notify)
 
 
 def n_trained(town, recipes, kept: Path) -> int:
@@ -59,22 +59,22 @@ def test_prices_and_features_of_rows_outside_the_training_rows_move_no_network(t
     values = houses.values.copy()
     values[40:] = values[:8]
     after = predicted((HouseArray(values), shifted, sets), [recipe])[0]
-    for name in recipe.groups:
+    for name in recipe.models:
         np.testing.assert_array_equal(before[name][0], after[name][0])
 
 
 def test_a_set_is_predicted_in_the_order_of_its_rows_and_near_the_prices(town, fast_settings):
-    group = replace(fast_settings.groups["tiny"], epochs=30)
+    group = replace(fast_settings.models["tiny"], epochs=30)
     houses, log_price, _ = town
     rows = np.arange(len(log_price))
-    [found] = predicted((houses, log_price, [HeldOutSet(rows, rows)]), [replace(fast_settings, groups={"tiny": group})])
+    [found] = predicted((houses, log_price, [HeldOutSet(rows, rows)]), [replace(fast_settings, models={"tiny": group})])
     assert np.corrcoef(found["tiny"][0].mean(axis=0), log_price)[0, 1] > 0.8
 
 
 def test_a_group_has_the_networks_that_the_main_job_averages_for_a_house_and_no_fewer_than_four(town, recipe):
     for n_members, n_repeats, expected in ((1, 1, MIN_MEMBERS), (2, 3, 6)):
-        groups = {"tiny": replace(recipe.groups["tiny"], n_members=n_members)}
-        one = replace(recipe, groups=groups, folds=replace(recipe.folds, n_repeats=n_repeats))
+        models = {"tiny": replace(recipe.models["tiny"], n_members=n_members)}
+        one = replace(recipe, models=models, folds=replace(recipe.folds, n_repeats=n_repeats))
         [found] = predicted(town, [one])
         assert [of.shape for of in found["tiny"]] == [(expected, 10), (expected, 10)]
 
@@ -84,13 +84,13 @@ def test_what_is_kept_is_not_trained_again_and_has_the_same_bits(town, recipe, k
     assert n_trained(town, [recipe], kept) == 2 * 2 * MIN_MEMBERS
     assert n_trained(town, [recipe], kept) == 0
     again = predicted(town, [recipe], kept)[0]
-    for name in recipe.groups:
+    for name in recipe.models:
         for one, other in zip(fresh[name], again[name], strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 def test_a_group_that_stands_in_two_recipes_is_trained_once(town, recipe, kept):
-    alone = replace(recipe, groups={"other": recipe.groups["other"]})
+    alone = replace(recipe, models={"other": recipe.models["other"]})
     assert n_trained(town, [recipe, alone], kept) == 2 * 2 * MIN_MEMBERS
 
 
@@ -116,11 +116,11 @@ def test_a_spoilt_file_is_trained_anew(town, recipe, kept):
     "change",
     [
         {"dropout": 0.3}, {"weight_decay": 0.1}, {"epochs": 3}, {"hidden": (9,)}, {"activation": "relu"},
-        {"blocks": ("numbers", "levels")}, {"n_members": 5}, {"huber_delta": float("inf")},
+        {"blocks": ("numbers", "one_hot")}, {"n_members": 5}, {"huber_delta": float("inf")},
     ],
 )  # fmt: skip
 def test_another_recipe_has_another_name(change, town, fast_settings):
-    changed = replace(fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], **change)})
+    changed = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], **change)})
     assert key(town, changed) != key(town, fast_settings)
 
 
@@ -141,6 +141,6 @@ def test_the_name_hears_of_seed_features_houses_prices_and_rows(town, fast_setti
 
 
 def test_the_name_is_deaf_to_the_order_of_groups_and_to_the_main_jobs_folds(town, recipe):
-    reversed_groups = replace(recipe, groups=dict(reversed(recipe.groups.items())))
+    reversed_groups = replace(recipe, models=dict(reversed(recipe.models.items())))
     other_folds = replace(recipe, folds=replace(recipe.folds, n_folds=7))
     assert key(town, recipe) == key(town, reversed_groups) == key(town, other_folds)

@@ -18,11 +18,11 @@ from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
 from houseprices.errors import RunError
+from houseprices.selection.gate import HALVINGS_SEED, N_HALVINGS, halvings
+from houseprices.selection.search import BATCH, SearchResult, constant_prediction, search, show
+from houseprices.selection.search_journal import open_journal
+from houseprices.selection.search_space import Space, read_space
 from houseprices.settings import Settings, load_settings
-from houseprices.studies.gate import HALVINGS_SEED, N_HALVINGS, halvings
-from houseprices.studies.search import BATCH, SearchResult, constant_prediction, search, show
-from houseprices.studies.search_journal import open_journal
-from houseprices.studies.search_space import Space, read_space
 
 STORAGE = Path("found/search.journal")
 N_TRIALS = BATCH + 2
@@ -133,10 +133,10 @@ def test_the_constant_is_the_mean_of_the_other_half():
 def test_the_committee_is_a_file_of_settings_with_the_trials_own(searched):
     found = searched()
     assert found.committee
-    groups = load_settings(found.committee.file).groups
-    assert list(groups) == [f"trial_{number}" for number in found.committee.trials]
+    models = load_settings(found.committee.file).models
+    assert list(models) == [f"trial_{number}" for number in found.committee.trials]
     assert found.committee.trials[0] == found.best
-    best = groups[f"trial_{found.best}"]
+    best = models[f"trial_{found.best}"]
     for name, value in found.settings.items():
         assert getattr(best, name) == (tuple(value) if isinstance(value, list) else value)
     assert best.n_members == 2  # as the base has
@@ -304,7 +304,7 @@ def test_predictions_that_were_altered_or_removed_are_named(searched, data_folde
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--groups.tiny.lr", "1"], 2, "lr is unknown"),
+        (["--models.tiny.lr", "1"], 2, "lr is unknown"),
         (["--space", "nowhere.toml"], 2, "nowhere.toml: No such file"),
         (["--trials", "0"], 2, "trials"),
         (["--timeout", "-1"], 2, "timeout"),
@@ -356,7 +356,7 @@ def test_searches_in_one_folder_leave_each_other_alone(searched):
 
 def test_a_search_stopped_before_it_asks_again_still_owes_the_same_trials(searched, space, fast_settings):
     searched(N_TRIALS, storage=Path("peace/search.journal"))
-    group = fast_settings.groups["tiny"]
+    group = fast_settings.models["tiny"]
     with open_journal(STORAGE, {}) as journal:
         journal.ask(BATCH, fast_settings.seed, lambda trial: space.suggest(trial, group))
     for _ in range(2):

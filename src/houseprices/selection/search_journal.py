@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.settings import GroupSettings
+from houseprices.settings import ModelSettings
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -56,8 +56,8 @@ class Journal:
         self._predictions = file.with_name(f"{file.name}-predictions")
 
     def ask(
-        self, n_trials: int, seed: int, suggest: "Callable[[Trial], GroupSettings]"
-    ) -> "list[tuple[Trial, GroupSettings]]":
+        self, n_trials: int, seed: int, suggest: "Callable[[Trial], ModelSettings]"
+    ) -> "list[tuple[Trial, ModelSettings]]":
         """The next trials, at most so many, each with what is suggested for it.
 
         What they are depends on the seed and on the trials told so far, not on how often the search was stopped: those
@@ -132,7 +132,7 @@ class Journal:
             return {}
 
     def forget_the_running(self) -> None:
-        """Tell those trials as failed that a stopped process left running, and remove what they left.
+        """Notify those trials as failed that a stopped process left running, and remove what they left.
 
         Their settings are asked for again, until they are told; where the asking itself was stopped, none of its trials
         has been trained, and the same ones will be suggested anew.

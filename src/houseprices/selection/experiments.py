@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from houseprices.data.source import DataKind
 from houseprices.errors import RunError
 from houseprices.files import replacing
-from houseprices.studies.gate import Judgement
+from houseprices.selection.gate import Judgement
 
 Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ import pytest
 from houseprices.errors import RunError
 from houseprices.progress import Progress
 from houseprices.runs.format import FORMAT_VERSION, DataNote, write_record
-from houseprices.settings import GroupSettings, Settings
-from houseprices.studies import ablation
-from houseprices.studies.ablation import AblationNote, ablate, grid_of, read_ablation
+from houseprices.selection import ablation
+from houseprices.selection.ablation import AblationNote, ablate, grid_of, read_ablation
+from houseprices.settings import ModelSettings, Settings
 
-TINY = GroupSettings(hidden=(4,), epochs=2, batch_size=8)
+TINY = ModelSettings(hidden=(4,), epochs=2, batch_size=8)
 ERRORS = ["training_log_rmse", "validation_log_rmse"]
 
 

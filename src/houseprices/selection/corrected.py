@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from houseprices.errors import RunError
-from houseprices.progress import Tell, counting, silent
-from houseprices.studies.experiments import Line, Recipe, read_looks, read_recipe
-from houseprices.studies.gate import bulk_of, missing_regularisers, objections_to_figures, paired_difference
+from houseprices.progress import Notify, counting, silent
+from houseprices.selection.experiments import Line, Recipe, read_looks, read_recipe
+from houseprices.selection.gate import bulk_of, missing_regularisers, objections_to_figures, paired_difference
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +67,11 @@ def score_of(prediction: Floats, log_price: Floats) -> Score:
 
 
 def corrected_score(
-    predictions: NDArray[np.floating], log_price: Floats, choose: Choose, n_draws: int = N_DRAWS, tell: Tell = silent
+    predictions: NDArray[np.floating],
+    log_price: Floats,
+    choose: Choose,
+    n_draws: int = N_DRAWS,
+    notify: Notify = silent,
 ) -> tuple[Score, dict[tuple[int, ...], float]]:
     """The score of what the rule chooses on other houses, and {what it chooses: in which share of the draws}.
 
@@ -83,7 +87,7 @@ def corrected_score(
     rng = np.random.default_rng(0)
     times: dict[tuple[int, ...], Rows] = {}
     n_chosen: Counter[tuple[int, ...]] = Counter()
-    count = counting(tell, "drawing houses to choose on", n_draws)
+    count = counting(notify, "drawing houses to choose on", n_draws)
     # Of small products BLAS threads only wait for each other: 4 ms become 300 where another job has one of the cores.
     with threadpool_limits(1, user_api="blas"):
         for _ in range(n_draws):
@@ -150,7 +154,7 @@ def gate_rule(
     return choose
 
 
-def correct_looks(log: Path, data: str = "kaggle", n_draws: int = N_DRAWS, tell: Tell = silent) -> CorrectedLooks:
+def correct_looks(log: Path, data: str = "kaggle", n_draws: int = N_DRAWS, notify: Notify = silent) -> CorrectedLooks:
     """Replay the log's looks at houses of this kind, from their kept predictions.
 
     Raises:
@@ -174,11 +178,11 @@ def correct_looks(log: Path, data: str = "kaggle", n_draws: int = N_DRAWS, tell:
     steps = [
         (place[look["candidate"]], look["rule"] == "simplification")
         for number, look in enumerate(looks, start=1)
-        if number not in missing and not missing_regularisers(tomllib.loads(kept[look["candidate"]].settings)["groups"])
+        if number not in missing and not missing_regularisers(tomllib.loads(kept[look["candidate"]].settings)["models"])
     ]
     predictions = np.stack([recipe.prediction for recipe in kept.values()])
     rule = gate_rule(predictions, first.log_price, steps, n_draws)
-    corrected, shares = corrected_score(predictions, first.log_price, rule, n_draws, tell)
+    corrected, shares = corrected_score(predictions, first.log_price, rule, n_draws, notify)
     names = list(kept)
     return CorrectedLooks(
         n_looks=len(looks) - len(missing),

@@ -25,8 +25,8 @@ from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.files import replacing
 from houseprices.preprocessing.house_array import HouseArray
-from houseprices.progress import Tell, counting, silent
-from houseprices.settings import FeatureSettings, GroupSettings, Settings
+from houseprices.progress import Notify, counting, silent
+from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class Batch:
 
     data: FoldData
     name: str
-    group: GroupSettings
+    group: ModelSettings
     seeds: tuple[int, ...]
 
     @cached_property
@@ -112,25 +112,25 @@ def batches_of(
     folds = {of: fit_sets(of, houses, log_price, sets) for of in {recipe.features for recipe in recipes}}
 
     def batch(recipe: Settings, data: FoldData, name: str) -> Batch:
-        group = recipe.groups[name]
+        group = recipe.models[name]
         n_members = max(MIN_MEMBERS, group.n_members * recipe.folds.n_repeats)
         seeds = (member_seed(recipe.seed, data.repeat, data.fold, name, member) for member in range(n_members))
         return Batch(data, name, group, tuple(seeds))
 
     return [
-        {name: [batch(recipe, data, name) for data in folds[recipe.features]] for name in recipe.groups}
+        {name: [batch(recipe, data, name) for data in folds[recipe.features]] for name in recipe.models}
         for recipe in recipes
     ]
 
 
 def digest_of(batches: Batches) -> str:
-    """Twelve digits that name a recipe by what it trains, on what and by which code; the order of groups is none."""
+    """Twelve digits that name a recipe by what it trains, on what and by which code; the order of models is none."""
     keys = sorted("".join(batch.key for batch in of_group) for of_group in batches.values())
     return hashlib.sha256("".join(keys).encode()).hexdigest()[:12]
 
 
 def predict_held_out(
-    recipes: Sequence[Batches], settings: Settings, kept: Path | None, tell: Tell = silent
+    recipes: Sequence[Batches], settings: Settings, kept: Path | None, notify: Notify = silent
 ) -> list[dict[str, list[NDArray[np.float32]]]]:
     """Train what is not kept yet, and predict each recipe's held-out rows.
 
@@ -139,7 +139,7 @@ def predict_held_out(
         settings: say on how many workers and on which device.
         kept: folder of predictions, a file a batch, written as soon as it is trained: an interrupted job goes on
             where it was. None keeps none.
-        tell: hears how many networks are trained; nothing where all are kept.
+        notify: hears how many networks are trained; nothing where all are kept.
 
     Returns:
         For each recipe the log prices {group: [(n_members, n_held_out) a set]}.
@@ -148,7 +148,7 @@ def predict_held_out(
     found = {key: prediction for key in wanted if kept and (prediction := _read(_file(kept, key))) is not None}
     missing = {key: batch for key, batch in wanted.items() if key not in found}
     if missing:
-        count = counting(tell, "training networks", sum(len(batch.seeds) for batch in missing.values()))
+        count = counting(notify, "training networks", sum(len(batch.seeds) for batch in missing.values()))
         with open_executor(settings) as executor:
             pending = {key: batch.start(executor) for key, batch in missing.items()}
             for key, batch in missing.items():

@@ -8,9 +8,9 @@ import pytest
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.preprocessing.house_array import POSITION, HouseArray, house_array
+from houseprices.selection.held_out import batches_of, predict_held_out
+from houseprices.selection.stress import distance_to_neighbors, rare_sets, stress_recipe
 from houseprices.settings import Settings
-from houseprices.studies.held_out import batches_of, predict_held_out
-from houseprices.studies.stress import distance_to_neighbors, rare_sets, stress_recipe
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_the_figures_are_those_of_the_errors(town, fast_settings):
 
 
 def test_a_committee_is_shown_with_its_groups(data_folder, fast_config, place, capsys):
-    second = "".join(fast_config.read_text().partition("[groups.tiny]")[1:]).replace("tiny", "relu")
+    second = "".join(fast_config.read_text().partition("[models.tiny]")[1:]).replace("tiny", "relu")
     fast_config.write_text(fast_config.read_text() + second + 'activation = "relu"\n')
     command = ["stress", "--data", str(data_folder), "--config", str(fast_config)]
     for more in ([], ["--json"]):

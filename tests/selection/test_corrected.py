@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from houseprices.cli import main
+from houseprices.selection.committee import best_that_differ
+from houseprices.selection.corrected import Choose, correct_looks, corrected_score, gate_rule, lowest, mean_of, score_of
+from houseprices.selection.experiments import Recipe, add_look, keep_recipe, look_of
+from houseprices.selection.gate import Judgement, PairedDifference
 from houseprices.settings import Settings, dump_settings
-from houseprices.studies.committee import best_that_differ
-from houseprices.studies.corrected import Choose, correct_looks, corrected_score, gate_rule, lowest, mean_of, score_of
-from houseprices.studies.experiments import Recipe, add_look, keep_recipe, look_of
-from houseprices.studies.gate import Judgement, PairedDifference
 
 N_ROWS, N_HALVINGS = 120, 2
 TRUTH = np.random.default_rng(0).normal(size=N_ROWS)
@@ -116,8 +116,8 @@ def note(name: str, prediction: np.ndarray, rule: str, verdict: str, settings: S
 @pytest.fixture
 def looks(place) -> None:
     """Three looks: better and adopted, far better but without dropout, and lost since."""
-    group = Settings().groups["tanh"]
-    bare = Settings(groups={"tanh": type(group)(dropout=0.0)})
+    group = Settings().models["tanh"]
+    bare = Settings(models={"tanh": type(group)(dropout=0.0)})
     keep_recipe(Recipe("first", TRUTH + 0.1 * np.ones((N_HALVINGS, 1)), TRUTH, dump_settings(Settings())))
     note("better", TRUTH + 0.08 * np.ones((N_HALVINGS, 1)), "improvement", "adopted")
     note("bare", TRUTH + 0.01 * np.ones((N_HALVINGS, 1)), "improvement", "rejected", bare)
@@ -165,7 +165,7 @@ def test_the_correction_is_printed(looks, capsys):
     [
         ([], 1, "has no look at the data 'kaggle'"),
         (["--config", "some.toml"], 2, "--corrected stands beside other options"),
-        (["--groups.tanh.dropout", "0.3"], 2, "--corrected stands beside other options"),
+        (["--models.tanh.dropout", "0.3"], 2, "--corrected stands beside other options"),
     ],
 )
 def test_what_cannot_be_corrected_is_one_line(arguments, code, told, place, capsys):

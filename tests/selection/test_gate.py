@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from houseprices.settings import GroupSettings, Settings
-from houseprices.studies.gate import (
+from houseprices.selection.gate import (
     N_HALVINGS,
     TOLERANCE,
     Judgement,
@@ -19,6 +18,7 @@ from houseprices.studies.gate import (
     paired_difference,
     paired_median,
 )
+from houseprices.settings import ModelSettings, Settings
 
 TRUTH = np.random.default_rng(0).normal(size=400)
 RECIPE = Settings()
@@ -158,7 +158,7 @@ def test_the_rule(bulk, whole, improvement, simplification):
 @pytest.mark.parametrize("setting", ["weight_decay", "dropout"])
 @pytest.mark.parametrize("simplification", [True, False])
 def test_no_kind_goes_without_a_regulariser(setting, simplification):
-    groups = {"one": GroupSettings(), "bare": replace(GroupSettings(), **{setting: 0.0})}
+    models = {"one": ModelSettings(), "bare": replace(ModelSettings(), **{setting: 0.0})}
     better = judgement((-0.01, -0.01), (-0.01, -0.01))
-    [reason] = objections(better, replace(RECIPE, groups=groups), simplification=simplification)
-    assert reason.startswith(f"groups.bare.{setting} is 0")
+    [reason] = objections(better, replace(RECIPE, models=models), simplification=simplification)
+    assert reason.startswith(f"models.bare.{setting} is 0")

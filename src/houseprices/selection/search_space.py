@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from houseprices.errors import SettingsError
-from houseprices.settings import GroupSettings
+from houseprices.settings import ModelSettings
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -22,7 +22,7 @@ DEPTH, WIDTH = "depth", "width"
 """How many hidden layers; the units of each. Together they stand for `hidden`."""
 
 _NOT_VARIED = ("n_members", "hidden")
-_VARIED = (DEPTH, WIDTH, *(field.name for field in fields(GroupSettings) if field.name not in _NOT_VARIED))
+_VARIED = (DEPTH, WIDTH, *(field.name for field in fields(ModelSettings) if field.name not in _NOT_VARIED))
 _RANGE_KEYS = {"low", "high", "log", "step"}
 _AS_RANGE = "a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1 if it is wanted"
 
@@ -60,7 +60,7 @@ class Space:
 
     dimensions: Mapping[str, Range | Choices]
 
-    def suggest(self, trial: "Trial", base: GroupSettings) -> GroupSettings:
+    def suggest(self, trial: "Trial", base: ModelSettings) -> ModelSettings:
         """A group of one network for the trial; what does not vary is as in `base`."""
         found: dict[str, Any] = {
             name: dimension.suggest(trial, name)
@@ -84,14 +84,14 @@ class Space:
         return json.dumps({name: vars(of) for name, of in self.dimensions.items()}, sort_keys=True)
 
 
-def group_of(base: GroupSettings, settings: Mapping[str, Any]) -> GroupSettings:
+def group_of(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
     """A group of one network with these settings, others as in `base`, checked.
 
     Raises:
         pydantic.ValidationError: a value is out of range.
     """
-    tree = {**TypeAdapter(GroupSettings).dump_python(base), **settings, "n_members": 1}
-    return TypeAdapter(GroupSettings).validate_python(tree)
+    tree = {**TypeAdapter(ModelSettings).dump_python(base), **settings, "n_members": 1}
+    return TypeAdapter(ModelSettings).validate_python(tree)
 
 
 def read_space(file: Path = DEFAULT_SPACE) -> Space:
@@ -157,7 +157,7 @@ def _check(place: str, name: str, value: Any) -> None:
         return
     setting = {"hidden": [value]} if name == WIDTH else {name: value}
     try:
-        group_of(GroupSettings(), setting)
+        group_of(ModelSettings(), setting)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise SettingsError(f"{place}: {value!r} is refused: {reason[0].lower()}{reason[1:]}") from None

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.studies.corrected import Choose, Rows, scores_on
+from houseprices.selection.corrected import Choose, Rows, scores_on
 
 Floats = NDArray[np.float64]
 

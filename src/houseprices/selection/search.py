@@ -28,15 +28,15 @@ from houseprices.errors import RunError, SettingsError
 from houseprices.files import replacing
 from houseprices.preprocessing.blocks import OWN
 from houseprices.preprocessing.house_array import house_array
-from houseprices.progress import Notice, Tell, counting, silent
-from houseprices.settings import GroupSettings, Settings, dump_settings
-from houseprices.studies.committee import best_that_differ
-from houseprices.studies.comparison import PREDICTIONS, predict_halves
-from houseprices.studies.corrected import Score, corrected_score, lowest, mean_of, score_of
-from houseprices.studies.gate import by_halving, halvings
-from houseprices.studies.held_out import Batch, HeldOutSet, fit_sets
-from houseprices.studies.search_journal import FinishedTrial, Journal, open_journal
-from houseprices.studies.search_space import Space, group_of
+from houseprices.progress import Notice, Notify, counting, silent
+from houseprices.selection.committee import best_that_differ
+from houseprices.selection.comparison import PREDICTIONS, predict_halves
+from houseprices.selection.corrected import Score, corrected_score, lowest, mean_of, score_of
+from houseprices.selection.gate import by_halving, halvings
+from houseprices.selection.held_out import Batch, HeldOutSet, fit_sets
+from houseprices.selection.search_journal import FinishedTrial, Journal, open_journal
+from houseprices.selection.search_space import Space, group_of
+from houseprices.settings import ModelSettings, Settings, dump_settings
 
 Floats = NDArray[np.float64]
 
@@ -124,11 +124,11 @@ class Halves:
     log_price: Floats
     seed: int
 
-    def predict(self, groups: Sequence[GroupSettings], executor: Executor, on_trained: OnTrained) -> Iterator[Floats]:
+    def predict(self, models: Sequence[ModelSettings], executor: Executor, on_trained: OnTrained) -> Iterator[Floats]:
         """Train one network a half and group, all of them at once: (n_halvings, n_rows) log prices a group."""
         batches = [
             [Batch(data, "trial", group, (member_seed(self.seed, data.repeat, 0, "trial", 0),)) for data in self.folds]
-            for group in groups
+            for group in models
         ]
         pending = [[batch.start(executor) for batch in of_group] for of_group in batches]
         for of_group, waiting in zip(batches, pending, strict=True):
@@ -149,13 +149,13 @@ def search(
     timeout: float = np.inf,
     n_kept: int = 5,
     max_correlation: float = 0.95,
-    tell: Tell = silent,
+    notify: Notify = silent,
 ) -> SearchResult:
     """Go on with the search in the storage until it has so many trials, then train and write the committee.
 
     Args:
         data: folder with train.csv and test.csv; see `source.find_source` for None.
-        base: its first group lends what the space does not vary, and its number of networks to the committee's groups;
+        base: its first group lends what the space does not vary, and its number of networks to the committee's models;
             its own folds play no part.
         space: what varies.
         n_trials: in all, those of earlier calls among them.
@@ -164,7 +164,7 @@ def search(
         timeout: no batch is begun after so many seconds.
         n_kept: trials in the committee, at most.
         max_correlation: errors of any two of them correlate less.
-        tell: hears how many networks are trained, and the best score so far.
+        notify: hears how many networks are trained, and the best score so far.
 
     Raises:
         DataError: a fault in the files.
@@ -174,11 +174,11 @@ def search(
         ResourceError: see `workers.open_executor`.
     """
     source = find_source(data)
-    source.tell_if_synthetic(tell)
+    source.notify_if_synthetic(notify)
     houses = read_houses(source.folder / TRAIN_FILE, priced=True)
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
     array = house_array(houses.drop(columns=PRICE))
-    [group, *_] = base.groups.values()
+    [group, *_] = base.models.values()
     if OWN in space.blocks and not base.features.columns:
         raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
     sets = halvings(len(log_price))
@@ -193,7 +193,7 @@ def search(
     }
     # Who does not answer is told before the journal is touched.
     with open_executor(base) as executor, open_journal(storage, identity) as journal:
-        _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, tell)
+        _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, notify)
         trials = journal.finished()
         n_diverged = journal.n_diverged
     if not trials:
@@ -201,12 +201,12 @@ def search(
     predictions = np.stack([trial.prediction for trial in trials])
     chosen = best_that_differ(predictions, log_price, n_kept, max_correlation)(np.arange(len(log_price)))
     recipe = _recipe(base, group, [trials[place] for place in chosen])
-    [trained] = predict_halves([recipe], array, log_price, PREDICTIONS, tell)
+    [trained] = predict_halves([recipe], array, log_price, PREDICTIONS, notify)
     _write(_Trained(len(trials), n_kept, max_correlation, trained.prediction), recipe, storage)
-    return _result(storage, identity, log_price, tell)
+    return _result(storage, identity, log_price, notify)
 
 
-def show(data: Path | None, storage: Path = STORAGE, tell: Tell = silent) -> SearchResult:
+def show(data: Path | None, storage: Path = STORAGE, notify: Notify = silent) -> SearchResult:
     """The search so far; nothing is trained and nothing written.
 
     Raises:
@@ -214,10 +214,10 @@ def show(data: Path | None, storage: Path = STORAGE, tell: Tell = silent) -> Sea
         RunError: there is no such search of these houses, or it has no finished trial.
     """
     source = find_source(data)
-    source.tell_if_synthetic(tell)
+    source.notify_if_synthetic(notify)
     houses = read_houses(source.folder / TRAIN_FILE, priced=True)
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    return _result(storage, {"data": source.sha256[TRAIN_FILE]}, log_price, tell)
+    return _result(storage, {"data": source.sha256[TRAIN_FILE]}, log_price, notify)
 
 
 def constant_prediction(log_price: Floats) -> Floats:
@@ -229,16 +229,16 @@ def constant_prediction(log_price: Floats) -> Floats:
 def _run_trials(
     journal: Journal,
     halves: Halves,
-    group: GroupSettings,
+    group: ModelSettings,
     space: Space,
     n_trials: int,
     batch: int,
     executor: Executor,
     deadline: float,
-    tell: Tell,
+    notify: Notify,
 ) -> None:
     """Batch by batch: ask, train all of the batch's networks as one job, tell in the order of the trials."""
-    count = counting(tell, "training networks", (n_trials - journal.n_finished) * len(halves.folds))
+    count = counting(notify, "training networks", (n_trials - journal.n_finished) * len(halves.folds))
     # Trials that diverge are asked for again, but not for ever.
     budget = 2 * n_trials
     while (missing := n_trials - journal.n_finished) > 0 and time.monotonic() < deadline and budget > 0:
@@ -250,23 +250,23 @@ def _run_trials(
         if journal.n_finished:
             best = journal.study.best_trial
             done = f"{journal.n_finished} of {n_trials} trials"
-            tell(Notice(f"{done}: best log-RMSE on halves {best.value:.4f} (trial {best.number})"))
+            notify(Notice(f"{done}: best log-RMSE on halves {best.value:.4f} (trial {best.number})"))
 
 
-def _varied(of_trial: GroupSettings, base: GroupSettings) -> dict[str, Any]:
+def _varied(of_trial: ModelSettings, base: ModelSettings) -> dict[str, Any]:
     """What differs from the base, as JSON and TOML write it."""
-    trial, usual = (TypeAdapter(GroupSettings).dump_python(of, mode="json") for of in (of_trial, base))
+    trial, usual = (TypeAdapter(ModelSettings).dump_python(of, mode="json") for of in (of_trial, base))
     return {name: value for name, value in trial.items() if name != "n_members" and value != usual[name]}
 
 
-def _recipe(base: Settings, group: GroupSettings, trials: Sequence[FinishedTrial]) -> Settings:
+def _recipe(base: Settings, group: ModelSettings, trials: Sequence[FinishedTrial]) -> Settings:
     """Settings with a group a trial, with as many networks as the base's first group has."""
-    groups = {
+    models = {
         f"trial_{trial.number}": replace(group_of(group, trial.settings), n_members=group.n_members) for trial in trials
     }
-    own = any(OWN in of.blocks for of in groups.values())
+    own = any(OWN in of.blocks for of in models.values())
     features = base.features if own else replace(base.features, columns="")
-    return replace(base, features=features, groups=groups)
+    return replace(base, features=features, models=models)
 
 
 def _write(trained: _Trained, recipe: Settings, storage: Path) -> None:
@@ -295,7 +295,7 @@ def _committee_files(storage: Path) -> tuple[Path, Path]:
     return toml, npz
 
 
-def _result(storage: Path, identity: Mapping[str, str], log_price: Floats, tell: Tell) -> SearchResult:
+def _result(storage: Path, identity: Mapping[str, str], log_price: Floats, notify: Notify) -> SearchResult:
     """What the kept predictions say, the choice corrected for; nothing is trained."""
     with open_journal(storage, identity, to_read=True) as journal:
         trials, n_diverged, importances = journal.finished(), journal.n_diverged, journal.importances()
@@ -304,11 +304,11 @@ def _result(storage: Path, identity: Mapping[str, str], log_price: Floats, tell:
     predictions, every = np.stack([trial.prediction for trial in trials]), np.arange(len(log_price))
     rule = lowest(predictions, log_price)
     chosen = rule(every)
-    corrected, shares = corrected_score(predictions, log_price, rule, tell=tell)
+    corrected, shares = corrected_score(predictions, log_price, rule, notify=notify)
     trained, committee = _read_committee(storage), None
     if trained:
         committee = _corrected_committee(
-            trained, predictions, log_price, [trial.number for trial in trials], storage, tell
+            trained, predictions, log_price, [trial.number for trial in trials], storage, notify
         )
     [best] = chosen
     return SearchResult(
@@ -332,13 +332,13 @@ def _corrected_committee(
     log_price: Floats,
     numbers: Sequence[int],
     storage: Path,
-    tell: Tell,
+    notify: Notify,
 ) -> Committee:
     of_trials = predictions[: trained.n_trials]
     rule = best_that_differ(of_trials, log_price, trained.n_kept, trained.max_correlation)
     chosen = rule(np.arange(len(log_price)))
     found, naive = score_of(mean_of(of_trials, chosen), log_price), score_of(trained.prediction, log_price)
-    corrected, _ = corrected_score(of_trials, log_price, rule, tell=tell)
+    corrected, _ = corrected_score(of_trials, log_price, rule, notify=notify)
     # How much better the trials' mean looks on the houses that it was chosen on than it is on others.
     flattery = Score(corrected.whole - found.whole, corrected.bulk - found.bulk)
     return Committee(

@@ -21,7 +21,7 @@ from houseprices.data.table import read_houses
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import house_array
-from houseprices.progress import Tell, counting, silent
+from houseprices.progress import Notify, counting, silent
 from houseprices.runs.code_version import code_version
 from houseprices.runs.format import (
     ABLATION_NOTE,
@@ -31,7 +31,7 @@ from houseprices.runs.format import (
     read_record,
     write_record,
 )
-from houseprices.settings import GroupSettings, Settings
+from houseprices.settings import ModelSettings, Settings
 
 WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 DROPOUTS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7)
@@ -58,7 +58,7 @@ class AblationNote:
     code_version: str
     data: DataNote
     group: str
-    network: GroupSettings
+    network: ModelSettings
     n_folds: int
     n_seeds: int
     n_networks: int
@@ -80,7 +80,7 @@ class Ablation:
     note: AblationNote
 
 
-def run_ablation(source: Source, settings: Settings, folder: Path, tell: Tell = silent) -> Ablation:
+def run_ablation(source: Source, settings: Settings, folder: Path, notify: Notify = silent) -> Ablation:
     """Train the grid on the source's priced houses and write the folder, whole or not at all.
 
     Raises:
@@ -95,7 +95,7 @@ def run_ablation(source: Source, settings: Settings, folder: Path, tell: Tell = 
     n_folds = min(N_FOLDS, settings.folds.n_folds)
     with replacing(folder) as (staging,):
         staging.mkdir()
-        table = ablate(houses, settings, group, n_folds, tell)
+        table = ablate(houses, settings, group, n_folds, notify)
         table.to_csv(staging / ABLATION_TABLE, index=False)
         note = AblationNote(
             format_version=FORMAT_VERSION,
@@ -114,7 +114,7 @@ def run_ablation(source: Source, settings: Settings, folder: Path, tell: Tell = 
 
 
 def ablate(
-    houses: pd.DataFrame, settings: Settings, group: GroupSettings, n_folds: int, tell: Tell = silent
+    houses: pd.DataFrame, settings: Settings, group: ModelSettings, n_folds: int, notify: Notify = silent
 ) -> pd.DataFrame:
     """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
     log_price = np.log(houses[PRICE].to_numpy())
@@ -126,7 +126,7 @@ def ablate(
         (replace(group, weight_decay=decay, dropout=rate), settings.seed * N_SEEDS + seed)
         for decay, rate, seed in cells
     ]
-    count = counting(tell, "training networks", n_folds * len(cells))
+    count = counting(notify, "training networks", n_folds * len(cells))
 
     def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
         _, curves = wait(count)
@@ -182,8 +182,8 @@ def read_ablation(folder: Path) -> Ablation:
     return Ablation(pd.read_csv(table), note)
 
 
-def _small(settings: Settings) -> tuple[str, GroupSettings]:
-    name, group = next(iter(settings.groups.items()))
+def _small(settings: Settings) -> tuple[str, ModelSettings]:
+    name, group = next(iter(settings.models.items()))
     hidden = tuple(min(width, WIDTH) for width in group.hidden)
     epochs = min(group.epochs, EPOCHS)
     return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from houseprices.cross_validation.folds import assign_folds, split_rows
+from houseprices.selection.held_out import HeldOutSet
 from houseprices.settings import Settings
-from houseprices.studies.held_out import HeldOutSet
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def judge(first: Floats, second: Floats, log_price: Floats) -> Judgement:
 def objections(judgement: Judgement, recipe: Settings, *, simplification: bool = False) -> list[str]:
     """Why the second recipe is not adopted, in words; nothing if it is."""
     against = objections_to_figures(judgement.whole, judgement.bulk, simplification=simplification)
-    return against + missing_regularisers({name: vars(group) for name, group in recipe.groups.items()})
+    return against + missing_regularisers({name: vars(group) for name, group in recipe.models.items()})
 
 
 def objections_to_figures(whole: PairedDifference, bulk: PairedDifference, *, simplification: bool) -> list[str]:
@@ -138,11 +138,11 @@ def objections_to_figures(whole: PairedDifference, bulk: PairedDifference, *, si
     return found
 
 
-def missing_regularisers(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What the settings of the groups say against a recipe: weight decay and dropout are what this is about."""
+def missing_regularisers(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the settings of the models say against a recipe: weight decay and dropout are what this is about."""
     return [
-        f"groups.{name}.{setting} is 0, and every kind keeps both regularisers above it"
-        for name, group in groups.items()
+        f"models.{name}.{setting} is 0, and every kind keeps both regularisers above it"
+        for name, group in models.items()
         for setting in ("weight_decay", "dropout")
         if not group[setting] > 0
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from houseprices.studies.kinds import kinds_of
+from houseprices.selection.kinds import kinds_of
 
 TRUTH = np.random.default_rng(0).normal(size=2000)
 ONE, OTHER = 0.1 * np.random.default_rng(1).normal(size=(2, 3, len(TRUTH)))
@@ -11,8 +11,8 @@ ALL = np.ones(len(TRUTH), dtype=bool)
 
 
 def found(bulk: np.ndarray = ALL, **errors: np.ndarray):
-    by_group = {name: TRUTH + error for name, error in errors.items()}
-    return kinds_of(by_group, dict.fromkeys(by_group, 4), TRUTH, bulk)
+    by_model = {name: TRUTH + error for name, error in errors.items()}
+    return kinds_of(by_model, dict.fromkeys(by_model, 4), TRUTH, bulk)
 
 
 def test_errors_that_are_alike_correlate_and_independent_ones_do_not():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from houseprices.studies.committee import best_that_differ
+from houseprices.selection.committee import best_that_differ
 
 N_ROWS = 300
 TRUTH = np.random.default_rng(0).normal(size=N_ROWS)

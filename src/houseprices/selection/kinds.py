@@ -17,8 +17,8 @@ class Kind:
         n_members: networks a half.
         whole, bulk: log-RMSE of the group alone.
         median: median absolute error of the group alone.
-        bulk_without: log-RMSE of the other groups together, in the bulk; None if there is no other.
-        correlation: {other group: correlation of both groups' errors, in the bulk}
+        bulk_without: log-RMSE of the other models together, in the bulk; None if there is no other.
+        correlation: {other group: correlation of both models' errors, in the bulk}
     """
 
     n_members: int
@@ -30,17 +30,17 @@ class Kind:
 
 
 def kinds_of(
-    by_group: Mapping[str, Floats], n_members: Mapping[str, int], log_price: Floats, bulk: NDArray[np.bool_]
+    by_model: Mapping[str, Floats], n_members: Mapping[str, int], log_price: Floats, bulk: NDArray[np.bool_]
 ) -> dict[str, Kind]:
     """Each group of a recipe.
 
     Args:
-        by_group: {group: (n_halvings, n_rows) log prices}
+        by_model: {group: (n_halvings, n_rows) log prices}
         n_members: {group: networks a half}
         log_price: (n_rows,)
         bulk: (n_rows,) which rows are no rare ones, see `gate.bulk_of`.
     """
-    errors = {name: prediction - log_price for name, prediction in by_group.items()}
+    errors = {name: prediction - log_price for name, prediction in by_model.items()}
 
     def kind(name: str) -> Kind:
         others = {other: of_other for other, of_other in errors.items() if other != name}
@@ -49,14 +49,14 @@ def kinds_of(
             whole=_log_rmse(errors[name]),
             bulk=_log_rmse(errors[name][:, bulk]),
             median=float(np.median(np.abs(errors[name]), axis=1).mean()),
-            # The committee is the plain mean of its groups, and so is its error.
+            # The committee is the plain mean of its models, and so is its error.
             bulk_without=_log_rmse(np.mean(list(others.values()), axis=0)[:, bulk]) if others else None,
             correlation={
                 other: _correlation(errors[name][:, bulk], of_other[:, bulk]) for other, of_other in others.items()
             },
         )
 
-    return {name: kind(name) for name in by_group}
+    return {name: kind(name) for name in by_model}
 
 
 def _log_rmse(errors: Floats) -> float:

@@ -11,10 +11,10 @@ import pytest
 from houseprices.cli import main
 from houseprices.data.schema import PRICE
 from houseprices.preprocessing.house_array import house_array
-from houseprices.studies.comparison import PREDICTIONS, compare, predict_halves
-from houseprices.studies.gate import N_HALVINGS
+from houseprices.selection.comparison import PREDICTIONS, compare, predict_halves
+from houseprices.selection.gate import N_HALVINGS
 
-OPTION = ("--groups.tiny.dropout", "0.3")
+OPTION = ("--models.tiny.dropout", "0.3")
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def noted(log: str = "docs/experiments.csv") -> list[dict[str, str]]:
 
 
 def test_every_house_is_predicted_in_every_halving_as_the_mean_over_members_and_groups(houses, fast_settings):
-    group = fast_settings.groups["tiny"]
-    recipe = replace(fast_settings, groups={"tiny": group, "relu": replace(group, activation="relu")})
+    group = fast_settings.models["tiny"]
+    recipe = replace(fast_settings, models={"tiny": group, "relu": replace(group, activation="relu")})
     log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
     [found] = predict_halves([recipe], house_array(houses.drop(columns=PRICE)), log_price, None)
     assert found.prediction.shape == (N_HALVINGS, len(houses))
-    np.testing.assert_allclose(found.prediction, np.mean(list(found.by_group.values()), axis=0), rtol=1e-12)
-    assert not np.array_equal(found.by_group["tiny"], found.by_group["relu"])
+    np.testing.assert_allclose(found.prediction, np.mean(list(found.by_model.values()), axis=0), rtol=1e-12)
+    assert not np.array_equal(found.by_model["tiny"], found.by_model["relu"])
 
 
 def test_a_look_is_noted_once_with_the_figures_shown(looked):
@@ -66,18 +66,18 @@ def test_a_look_is_noted_once_with_the_figures_shown(looked):
 
 def test_looks_are_counted_by_kind_of_houses(looked):
     assert looked(*OPTION)["look"] == 1
-    assert looked("--groups.tiny.dropout", "0.4", "--change", "more  dropout")["look"] == 2
+    assert looked("--models.tiny.dropout", "0.4", "--change", "more  dropout")["look"] == 2
     assert [line["change"] for line in noted()][1] == "more dropout"
     text = Path("docs/experiments.csv").read_text()
     Path("docs/experiments.csv").write_text(text.replace(",other,", ",kaggle,"))
-    assert looked("--groups.tiny.dropout", "0.45")["look"] == 1
+    assert looked("--models.tiny.dropout", "0.45")["look"] == 1
 
 
 def test_the_incumbent_is_not_trained_again(data_folder, fast_settings, place):
     def look(dropout: float) -> int:
         told = []
-        second = replace(fast_settings, groups={"tiny": replace(fast_settings.groups["tiny"], dropout=dropout)})
-        compare(data_folder, fast_settings, second, change="", log=Path("log.csv"), tell=told.append)
+        second = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], dropout=dropout)})
+        compare(data_folder, fast_settings, second, change="", log=Path("log.csv"), notify=told.append)
         return told[-1].n_done if told else 0
 
     assert [look(0.3), look(0.4), look(0.3)] == [2 * 4 * 2 * N_HALVINGS, 4 * 2 * N_HALVINGS, 0]
@@ -104,19 +104,19 @@ def test_a_simplification_is_counted_from_the_last_incumbent_that_was_none(
 
 
 def test_the_verdict_is_printed(data_folder, fast_config, place, capsys):
-    assert compared(data_folder, fast_config, "--groups.tiny.dropout", "0", "--without-id", "3") == 0
+    assert compared(data_folder, fast_config, "--models.tiny.dropout", "0", "--without-id", "3") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in lines[1:5]] == [
         "whole", "bulk", "median |error|", "whole without the Ids named",
     ]  # fmt: skip
     assert lines[-2].startswith("largest changes of a squared error: Id ")
     assert lines[-1].startswith("look 1: rejected, for ")
-    assert "groups.tiny.dropout is 0" in lines[-1]
+    assert "models.tiny.dropout is 0" in lines[-1]
 
 
 def test_of_several_kinds_it_is_shown_how_each_errs(data_folder, fast_config, place, capsys):
     both = Path("both.toml")
-    second = "".join(fast_config.read_text().partition("[groups.tiny]")[1:]).replace("tiny", "relu")
+    second = "".join(fast_config.read_text().partition("[models.tiny]")[1:]).replace("tiny", "relu")
     both.write_text(fast_config.read_text() + second + 'activation = "relu"\n')
     assert compared(data_folder, fast_config, "--against", str(both)) == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
@@ -152,6 +152,6 @@ def test_a_log_of_something_else_is_left_alone(data_folder, fast_config, place, 
 
 
 def test_training_that_diverges_is_one_line_and_no_look(data_folder, fast_config, place, capsys):
-    assert compared(data_folder, fast_config, "--groups.tiny.learning_rate", "1e30") == 1
+    assert compared(data_folder, fast_config, "--models.tiny.learning_rate", "1e30") == 1
     assert "training diverged" in capsys.readouterr().err
     assert not Path("docs").exists()

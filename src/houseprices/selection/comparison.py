@@ -14,9 +14,8 @@ from houseprices.data.source import TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.progress import Tell, silent
-from houseprices.settings import Settings, dump_settings
-from houseprices.studies.experiments import (
+from houseprices.progress import Notify, silent
+from houseprices.selection.experiments import (
     GATE_FOLDER,
     Recipe,
     add_look,
@@ -26,7 +25,7 @@ from houseprices.studies.experiments import (
     read_looks,
     read_recipe,
 )
-from houseprices.studies.gate import (
+from houseprices.selection.gate import (
     Judgement,
     PairedDifference,
     bulk_of,
@@ -36,8 +35,9 @@ from houseprices.studies.gate import (
     objections,
     paired_difference,
 )
-from houseprices.studies.held_out import batches_of, digest_of, predict_held_out
-from houseprices.studies.kinds import Kind, kinds_of
+from houseprices.selection.held_out import batches_of, digest_of, predict_held_out
+from houseprices.selection.kinds import Kind, kinds_of
+from houseprices.settings import Settings, dump_settings
 
 Floats = NDArray[np.float64]
 
@@ -51,14 +51,14 @@ class HalvesPrediction:
 
     Attributes:
         digest: names the recipe.
-        prediction: (n_halvings, n_rows) of all its groups.
-        by_group: {group: (n_halvings, n_rows)}
+        prediction: (n_halvings, n_rows) of all its models.
+        by_model: {group: (n_halvings, n_rows)}
         n_members: {group: networks a half}
     """
 
     digest: str
     prediction: Floats
-    by_group: Mapping[str, Floats]
+    by_model: Mapping[str, Floats]
     n_members: Mapping[str, int]
 
 
@@ -99,7 +99,7 @@ def predict_halves(
     houses: HouseArray,
     log_price: Floats,
     kept: Path | None,
-    tell: Tell = silent,
+    notify: Notify = silent,
 ) -> list[HalvesPrediction]:
     """What each recipe predicts for the gate's halves; the first one says on how many workers and which device.
 
@@ -114,7 +114,7 @@ def predict_halves(
         raise SettingsError("the recipes train the very same networks; accepted: recipes that differ in a network")
     found = []
     for digest, of_recipe, predicted in zip(
-        digests, batches, predict_held_out(batches, recipes[0], kept, tell), strict=True
+        digests, batches, predict_held_out(batches, recipes[0], kept, notify), strict=True
     ):
         by_set = [
             {name: of_sets[place].astype(np.float64) for name, of_sets in predicted.items()}
@@ -122,9 +122,9 @@ def predict_halves(
         ]
         prediction = by_halving(sets, [combine(of_set) for of_set in by_set])
         check_finite(prediction)
-        by_group = {name: by_halving(sets, [combine({name: one[name]}) for one in by_set]) for name in predicted}
+        by_model = {name: by_halving(sets, [combine({name: one[name]}) for one in by_set]) for name in predicted}
         n_members = {name: len(of_sets[0].seeds) for name, of_sets in of_recipe.items()}
-        found.append(HalvesPrediction(digest, prediction, by_group, n_members))
+        found.append(HalvesPrediction(digest, prediction, by_model, n_members))
     return found
 
 
@@ -137,7 +137,7 @@ def compare(
     log: Path,
     simplification: bool = False,
     without_ids: Sequence[int] = (),
-    tell: Tell = silent,
+    notify: Notify = silent,
 ) -> Comparison:
     """Judge the second recipe against the first on the folder's houses, and note the look in the log.
 
@@ -148,7 +148,7 @@ def compare(
         log: the CSV of looks.
         simplification: whether the second is simpler than the first, and need not be better.
         without_ids: houses left out of a figure that decides nothing.
-        tell: hears how many networks are trained.
+        notify: hears how many networks are trained.
 
     Raises:
         DataError: a fault in the files, or training diverged.
@@ -156,7 +156,7 @@ def compare(
         RunError: the log or the predictions cannot be read or written.
     """
     source = find_source(data)
-    source.tell_if_synthetic(tell)
+    source.notify_if_synthetic(notify)
     table = read_houses(source.folder / TRAIN_FILE, priced=True)
     unknown = sorted(set(without_ids) - set(table.index))
     if unknown:
@@ -166,7 +166,7 @@ def compare(
     looks = read_looks(log)
     log_price = np.log(table[PRICE].to_numpy(dtype=np.float64))
     houses = house_array(table.drop(columns=PRICE))
-    incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, tell)
+    incumbent, candidate = predict_halves([first, second], houses, log_price, PREDICTIONS, notify)
     for settings, of in ((first, incumbent), (second, candidate)):
         keep_recipe(Recipe(of.digest, of.prediction, log_price, dump_settings(replace(settings, ray=""))))
     counted_from, before, after = incumbent.digest, incumbent.prediction, candidate.prediction
@@ -186,7 +186,7 @@ def compare(
         counted_from=counted_from,
         judgement=judgement,
         without=paired_difference(before[:, kept], after[:, kept], log_price[kept]) if without_ids else None,
-        kinds=kinds_of(candidate.by_group, candidate.n_members, log_price, bulk_of([before, after], log_price)),
+        kinds=kinds_of(candidate.by_model, candidate.n_members, log_price, bulk_of([before, after], log_price)),
         objections=against,
         look=add_look(log, look),
         largest=[(int(table.index[row]), float(by_house[row])) for row in np.argsort(-np.abs(by_house))[:5]],

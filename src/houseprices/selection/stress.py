@@ -20,10 +20,10 @@ from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import block_indices
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.preprocessing.house_features import HouseFeatures
-from houseprices.progress import Tell, silent
+from houseprices.progress import Notify, silent
+from houseprices.selection.comparison import PREDICTIONS
+from houseprices.selection.held_out import HeldOutSet, batches_of, predict_held_out
 from houseprices.settings import Settings
-from houseprices.studies.comparison import PREDICTIONS
-from houseprices.studies.held_out import HeldOutSet, batches_of, predict_held_out
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class StressScore:
 
 @dataclass(frozen=True)
 class StressedSet:
-    """A set of rare houses, how many they are, and the scores by predictor: the committee, its groups, baselines."""
+    """A set of rare houses, how many they are, and the scores by predictor: the committee, its models, baselines."""
 
     n_rows: int
     scores: dict[str, StressScore]
@@ -86,26 +86,26 @@ def distance_to_neighbors(houses: HouseArray) -> Floats:
     return np.asarray(distances.mean(axis=1))
 
 
-def stress(data: Path | None, recipe: Settings, tell: Tell = silent) -> dict[str, StressedSet]:
+def stress(data: Path | None, recipe: Settings, notify: Notify = silent) -> dict[str, StressedSet]:
     """Train the recipe without each set of rare houses in turn, and score it on them; the recipe's folds play no part.
 
     Raises:
         DataError: a fault in the files, or training diverged.
     """
     source = find_source(data)
-    source.tell_if_synthetic(tell)
+    source.notify_if_synthetic(notify)
     table = read_houses(source.folder / TRAIN_FILE, priced=True)
     log_price = np.log(table[PRICE].to_numpy(dtype=np.float64))
-    return stress_recipe(recipe, house_array(table.drop(columns=PRICE)), log_price, PREDICTIONS, tell)
+    return stress_recipe(recipe, house_array(table.drop(columns=PRICE)), log_price, PREDICTIONS, notify)
 
 
 def stress_recipe(
-    recipe: Settings, houses: HouseArray, log_price: Floats, kept: Path | None, tell: Tell = silent
+    recipe: Settings, houses: HouseArray, log_price: Floats, kept: Path | None, notify: Notify = silent
 ) -> dict[str, StressedSet]:
     """The same for houses already read; `kept` as for `held_out.predict_held_out`."""
     sets = rare_sets(houses, log_price)
     [batches] = batches_of([recipe], houses, log_price, list(sets.values()))
-    [predicted] = predict_held_out([batches], recipe, kept, tell)
+    [predicted] = predict_held_out([batches], recipe, kept, notify)
     found = {}
     for place, (name, one) in enumerate(sets.items()):
         members = {group: of_sets[place].astype(np.float64) for group, of_sets in predicted.items()}
