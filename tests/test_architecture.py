@@ -29,13 +29,12 @@ FLOORS = (
     ("kaggle",),
     ("report",),
     ("lessons",),
-    ("console",),
     ("cli",),
     ("__init__", "__main__"),
 )
 ENGINE_IMPORTS = {"engine", "errors", "files"}
 MAX_FLAT_MODULES = 12
-SPEAKERS = ("cli", "console", "lessons.terminal")
+SPEAKERS = ("cli", "lessons.terminal")
 
 MOST_FILES_WITH_A_SETTING = 5
 
@@ -238,9 +237,9 @@ def test_every_module_and_every_import_is_looked_at():
     imports = imports_of(sources_of(SOURCE))
     assert {"charts", "cli", "data.sample.write", "__init__"} <= set(imports)
     # Of three kinds: at the top, in a function, for types.
-    assert {"cli.training", "errors"} <= imports["cli"]
+    assert {"cli.train", "errors"} <= imports["cli"]
     assert "report.job" in imports["cli.runs"]
-    assert "selection.comparison" in imports["console.comparison"]
+    assert "selection.comparison" in imports["cli.selection"]
 
 
 def test_the_map_of_the_code_names_every_module_and_no_other():
@@ -248,6 +247,6 @@ def test_the_map_of_the_code_names_every_module_and_no_other():
     words = re.sub("```.*?```", "", text, flags=re.DOTALL)
     named = {name for code in re.findall(r"`([^`]+)`", words) for name in [Path(code).name] if name.endswith(".py")}
     files = {file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if not file.name.startswith("__")}
-    whole = {"cli", "console", "figures", "sample"}  # told by their folder
+    whole = {"cli", "figures", "sample"}  # told by their folder
     assert {file.name for file in files if not whole & set(file.parts)} <= named
     assert named <= {file.name for file in files} | {"test_architecture.py"}

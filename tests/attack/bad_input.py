@@ -106,7 +106,7 @@ def settings(good: Good, rng: random.Random, place: Path) -> None:
 
 def run(good: Good, rng: random.Random, place: Path) -> None:
     """A run folder, half of the time with its checksums mended; what is accepted predicts prices."""
-    from houseprices.console.scores import print_summary
+    from houseprices.cli.train import print_summary
     from houseprices.data.table import read_houses
     from houseprices.files import sha256_of
     from houseprices.runs.predict import price_table
@@ -129,7 +129,7 @@ def run(good: Good, rng: random.Random, place: Path) -> None:
 
 def ledger(_good: Good, rng: random.Random, place: Path) -> None:
     """The ledger; what is accepted can be shown."""
-    from houseprices.console.ledger import print_ledger
+    from houseprices.cli.kaggle import print_ledger
     from houseprices.kaggle.ledger import read_ledger
 
     whole, how = json.dumps(ENTRY).encode(), (*mutations.ANY, *(mutations.json_values,) * 4)

@@ -10,7 +10,7 @@ from filelock import FileLock
 from kaggle_fixtures import Command, ledger, write_run
 from kaggle_server import KaggleServer, drop_after_acting, page, status
 
-from houseprices.console.ledger import print_ledger, scatter_plot
+from houseprices.cli.kaggle import print_ledger, scatter_plot
 from houseprices.errors import LedgerError
 from houseprices.kaggle.ledger import Entry, add_entry, read_ledger, remove_entry, update_entry
 

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
-from houseprices.cli import kaggle, lessons, runs, search, training
-from houseprices.console import complain
+from houseprices.cli import kaggle, lessons, runs, selection, train
+from houseprices.cli.terminal import complain
 from houseprices.errors import HousePricesError, SettingsError
 
 app = App(
@@ -22,13 +22,13 @@ app = App(
     # Else an interruption would end without a word.
     suppress_keyboard_interrupt=False,
 )
-app.command(training.cv)
-app.command(training.compare)
-app.command(training.stress)
-app.command(search.tune)
-app.command(training.ablate)
-app.command(training.sample)
-app.command(training.list_settings, name="settings")
+app.command(train.cv)
+app.command(selection.compare)
+app.command(selection.stress)
+app.command(selection.tune)
+app.command(train.ablate)
+app.command(train.sample)
+app.command(train.list_settings, name="settings")
 app.command(runs.predict_prices, name="predict")
 app.command(runs.report)
 app.command(runs.explain)

@@ -1,11 +1,14 @@
-"""Commands on Kaggle's files and scores: download, submit and ledger."""
+"""Commands that speak with Kaggle: download, submit and ledger."""
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from houseprices.cli.parameters import AsJson, Flag
+from houseprices.cli.terminal import AsJson, Flag, in_terminal, print_table
 from houseprices.errors import SettingsError
+
+if TYPE_CHECKING:
+    from houseprices.kaggle.ledger import Entry
 
 
 def download_files(
@@ -25,7 +28,7 @@ def download_files(
     if dataset == "fashion-mnist":
         _download_fashion_mnist(source, to)
         return
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.data.source import RAW_FOLDER
     from houseprices.kaggle.download import download
 
@@ -36,7 +39,7 @@ def download_files(
 
 
 def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
 
     if source:
@@ -66,7 +69,7 @@ def submit_run(
         no_wait: Return after the upload; `houseprices ledger --refresh` brings the score later.
         again: Submit a file that was submitted before.
     """
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.kaggle.submit import submit
 
     with listening() as notify:
@@ -100,6 +103,76 @@ def ledger(
     if not entries:
         print(f"{LEDGER}: no submissions yet; `make submit` makes one")
         return
-    from houseprices.console.ledger import print_ledger
 
     print_ledger(entries)
+
+
+_PLOT_COLUMNS, _PLOT_ROWS = 56, 16
+
+
+def print_ledger(entries: list["Entry"]) -> None:
+    """Table and plot in a terminal; elsewhere tab-separated lines under a header."""
+    rows = [_cells(entry) for entry in entries]
+    if not in_terminal():
+        print_table("", ("submitted_utc", "source", "cv", "public", "difference", "status", "ref"), rows)
+        return
+    # Kaggle's number stands in the lines below and in --json: with it the table would not fit 80 columns.
+    short = [(when[:16].replace("T", " "), *others) for when, *others, _ref in rows]
+    headings = ("UTC", "run or file", "CV", "public", "gap", "status")
+    print_table("submissions", headings, short, words=("UTC", "run or file", "status"))
+    for entry in entries:
+        if entry.reason:
+            print(f"Kaggle's number {entry.ref}: {entry.reason}")
+    if plot := scatter_plot(entries):
+        print(plot)
+
+
+def scatter_plot(entries: list["Entry"]) -> str:
+    """Leaderboard (up) against cross-validation (right), "●" a submission, "·" where the two are equal.
+
+    Both axes have the same range, so that the distance from the dotted line is the difference. Submissions that share
+    a place are counted. "" if fewer than two have both scores.
+    """
+    points = [
+        (entry.cv_log_rmse, entry.public_score)
+        for entry in entries
+        if entry.cv_log_rmse is not None and entry.public_score is not None
+    ]
+    if len(points) < 2:
+        return ""
+    scores = [score for point in points for score in point]
+    low, high = min(scores), max(scores)
+    margin = 0.05 * (high - low) or 0.001
+    low, high = low - margin, high + margin
+
+    def place(score: float, n_cells: int) -> int:
+        return min(n_cells - 1, int((score - low) / (high - low) * n_cells))
+
+    grid = [[" "] * _PLOT_COLUMNS for _ in range(_PLOT_ROWS)]
+    for column in range(_PLOT_COLUMNS):
+        grid[column * _PLOT_ROWS // _PLOT_COLUMNS][column] = "·"
+    n_at: dict[tuple[int, int], int] = {}
+    for cv, public in points:
+        at = place(public, _PLOT_ROWS), place(cv, _PLOT_COLUMNS)
+        n_at[at] = n_at.get(at, 0) + 1
+    for (row, column), n_points in n_at.items():
+        grid[row][column] = "●" if n_points == 1 else str(n_points) if n_points < 10 else "+"
+    lines = ["leaderboard (● a submission, 2-9 so many at one place, · equal to CV)"]
+    for row in range(_PLOT_ROWS - 1, -1, -1):
+        label = f"{high:.4f}" if row == _PLOT_ROWS - 1 else f"{low:.4f}" if row == 0 else ""
+        lines.append(f"{label:>7} │" + "".join(grid[row]).rstrip())
+    lines.append(" " * 8 + "└" + "─" * _PLOT_COLUMNS)
+    lines.append(" " * 9 + f"{low:.4f}" + f"{high:.4f} CV".rjust(_PLOT_COLUMNS - 6))
+    return "\n".join(lines)
+
+
+def _cells(entry: "Entry") -> list[str]:
+    return [
+        entry.submitted_utc,
+        Path(entry.run).name if entry.run else entry.file,
+        "" if entry.cv_log_rmse is None else f"{entry.cv_log_rmse:.4f}",
+        "" if entry.public_score is None else f"{entry.public_score:.5f}",
+        "" if entry.difference is None else f"{entry.difference:+.4f}",
+        entry.status,
+        "" if entry.ref is None else str(entry.ref),
+    ]

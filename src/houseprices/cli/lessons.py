@@ -173,7 +173,7 @@ def all_lessons(*, data: Path | None = None, images: Path | None = None, seed: i
 
 def _run(lessons: "dict[str, Callable[[], Lesson]]", to: Path | None) -> None:
     """Run the lessons, write them, and print the text of one, a line each of several."""
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.lessons.course import run_lessons
 
     with listening() as tell:

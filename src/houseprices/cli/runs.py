@@ -1,12 +1,23 @@
-"""Commands on finished runs: predict, report, explain, verify, and the list of all of them."""
+"""Commands that read a run: predict, report, explain, runs and verify."""
 
 import json
+import math
 import os
 import sys
+import textwrap
+from datetime import datetime
 from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
 
-from houseprices.cli.parameters import AsJson, ColumnsOfRun, FileOrStream
+from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, print_table
 from houseprices.errors import RunError, SettingsError
+from houseprices.report.money import dollars, percent
+
+if TYPE_CHECKING:
+    from houseprices.report.past_runs import PastRun, RunComparison
+    from houseprices.runs.verify import Verification
+
 
 _STANDARD_STREAM = Path("-")
 
@@ -33,7 +44,7 @@ def predict_prices(
     # A wrong folder is told before the seconds that torch's import takes; so below.
     folder = run or LATEST
     check_run(folder)
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.runs.predict import predict
 
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
@@ -62,7 +73,7 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
 
     folder = run or LATEST
     check_run(folder)
-    from houseprices.console import listening
+    from houseprices.cli.terminal import listening
     from houseprices.report.job import write_report
 
     with listening() as notify:
@@ -89,8 +100,7 @@ def explain(
 
     folder = run or LATEST
     check_run(folder)
-    from houseprices.console import listening
-    from houseprices.console.explanation import print_explanation
+    from houseprices.cli.terminal import listening
     from houseprices.report.explain import explain_house
 
     with listening() as notify:
@@ -124,8 +134,7 @@ def verify_run(
     check_run(folder)
     from dataclasses import asdict
 
-    from houseprices.console import listening
-    from houseprices.console.verification import print_verification
+    from houseprices.cli.terminal import listening
     from houseprices.runs.verify import verify
 
     with listening() as notify:
@@ -149,8 +158,7 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
     """
     from dataclasses import asdict
 
-    from houseprices.console import listening
-    from houseprices.console.runs import print_run_comparison, print_runs
+    from houseprices.cli.terminal import listening
     from houseprices.report.past_runs import compare_runs, past_runs
     from houseprices.runs.format import NO_RUN_YET, RUNS_FOLDER
 
@@ -168,3 +176,88 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
         print_runs(runs)
     else:
         print(f"{RUNS_FOLDER}: {NO_RUN_YET}")
+
+
+def print_runs(runs: list["PastRun"]) -> None:
+    """A line a run, newest first; in a terminal what was changed from run to run stands below the table."""
+    rows = [
+        (
+            run.name,
+            f"{datetime.fromisoformat(run.finished_utc):%d %b}" if in_terminal() else run.finished_utc,
+            run.data,
+            f"{run.cv_log_rmse:.4f}",
+            f"{run.low:.3f}-{run.high:.3f}",
+            f"{run.seconds:.0f}",
+            "" if run.public_score is None else f"{run.public_score:.4f}",
+        )
+        for run in runs
+    ]
+    headings = ("run", "UTC", "houses", "CV", "95%", "s", "public")
+    words = ("run", "UTC", "houses")
+    if not in_terminal():
+        changed = [(*row, "; ".join(run.changes)) for row, run in zip(rows, runs, strict=True)]
+        print_table("", (*headings, "changed"), changed)
+        return
+    print_table("runs, newest first", headings, rows, words=words)
+    for run in runs:
+        if run.changes:
+            _print_wrapped(f"{run.name}: {'; '.join(run.changes)}")
+    newest = runs[0]
+    for place, run in enumerate(runs[1:], start=1):
+        if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
+            pair = f'make runs ARGS="{run.name} {newest.name}"'
+            _print_wrapped(f"next: `{pair}` compares two of them house by house")
+            break
+
+
+def _print_wrapped(text: str) -> None:
+    """In a terminal as many lines as it takes; names and values stay whole, so that they can be copied."""
+    width = get_terminal_size().columns if in_terminal() else len(text)
+    print(textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False))
+
+
+def print_run_comparison(comparison: "RunComparison") -> None:
+    """The figures of both, their differences with intervals, and what was changed."""
+    first, second = comparison.n_splits
+    splits = f"{first} {'split' if first == 1 else 'splits'}" if first == second else f"{first} and {second} splits"
+    judgement = comparison.judgement
+    figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
+    headings = ("log price", "first", "second", "difference", "95%")
+    from houseprices.cli.selection import figure_rows
+
+    print_table(f"Out of fold, {splits}", headings, figure_rows(figures), words=("log price",))
+    _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
+
+
+_WORDS = ("theme and features", "value")
+_SHOWN = 0.01
+"""Effects of features from here on have a line, in log price: about a percent."""
+
+
+def print_explanation(explanation: dict[str, Any]) -> None:
+    """The themes, from the average house to the prediction, each with its larger features."""
+    reached = explanation["average_log_price"]
+    sections = [[("average house", "", "", dollars(explanation["average_usd"]))]]
+    for theme in explanation["themes"]:
+        reached += theme["log_price"]
+        rows = [(theme["theme"], "", percent(theme["log_price"]), dollars(math.exp(reached)))]
+        for one in theme["features"]:
+            if abs(one["log_price"]) >= _SHOWN:
+                rows.append((f"  {one['words']}", one["value"], percent(one["log_price"]), ""))
+        sections.append(rows)
+    title = f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}"
+    print_table(title, ("theme and features", "value", "effect", "price so far"), *sections, words=_WORDS)
+    print(explanation["figure"])
+
+
+def print_verification(run: Path, found: "Verification") -> None:
+    """A line an output, what has changed since the run, and what follows from both."""
+    rows = [(one.file, f"{one.largest:.1e}" if one.place else "equal", one.place) for one in found.differences]
+    headings = ("output", "difference", "the largest one")
+    print_table(f"{run}, computed again", headings, rows, words=("output", "the largest one"))
+    print(f"houses: {found.data}")
+    print("since the run: " + ("; ".join(found.conditions) or "no other code, library, device or processor"))
+    if found.equal:
+        print("verified: every value is the same to the last bit")
+    elif not found.unexplained:
+        print("verified: nothing differs by more than rounding in float32 makes under these conditions")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from houseprices.console import complain, listening
+from houseprices.cli.terminal import complain, listening
 from houseprices.progress import Notice, Progress
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprices.console.scores import print_summary
+from houseprices.cli.train import print_summary
 from houseprices.cross_validation.metrics import FoldScore, LogRmse, ModelScore
 from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
 

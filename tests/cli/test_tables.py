@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from houseprices.console.tables import print_table
+from houseprices.cli.terminal import print_table
 
 HEADINGS, ROWS, BELOW = ("name", "price"), [("[red]brick[/red]", "$1"), ("wood", "$1,000")], [("both", "$1,001")]
 

@@ -1,14 +1,29 @@
-"""A job's progress as bars on stderr, which go when it ends, and its notices as lines there."""
+"""The terminal: option types that several commands share, progress bars and notices on stderr, tables on stdout."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from houseprices.progress import Notice, Notify, Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+"""An option that is given or not, without a --no- of its own."""
+Override = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""Name or value of a setting, such as --folds.n_folds or 5."""
+ColumnsOfRun = Annotated[Path | None, Parameter(name="--columns")]
+"""The file of a run's own columns."""
+FileOrStream = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+"""A file's name, or - for the standard input or output."""
+
+Row = Sequence[str]
 
 _LONGEST_LINE = 480
 """A cell, a name or a server may be of any length."""
@@ -72,3 +87,39 @@ def _counted(told: Progress) -> str:
     if told.n_total:
         return f"{told.n_done}/{told.n_total}"
     return str(told.n_done) if told.n_done else ""
+
+
+def in_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def print_table(title: str, headings: Row, *sections: Sequence[Row], words: Collection[str] = ()) -> None:
+    """Print the rows under their headings, section by section.
+
+    Args:
+        title: shown above a table that is drawn.
+        sections: rows of cells; where the table is drawn a gap sets a section apart from the next.
+        words: headings of the columns that stand left; the others hold figures and stand right.
+    """
+    if not in_terminal():
+        for row in (headings, *(row for rows in sections for row in rows)):
+            print("\t".join(row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if title:  # a table's own title would be broken to the table's width
+        console.print(Text(title, style="italic"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in words else "right")
+    for rows in sections:
+        for row in rows:
+            # Text, so that brackets in a cell are brackets.
+            table.add_row(*map(Text, row))
+        table.add_section()
+    console.print(table)
