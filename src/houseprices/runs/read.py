@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID
-from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.specs import architecture_of
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
 from houseprices.preprocessing.house_array import HouseArray
