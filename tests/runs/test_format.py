@@ -92,5 +92,5 @@ except SystemExit as ending:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "1\n"
-    accepted = "a run folder that `houseprices cv` has written, or the name of one in runs/"
+    accepted = "a folder that `houseprices cv` has written, or a run's name in runs/"
     assert done.stderr == f"houseprices: nowhere: no such folder; accepted: {accepted}\n"

@@ -48,7 +48,7 @@ EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
 
 CURVE_COLUMNS = ("repeat", "fold", "model", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
 
-_ACCEPTED = "a run folder that `houseprices cv` has written, or the name of one in runs/"
+_ACCEPTED = "a folder that `houseprices cv` has written, or a run's name in runs/"
 _STRICT = ConfigDict(extra="forbid")
 _Record = TypeVar("_Record")
 

@@ -1,7 +1,6 @@
 """The main job, and the run folder that it writes: whole or not at all."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -22,8 +21,7 @@ from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.cross_validation.workers import device_of
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.schema import ID, PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, Source, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import DataKind, HouseTables, read_tables
 from houseprices.errors import DataError, RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.progress import Notify, silent
@@ -61,7 +59,7 @@ def run_main_job(
     """Cross-validate on the folder's data and write a run folder; return the folder and its metrics.
 
     Args:
-        data: folder with train.csv and test.csv; see `source.find_source` for None.
+        data: folder with train.csv and test.csv; see `source.read_tables` for None.
         settings: the settings of the job.
         run: the run folder; None for a new one in runs/.
         notify: callback for progress, and for notices about the houses.
@@ -74,18 +72,15 @@ def run_main_job(
     device = device_of(settings)
     stopwatch = Stopwatch()
     start = time.perf_counter()
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
     # To the microsecond, so that two runs never share a name.
     run = run or RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     with new_run_folder(run) as staging:
         with stopwatch("reading"):
-            train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-            test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-        result = cross_validate(train_houses, test_houses, settings, notify)
+            tables = read_tables(data, notify)
+        result = cross_validate(tables.train, tables.test, settings, notify)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
-        metrics = metrics_of(result, source.kind, seconds)
-        write_run(staging, result, settings, metrics, source, str(device))
+        metrics = metrics_of(result, tables.kind, seconds)
+        write_run(staging, result, settings, metrics, tables, str(device))
     return run, metrics
 
 
@@ -116,17 +111,20 @@ def _check_new(folder: Path) -> None:
 
 
 def write_run(
-    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: str
+    staging: Path,
+    result: CrossValidation,
+    settings: Settings,
+    metrics: Metrics,
+    tables: HouseTables | None,
+    device: str,
 ) -> None:
-    """Write the files of a run with copies of its houses; the manifest with their checksums comes last.
+    """Write the files of a run with copies of its tables, if it has any; the manifest with their checksums comes last.
 
     Raises:
-        RunError: train.csv, test.csv or the file of user-defined features changed during the run.
+        RunError: the file of user-defined features changed during the run.
     """
-    for name, sha256 in source.sha256.items():
-        shutil.copyfile(source.folder / name, staging / name)
-        if sha256_of(staging / name) != sha256:
-            raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
+    if tables is not None:
+        tables.write(staging)
     sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
@@ -136,11 +134,12 @@ def write_run(
         (staging / name).write_bytes(content)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
-        data=DataNote(source.kind, source.sha256),
+        data=DataNote("other", {}) if tables is None else DataNote(tables.kind, tables.sha256),
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
         seconds=metrics.seconds,
         argv=sys.argv[1:],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        notices=[] if tables is None else tables.notices,
         **conditions_on(device),
     )
     write_record(staging / MANIFEST, manifest)
