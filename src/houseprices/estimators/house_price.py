@@ -17,7 +17,7 @@ from houseprices.data.source import Source
 from houseprices.data.table import typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.job import metrics_of
 from houseprices.runs.read import read_run
 from houseprices.runs.write import new_run_folder, write_run

@@ -11,14 +11,15 @@ import safetensors
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, predict_folds
-from houseprices.data.schema import ID
+from houseprices.data.schema import ID, PRICE
+from houseprices.data.source import TRAIN_FILE
 from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.intervals.calibration import Calibration
-from houseprices.preprocessing.house_array import HouseArray
-from houseprices.preprocessing.house_features import HouseFeatures
-from houseprices.preprocessing.own_columns import OwnColumns
+from houseprices.preprocessing.custom_features import CustomFeatures, saved_custom_file
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
@@ -26,6 +27,7 @@ from houseprices.runs.format import (
     MEMBERS,
     METRICS,
     OUT_OF_FOLD,
+    OWN_COLUMNS,
     PREPROCESSING,
     SETTINGS,
     FoldRecord,
@@ -39,7 +41,7 @@ from houseprices.runs.format import (
     read_record,
     tensor_name,
 )
-from houseprices.runs.own_columns import find_columns_file, fit_own_columns
+from houseprices.runs.kept_houses import read_kept_houses
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -115,12 +117,15 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         raise damaged(folder / METRICS, f"its models are not those of {SETTINGS}, or a baseline is missing")
     fold_names = fold_columns(settings.folds.n_repeats)
     out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
-    own: list[OwnColumns | None] = [None] * len(records)
-    columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
-    if columns_file is not None:
-        held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
-        own = [*fit_own_columns(columns_file, folder, manifest, out_of_fold, held_out)]
-    features = [_read_features(folder / PREPROCESSING, *one) for one in zip(records, own, strict=True)]
+    custom: list[CustomFeatures | None] = [None] * len(records)
+    sha256 = manifest.outputs_sha256.get(OWN_COLUMNS)
+    file = saved_custom_file(folder / OWN_COLUMNS, sha256, settings.features.columns, columns)
+    if file is not None:
+        houses = house_array(read_kept_houses(folder, manifest, TRAIN_FILE, out_of_fold).drop(columns=PRICE))
+        log_price = out_of_fold["log_price"].to_numpy()
+        training = [(out_of_fold[fold_names[record.repeat]] != record.fold).to_numpy() for record in records]
+        custom = [file.fit(houses.rows(rows), log_price[rows]) for rows in training]
+    features = [_read_features(folder / PREPROCESSING, *fold) for fold in zip(records, custom, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
     return SavedRun(
         folder=folder,
@@ -188,9 +193,9 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     return records
 
 
-def _read_features(file: Path, record: FoldRecord, own: OwnColumns | None) -> HouseFeatures:
+def _read_features(file: Path, record: FoldRecord, custom: CustomFeatures | None) -> HouseFeatures:
     try:
-        features = HouseFeatures.from_dict(record.features, own)
+        features = HouseFeatures.from_dict(record.features, custom)
         known = features.to_dict()
         n_columns = len(features.get_feature_names_out())
     except ColumnsError:

@@ -20,7 +20,7 @@ from houseprices.data.source import TRAIN_FILE, Source
 from houseprices.data.table import read_houses
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.runs.code_version import code_version
 from houseprices.runs.format import (
@@ -139,7 +139,10 @@ def ablate(
         )
 
     with open_executor(settings) as executor:
-        folds = [prepare_fold(0, fold, array, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
+        folds = [
+            prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
+            for fold in range(n_folds)
+        ]
         pending = [start_members(executor, data, data.live_columns(group.blocks), members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)

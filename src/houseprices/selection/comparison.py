@@ -13,7 +13,7 @@ from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, find_source
 from houseprices.data.table import read_houses
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notify, silent
 from houseprices.selection.experiments import (
     GATE_FOLDER,
