@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from houseprices.preprocessing.custom_features import CustomFile
 
 from houseprices.cli import app
+from houseprices.preprocessing.custom_features import CustomFile
 from houseprices.preprocessing.houses import house_array
 from houseprices.settings import load_settings
 
