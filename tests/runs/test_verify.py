@@ -210,7 +210,7 @@ def test_a_regressor_fitted_on_a_table_has_no_houses_to_compute_it_again_from(
 
 
 def test_user_defined_features_are_computed_again_by_the_same_file(data_folder: Path, place: Path) -> None:
-    source = "import pandas as pd\ndef columns(houses):\n    return houses[['LotArea']].fillna(0) / 1e4\n"
+    source = "import pandas as pd\ndef features(houses):\n    return houses[['LotArea']].fillna(0) / 1e4\n"
     Path("mine.py").write_text(source, "utf-8")
     Path("fast.toml").write_text(FAST_TOML, "utf-8")
     options = ["--data", str(data_folder), "--config", "fast.toml", "--columns", "mine.py"]
