@@ -13,7 +13,7 @@ from houseprices.engine.training import open_executor, submit_networks
 from houseprices.errors import ResourceError
 from houseprices.progress import Notice, Progress
 from houseprices.runs import format as run_format
-from houseprices.runs.job import run_main_job
+from houseprices.runs.write import run_main_job
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'houseprices[cluster]'")
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own are no fault of the code under test
