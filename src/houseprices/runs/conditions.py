@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from houseprices.files import code_digest
+
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "numba", "llvmlite", "safetensors")
 
 
@@ -16,7 +18,6 @@ def conditions_on(device: str) -> dict[str, Any]:
     import torch
 
     from houseprices.engine.training import step_on
-from houseprices.files import code_digest
 
     return {
         "code_version": code_version(),
