@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from houseprices.cross_validation.fold_model import mean_over_folds
-from houseprices.data.csv_rows import open_csv
+from houseprices.data.containers import open_file
 from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
 from houseprices.data.table import house_parts
 from houseprices.errors import DataError
@@ -64,7 +64,7 @@ def predict(
     n_houses = 0
     notify(Progress("pricing houses"))
     with (
-        open_csv(source) if isinstance(source, Path) else nullcontext(source) as stream,
+        open_file(source) if isinstance(source, Path) else nullcontext(source) as stream,
         _whole_or_not(output) as destination,
     ):
         name = str(source) if isinstance(source, Path) else "standard input"
