@@ -21,7 +21,7 @@ from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Notify, counting, silent
-from houseprices.runs.code_version import code_version
+from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
     ABLATION_NOTE,
     ABLATION_TABLE,
