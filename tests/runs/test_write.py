@@ -157,7 +157,11 @@ def test_the_manifests_checksums_are_those_of_the_files(finished_run: FinishedRu
     others = [path for path in finished_run.folder.iterdir() if path.name != "manifest.json"]
     assert manifest["outputs_sha256"] == {path.name: sha256_of(path) for path in others}
     inputs = (finished_run.data / "train.csv", finished_run.data / "test.csv")
-    assert manifest["data"] == {"kind": "other", "sha256": {path.name: sha256_of(path) for path in inputs}}
+    assert manifest["data"] == {
+        "kind": "other",
+        "sha256": {path.name: sha256_of(path) for path in inputs},
+        "missing": [],
+    }
 
 
 def test_the_manifest_says_with_what_the_run_was_made(finished_run: FinishedRun) -> None:

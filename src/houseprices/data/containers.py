@@ -111,16 +111,17 @@ def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -
     notices: dict[str, str] = {}
     try:
         for _ in range(3):
-            stream = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
-            magic = stream.peek(4)[:4]
+            # A file is buffered already; a second buffer would close it when it goes.
+            buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+            stream, magic = buffered, buffered.peek(4)[:4]
             if magic.startswith(b"\x1f\x8b"):
-                stream = gzip.GzipFile(fileobj=stream)
+                stream = io.BufferedReader(gzip.GzipFile(fileobj=buffered))
                 notices["packed"] = "unpacked by gzip"
             elif magic == b"PK\x03\x04":
-                archive = zipfile.ZipFile(io.BytesIO(stream.read()))
+                archive = zipfile.ZipFile(io.BytesIO(buffered.read()))
                 name = _member(archive, source, part)
                 stream = archive.open(name)
-                notices["packed"] = f"read {name} from the archive"
+                notices["packed"] = "read from the archive"
             else:
                 break
         if magic == b"PAR1":

@@ -24,7 +24,7 @@ _ID_SUBSTITUTES = ("pid", "order")
 _GAPS = {"", "na", "nan", "n/a", "#n/a", "<na>", "?", "null", "none"}
 _BOOLEANS = {"true": "Y", "false": "N"}
 _WHOLE = re.compile(r"(-?\d+)\.0+")
-_DECIMAL_COMMA = re.compile(r"(-?\d+),(\d+)")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
 Cells = NDArray[np.object_]
 
@@ -86,7 +86,7 @@ def kaggle_form(raw: RawTable, *, priced: bool, absent: Collection[str] = ()) ->
         if without.any():
             cells["MasVnrType"] = np.where(without, "None", cells["MasVnrType"])
             if raw.place == "line":
-                notices["veneer"] = "MasVnrType is missing beside an area of 0; read as None, no veneer"
+                notices["veneer"] = "MasVnrType is missing beside an area of 0; read as None"
     table = pd.DataFrame(cells, index=raw.cells.index)
     price = None if priced else table.get(PRICE)
     return KaggleForm(table.drop(columns=PRICE) if price is not None else table, raw, missing, price, notices)
@@ -131,11 +131,11 @@ def _positions(raw: RawTable, required: list[str], notices: dict[str, str]) -> d
     if faults:
         raise DataError(faults)
     spellings = {name: names[where[0]] for name, where in positions.items()}
-    renamed = [f"{spelled!r} as {name}" for name, spelled in spellings.items() if spelled not in (name, *others)]
+    renamed = [f"{spelled!r} for {name}" for name, spelled in spellings.items() if spelled not in (name, *others)]
     if "id" in notices:
-        renamed = [text for text in renamed if not text.endswith(f" as {ID}")]
+        renamed = [text for text in renamed if not text.endswith(f" for {ID}")]
     if renamed:
-        notices["names"] = f"columns with another spelling: {_listed(renamed)}"
+        notices["names"] = f"columns with another spelling, such as {', '.join(renamed[:2])}"
     if nameless:
         notices["index"] = "a column without a name, such as an index, is left out"
     if unknown:
@@ -196,15 +196,15 @@ class _Spellings:
         if spelled == NOT_APPLICABLE:
             self._gaps[text] = None
         elif feature is None or feature.kind != "number" or not _WHOLE.fullmatch(text):
-            self._values.append(f"{name} {text!r} as {spelled}")
+            self._values.append(f"{text!r} for {name} {spelled}")
 
     def notices(self) -> dict[str, str]:
         """Return one line on the gaps and one on the values."""
         notices = {}
         if self._gaps:
-            notices["gaps"] = f"gaps are spelled {_listed([repr(gap) for gap in self._gaps])}; read as NA"
+            notices["gaps"] = f"gaps are spelled {_listed([repr(gap) for gap in self._gaps])}, read as NA"
         if self._values:
-            notices["values"] = f"values with another spelling: {_listed(self._values)}"
+            notices["values"] = f"values with another spelling, such as {', '.join(self._values[:2])}"
         return notices
 
 
@@ -213,14 +213,13 @@ def _respelled(text: str, feature: Feature | None, decimal_comma: bool) -> str:
     text = text.strip()
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
-    is_number = feature is None or feature.kind == "number"
-    if not is_number and (text in feature.levels or text in feature.aliases):
+    if feature is not None and (text in feature.levels or text in feature.aliases):
         return text
     if text.lower() in _GAPS:
         return NOT_APPLICABLE
-    if not is_number and feature.levels == ("N", "Y"):
+    if feature is not None and feature.levels == ("N", "Y"):
         return _BOOLEANS.get(text.lower(), text)
-    if is_number and decimal_comma and not _THOUSANDS.fullmatch(text):
-        text = _DECIMAL_COMMA.sub(r"\1.\2", text) if _DECIMAL_COMMA.fullmatch(text) else text
+    if decimal_comma and _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text):
+        text = text.replace(",", ".")
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text

@@ -76,11 +76,15 @@ def read_tables(data: Path | None = None, notify: Notify = silent) -> HouseTable
     Raises:
         DataError: the folder or one of its tables is missing, or a table has faults.
     """
-    folder = _folder(data)
+    try:
+        folder = _folder(data)
+        files = {part: find_table(folder, part) for part in _FILES}
+    except OSError as error:
+        raise DataError([f"{error.filename}: {error.strerror}"]) from None
     forms: dict[Part, KaggleForm] = {}
     csv: dict[str, bytes] = {}
     for part, name in _FILES.items():
-        forms[part], csv[name] = _read(folder, part)
+        forms[part], csv[name] = _read(folder, files[part], part)
     missing = _missing_in_both(forms)
     train, test = (typed_houses(forms[part], priced=part == "train") for part in _FILES)
     test_price = _real_prices(forms["test"])
@@ -108,20 +112,22 @@ def _folder(data: Path | None) -> Path:
     return data
 
 
-def _read(folder: Path, part: Part) -> tuple[KaggleForm, bytes]:
+def _read(folder: Path, file: Path | None, part: Part) -> tuple[KaggleForm, bytes]:
     """Read a table; return it in Kaggle's spelling, and the bytes of its CSV file."""
-    file = find_table(folder, part)
     if file is None:
-        accepted = "accepted: Kaggle's file, the archive from its page, or the same table packed or as parquet"
+        accepted = f"accepted: Kaggle's {_FILES[part]}, packed or not"
         raise DataError([f"{folder / _FILES[part]}: no such file; {accepted}"])
     with open_file(file) as stream:
         content = stream.read()
     [raw] = table_parts(io.BytesIO(content), str(file), part, sys.maxsize)
     form = kaggle_form(raw, priced=part == "train")
     if file.name.lower() != _FILES[part]:
-        form.notices.setdefault("packed", f"read as {_FILES[part]}")
-    if raw.notices or not form.cells.equals(raw.cells):
-        content = form.cells.to_csv(index=False, lineterminator="\n").encode()
+        form.notices.setdefault("packed", "read as the competition's table, under another file name")
+    kept = form.cells
+    if part == "test" and _real_prices(form) is not None:
+        kept = kept.assign(**{PRICE: form.price})
+    if raw.notices or not kept.equals(raw.cells):
+        content = kept.to_csv(index=False, lineterminator="\n").encode()
     return form, content
 
 
@@ -156,12 +162,12 @@ def _real_prices(form: KaggleForm) -> NDArray[np.float64] | None:
 
 
 def _notices(folder: Path, forms: dict[Part, KaggleForm], missing: tuple[str, ...]) -> list[str]:
-    """List what was understood; once, where it is the same for both tables."""
-    sources: dict[str, list[str]] = {}
-    for form in forms.values():
-        for text in form.notices.values():
-            sources.setdefault(text, []).append(form.raw.source)
-    notices = [f"{' and '.join(dict.fromkeys(names))}: {text}" for text, names in sources.items()]
+    """List what was understood, a line for each topic: the test table's own only where the training table has none."""
+    train, test = forms["train"], forms["test"]
+    notices = []
+    for topic, text in {**test.notices, **train.notices}.items():
+        sources = dict.fromkeys(form.raw.source for form in (train, test) if topic in form.notices)
+        notices.append(f"{' and '.join(sources)}: {text}")
     if missing:
         notices.append(f"{folder}: both tables lack {', '.join(missing)}: gaps in every row")
     return notices

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.data.containers import Part, RawTable, frame_table, open_file, table_parts
+from houseprices.data.containers import Part, frame_table, open_file, table_parts
 from houseprices.data.contradictions import resolve_contradictions
 from houseprices.data.forms import KaggleForm, kaggle_form
 from houseprices.data.schema import (
-    BY_NAME,
     FEATURES,
     HIGHEST_PRICE_USD,
     ID,
@@ -28,7 +27,6 @@ from houseprices.data.schema import (
 )
 from houseprices.errors import DataError
 from houseprices.progress import Notice, Notify, silent
-
 
 Fault = tuple[int, str, str]
 """A faulty cell: its row, its column and what is accepted."""
@@ -168,7 +166,7 @@ def _typed_ids(cells: pd.Series, earlier_ids: Set[int], faults: list[Fault]) -> 
     repeated = (ids.duplicated() | ids.map(earlier_ids.__contains__)).to_numpy(dtype=bool)
     _note(~is_id, ID, "a whole number", faults)
     _note(is_id & repeated, ID, "each Id once", faults)
-    return ids.to_numpy()
+    return np.asarray(ids, dtype=np.int64)
 
 
 def _typed(cells: pd.Series | None, feature: Feature, n_rows: int, faults: list[Fault]) -> ArrayLike:

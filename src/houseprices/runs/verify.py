@@ -13,8 +13,7 @@ from safetensors.numpy import load
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.data.schema import ID
-from houseprices.data.source import RAW_FOLDER, SAMPLE_FOLDER, TEST_FILE, TRAIN_FILE
-from houseprices.data.table import read_houses
+from houseprices.data.source import RAW_FOLDER, SAMPLE_FOLDER, TEST_FILE, TRAIN_FILE, read_tables
 from houseprices.engine.device import choose_device
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
@@ -105,10 +104,12 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
     settings = saved.settings
     if columns is not None:
         settings = replace(settings, features=replace(settings.features, columns=str(columns)))
-    train, test = (read_houses(folder / name, priced=name == TRAIN_FILE) for name in (TRAIN_FILE, TEST_FILE))
+    tables = read_tables(folder)
     # What is odd about the houses was told when the run was made.
-    result = cross_validate(train, test, settings, lambda told: notify(told) if isinstance(told, Progress) else None)
-    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}))
+    result = cross_validate(
+        tables.train, tables.test, settings, lambda told: notify(told) if isinstance(told, Progress) else None
+    )
+    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}, tables.test_price))
     conditions = conditions_on(str(choose_device(settings.device)))
     before = {name: value for name, value in as_json(saved.manifest).items() if name in conditions}
     return Verification(
