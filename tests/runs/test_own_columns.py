@@ -25,7 +25,7 @@ from pathlib import Path
 
 Path("it_ran").touch()
 
-class Columns:
+class Features:
     def fit(self, houses, log_price):
         places = houses["Neighborhood"].astype("str")
         self.usual, self.of_place = log_price.mean(), log_price.groupby(places).mean()
@@ -82,23 +82,26 @@ def test_own_columns_reach_the_networks_whose_blocks_name_them(run, place, data_
     folds = read_run(run).folds
     names = folds[0].features.get_feature_names_out()
     for group in ("tiny", "other"):
-        assert {"own: level", "own: lot"} <= set(names[folds[0].columns[group]])
+        assert {"custom: level", "custom: lot"} <= set(names[folds[0].columns[group]])
     settings = ["--features.columns", "mine.py", "--models.other.blocks", '["numbers", "custom"]']
     assert command("cv", "--data", str(data_folder), "--config", "fast.toml", *settings, "--run", "two") == 0
     fold = read_run(Path("two")).folds[0]
-    assert {name for name in names[fold.columns["tiny"]] if name.startswith("own: ")} == set()
-    assert {name for name in names[fold.columns["other"]] if name.startswith("own: ")} == {"own: level", "own: lot"}
+    assert {name for name in names[fold.columns["tiny"]] if name.startswith("custom: ")} == set()
+    assert {name for name in names[fold.columns["other"]] if name.startswith("custom: ")} == {
+        "custom: level",
+        "custom: lot",
+    }
 
 
 def test_another_file_is_refused_and_does_not_run_and_the_copy_is_taken_if_it_is_named(run, data_folder, place, capsys):
     test = ["--input", str(data_folder / "test.csv"), "--output", "prices.csv"]
     (place / "mine.py").write_text(SOURCE + "# better\n", "utf-8")
     for arguments, told in (
-        (["predict", *test], "mine.py: is not the file of the run one (its SHA-256 is another); accepted: --columns"),
-        (["predict", *test, "--columns", "fast.toml"], "fast.toml: is not the file of the run one"),
-        (["report"], "mine.py: is not the file of the run one"),
-        (["explain", "--id", "1"], "mine.py: is not the file of the run one"),
-        (["ablate"], "mine.py: is not the file of the run one"),
+        (["predict", *test], "mine.py: its SHA-256 is not that of the run's file; accepted: --columns"),
+        (["predict", *test, "--columns", "fast.toml"], "fast.toml: its SHA-256 is not"),
+        (["report"], "mine.py: its SHA-256 is not"),
+        (["explain", "--id", "1"], "mine.py: its SHA-256 is not"),
+        (["ablate"], "mine.py: its SHA-256 is not"),
         (["predict", *test, "--columns", "nowhere.py"], "nowhere.py: No such file or directory; accepted: --columns"),
     ):
         assert command(*arguments, "--run", str(run)) == 1
@@ -122,13 +125,13 @@ def test_a_run_whose_settings_name_a_file_inside_it_does_not_run_it(run, place):
     manifest = json.loads((run / "manifest.json").read_text("utf-8"))
     manifest["outputs_sha256"]["config.toml"] = sha256_of(run / "config.toml")
     (run / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(RunError, match=r"^one/copy\.py: lies in the run, whose code runs only if it is named; acc"):
+    with pytest.raises(RunError, match=r"^one/copy\.py: lies in the run, whose code runs only if you name it; acc"):
         read_run(run)
     assert not (place / "it_ran").exists()
 
 
 def test_a_run_without_own_columns_takes_no_file(finished_run, place):
-    with pytest.raises(RunError, match=r"has no own columns; accepted: the command without --columns mine\.py"):
+    with pytest.raises(RunError, match=r"has no custom features; accepted: the command without --columns mine\.py"):
         read_run(finished_run.folder, Path("mine.py"))
 
 
@@ -173,7 +176,7 @@ def test_the_estimator_takes_the_same_settings_is_not_saved_and_loads_the_run(ru
 
 
 def test_a_file_that_fails_leaves_no_run(place, data_folder, fast_config, capsys):
-    (place / "mine.py").write_text("def columns(houses):\n    return houses[['LotFrontage']]\n", "utf-8")
+    (place / "mine.py").write_text("def features(houses):\n    return houses[['LotFrontage']]\n", "utf-8")
     job = ["--data", str(data_folder), "--config", str(fast_config)]
     assert command("cv", *job, "--columns", "mine.py") == 1
     error = capsys.readouterr().err.splitlines()[-1]

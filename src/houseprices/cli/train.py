@@ -37,7 +37,7 @@ def cv(
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
-        columns: Python file with columns of your own for every group, see docs/columns.md; it runs as code.
+        columns: Python file with features of your own for every model, see docs/settings.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
     from houseprices.settings import load_settings, parse_overrides, with_own_columns

@@ -19,7 +19,7 @@ from houseprices.data.source import HouseTables
 from houseprices.data.table import read_houses, typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import read_run
 from houseprices.runs.write import metrics_of, new_run_folder, write_run
 from houseprices.settings import Settings, load_settings

@@ -124,7 +124,7 @@ def write_run(
         RunError: the file of user-defined features changed during the run.
     """
     tables.write(staging)
-    sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
+    sources = {fold.features.custom.source for fold in result.folds if fold.features.custom is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
     for source_code in sources:

@@ -19,7 +19,7 @@ from houseprices.data.schema import PRICE
 from houseprices.data.source import HouseTables
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
@@ -136,7 +136,10 @@ def ablate(
         )
 
     with open_executor(settings) as executor:
-        folds = [prepare_fold(0, fold, array, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
+        folds = [
+            prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
+            for fold in range(n_folds)
+        ]
         pending = [start_members(executor, data, data.live_columns(group.blocks), members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)

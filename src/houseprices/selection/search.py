@@ -25,8 +25,8 @@ from houseprices.engine.code import code_digest
 from houseprices.engine.executor import Executor, OnTrained
 from houseprices.errors import RunError, SettingsError
 from houseprices.files import replacing
-from houseprices.preprocessing.blocks import OWN
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.columns import CUSTOM
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notice, Notify, counting, silent
 from houseprices.selection.committee import best_that_differ
 from houseprices.selection.comparison import PREDICTIONS, predict_halves
@@ -176,10 +176,11 @@ def search(
     log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
     array = house_array(tables.train.drop(columns=PRICE))
     [group, *_] = base.models.values()
-    if OWN in space.blocks and not base.features.columns:
-        raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
+    if CUSTOM in space.blocks and not base.features.columns:
+        raise SettingsError(f"the space has the block {CUSTOM!r}; accepted: it beside --features.columns FILE")
     sets = halvings(len(log_price))
-    halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
+    folds = fit_sets(base.features, space.blocks.union(group.blocks), array, log_price, sets)
+    halves = Halves(folds, sets, log_price, base.seed)
     of_columns = [*sorted(Path(preprocessing.__path__[0]).glob("*.py")), *filter(None, [base.features.columns])]
     identity = {
         "data": tables.sha256[TRAIN_FILE],
@@ -259,7 +260,7 @@ def _recipe(base: Settings, group: ModelSettings, trials: Sequence[FinishedTrial
     models = {
         f"trial_{trial.number}": replace(group_of(group, trial.settings), n_members=group.n_members) for trial in trials
     }
-    own = any(OWN in of.blocks for of in models.values())
+    own = any(CUSTOM in of.blocks for of in models.values())
     features = base.features if own else replace(base.features, columns="")
     return replace(base, features=features, models=models)
 
