@@ -19,7 +19,7 @@ import optuna
 import torch
 from houses import find_houses
 
-from houseprices.cross_validation.fold_training import blocks_of
+from houseprices.cross_validation.fold import blocks_of
 from houseprices.data.schema import PRICE
 from houseprices.engine.specs import NetworkSpec
 from houseprices.engine.training import open_executor
@@ -66,7 +66,7 @@ def of_networks(data: Path | None) -> dict[str, float]:
             f"{name}: bytes of the result": trained.network.parameters.nbytes
             + sum(curve.nbytes for curve in vars(trained.curves).values()),
         }
-    found["bytes of a half's table"] = fold.matrix.nbytes + fold.targets.nbytes + fold.training.nbytes
+    found["bytes of a half's table"] = fold.matrix.nbytes + fold.targets.nbytes + fold.training_rows.nbytes
     return found
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from houses import find_houses
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.fold_model import combine
-from houseprices.cross_validation.fold_training import FoldData
+from houseprices.cross_validation.ensemble import ensemble_mean
+from houseprices.cross_validation.fold import Fold
 from houseprices.data.schema import PRICE
 from houseprices.preprocessing.columns import Block
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -27,12 +27,12 @@ from houseprices.selection.held_out import Batches, batches_of, predict_held_out
 from houseprices.settings import Settings, load_settings
 
 
-class WithNoise(FoldData):
+class WithNoise(Fold):
     """A fold with one more column, which every group sees."""
 
-    def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
+    def columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """Those of the blocks, and the last one."""
-        return np.append(super().live_columns(blocks), self.matrix.shape[1] - 1)
+        return np.append(super().columns(blocks), self.matrix.shape[1] - 1)
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def candidates(
         )
 
 
-def with_noise(data: FoldData, noise: np.ndarray) -> WithNoise:
+def with_noise(data: Fold, noise: np.ndarray) -> WithNoise:
     """The fold with the (n_rows, 1) column beside its own."""
     parts = {field.name: getattr(data, field.name) for field in fields(data)}
     return WithNoise(**(parts | {"matrix": np.hstack([data.matrix, noise])}))
@@ -95,7 +95,7 @@ def predict(batches: Batches, settings: Settings, log_price: np.ndarray) -> np.n
     [predicted] = predict_held_out([batches], settings, PREDICTIONS)
     sets = halvings(len(log_price))
     by_set = [{name: of_sets[place] for name, of_sets in predicted.items()} for place in range(len(sets))]
-    return by_halving(sets, [combine(one) for one in by_set])
+    return by_halving(sets, [ensemble_mean(one) for one in by_set])
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main() -> None:
     ridge, training = [], []
     for seed in range(arguments.seeds):
         result = cross_validate(houses.train, houses.test, replace(settings, seed=seed))
-        for name, of_members in result.out_of_fold.items():
+        for name, of_members in result.by_model.items():
             models[name].append(of_members.mean(axis=1))  # (n_repeats, n_rows)
         ridge.append(result.baselines["ridge"])
         training.append(np.sqrt(np.mean(result.training_log_rmse**2)))

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
-from houseprices.cross_validation.fold_training import FoldData
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.fold import Fold
 from houseprices.data.schema import PRICE
 from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.optimizer import schedule_factor
+from houseprices.engine.training import open_executor
 from houseprices.preprocessing.columns import DEFAULT_BLOCKS
 from houseprices.preprocessing.houses import house_array
 from houseprices.selection.corrected import corrected_score, lowest
@@ -69,7 +69,7 @@ def measure(data: Path | None, seconds: float, n_seeds: int, n_trials: int) -> d
     halves = Halves(folds, sets, houses.log_price, 0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     models = [group for _, group in zip(range(n_trials), random_groups(space, 0), strict=False)]
-    with open_executor(Settings()) as executor:
+    with open_executor(0, "cpu") as executor:
         ours = _seconds(lambda: list(halves.predict(models, executor, lambda _n_networks: None)))
     looped(models[0], folds[:1], 1)  # what is loaded once
     threads = min((1, torch.get_num_threads()), key=lambda n: _seconds(lambda: looped(models[0], folds[:4], n)))
@@ -114,9 +114,7 @@ def random_groups(space: Space, seed: int) -> Iterator[ModelSettings]:
         yield space.suggest(study.ask(), ModelSettings())
 
 
-def random_search(
-    space: Space, folds: list[FoldData], halves: Halves, seed: int, seconds: float, threads: int
-) -> Floats:
+def random_search(space: Space, folds: list[Fold], halves: Halves, seed: int, seconds: float, threads: int) -> Floats:
     """What random trials predict, (n_trials, n_halvings, n_rows), one after another until the seconds are over."""
     end = time.monotonic() + seconds
     predictions = []
@@ -128,14 +126,14 @@ def random_search(
     raise AssertionError
 
 
-def looped(group: ModelSettings, folds: list[FoldData], threads: int) -> list[Floats]:
+def looped(group: ModelSettings, folds: list[Fold], threads: int) -> list[Floats]:
     """Log prices (n_held_out,) of each fold by a model of its own, trained in a loop."""
     torch.set_num_threads(threads)
     found = []
     for data in folds:
-        columns = data.live_columns(group.blocks)
+        columns = data.columns(group.blocks)
         matrix = torch.from_numpy(np.ascontiguousarray(data.matrix[:, columns]))
-        rows, held_out = torch.from_numpy(data.training), torch.from_numpy(data.held_out)
+        rows, held_out = torch.from_numpy(data.training_rows), torch.from_numpy(data.held_out_rows)
         model = train(matrix[rows], torch.from_numpy(data.targets)[rows], group)
         with torch.no_grad():
             output = model(matrix[held_out]).reshape(len(held_out), -1)[:, 0]

@@ -12,7 +12,6 @@ import torch
 from conftest import FinishedRun
 
 from houseprices.cli import main
-from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import BY_NAME
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.themes import THEMES, WORDS
@@ -36,7 +35,7 @@ def test_attributions_of_new_houses_sum_to_prediction_minus_baseline(
     found = explain_new(run, training, test)
     assert found.attributions.shape == (len(test), 79)
     np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
-    np.testing.assert_allclose(found.prediction, mean_over_folds(run.predict_folds(test)[0]), atol=1e-6)
+    np.testing.assert_allclose(found.prediction, run.ensemble.predict_folds(test).mean, atol=1e-6)
     submission = pd.read_csv(run.folder / "submission.csv")["SalePrice"]
     np.testing.assert_allclose(np.exp(found.prediction), submission, rtol=1e-5)
 
@@ -46,7 +45,7 @@ def test_attributions_of_training_houses_explain_their_out_of_fold_predictions(
 ) -> None:
     found = explain_out_of_fold(run, tables[0])
     np.testing.assert_allclose(found.attributions.sum(axis=1), found.prediction - found.baseline, atol=1e-4)
-    np.testing.assert_allclose(found.prediction, run.out_of_fold["prediction"], atol=1e-6)
+    np.testing.assert_allclose(found.prediction, run.ensemble.out_of_fold.prediction, atol=1e-6)
     alone = explain_out_of_fold(run, tables[0], [7])
     np.testing.assert_allclose(alone.attributions[0], found.attributions[7], atol=1e-6)
 
@@ -56,7 +55,7 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
 ) -> None:
     # The exact answer for a linear function, without captum: weight x (input - average), column by column.
     training, test = tables
-    fold = run.folds[0]
+    fold = run.ensemble.folds[0]
     network = fold.networks["tiny"]
     hidden = network.matrices()[:2]
     before = [weights.clone() for weights in hidden]
@@ -64,7 +63,7 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
         for weights in hidden:
             weights.zero_()
         path = network.matrices()[2].mean(dim=0)[:, 0].numpy()
-        inside = training.iloc[np.flatnonzero(run.fold_of_row[0] != 0)]
+        inside = training.iloc[np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[0] != 0)]
         columns = fold.columns["tiny"]
         inputs, average = fold.features.transform(test), fold.features.transform(inside).mean(axis=0)
         by_column = fold.log_price_std * path * (inputs - average)[:, columns]

@@ -11,7 +11,6 @@ from conftest import FAST_TOML
 
 from houseprices import HousePriceRegressor
 from houseprices.cli import main
-from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import BY_NAME
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
@@ -139,8 +138,8 @@ def test_explanations_stay_whole_and_credit_own_columns_in_a_line_of_their_own(r
     saved = read_run(run)
     training, test = saved.houses()
     for found, prediction in (
-        (explain_new(saved, training, test), mean_over_folds(saved.predict_folds(test)[0])),
-        (explain_out_of_fold(saved, training), saved.out_of_fold["prediction"]),
+        (explain_new(saved, training, test), saved.ensemble.predict_folds(test).mean),
+        (explain_out_of_fold(saved, training), saved.ensemble.out_of_fold.prediction),
     ):
         assert found.attributions.shape[1] == 80
         assert (found.attributions[:, 79] != 0).all()

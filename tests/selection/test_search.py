@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from houseprices.cli import main
-from houseprices.cross_validation.folds import assign_folds, split_rows
+from houseprices.cross_validation.fold import assign_folds, split_rows
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
 from houseprices.errors import RunError

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.fold import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, ChapterTable, Floats, Rows, train_on_folds
 from houseprices.lessons.content import Block, Paragraph, Table

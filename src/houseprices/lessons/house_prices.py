@@ -9,10 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.charts import BLUE, SKY, line_style, new_chart
-from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
+from houseprices.cross_validation.fold import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, read_tables
@@ -147,12 +146,12 @@ def _cross_validated(
 def _of_kind(name: str, kind: str, found: CrossValidation) -> Step:
     """One kind of network alone, on the first split of the rows."""
     curves = [of_fold[kind] for of_fold in found.curves[:N_FOLDS]]
-    return Step(name, found.out_of_fold[kind][0].mean(axis=0), _at_the_end(curves))
+    return Step(name, found.by_model[kind][0].mean(axis=0), _at_the_end(curves))
 
 
 def _of_committee(found: CrossValidation) -> list[Step]:
     """The mean of all kinds on the first split of the rows, and on all splits."""
-    first = np.mean([of_kind[0].mean(axis=0) for of_kind in found.out_of_fold.values()], axis=0)
+    first = np.mean([of_kind[0].mean(axis=0) for of_kind in found.by_model.values()], axis=0)
     training = np.square(found.training_log_rmse)
     return [
         Step("four kinds", first, float(np.sqrt(training[0].mean()))),

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.cross_validation.fold_model import FoldModel, combine
+from houseprices.cross_validation.ensemble import ensemble_mean
+from houseprices.cross_validation.fold import FittedFold
 from houseprices.engine.device import single_threads
 from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
@@ -43,7 +44,7 @@ class Explanation:
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     seen, new = house_array(training), house_array(houses)
-    explained = [_explain(fold, seen.rows(_training_rows(run, fold)), new) for fold in run.folds]
+    explained = [_explain(fold, seen.rows(_training_rows(run, fold)), new) for fold in run.ensemble.folds]
     return Explanation(
         np.mean([one.attributions for one in explained], axis=0),
         np.mean([one.baseline for one in explained], axis=0),
@@ -58,7 +59,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
-    n_effects = run.folds[0].features.raw_shares().shape[1]
+    n_effects = run.ensemble.folds[0].features.raw_shares().shape[1]
     array = house_array(training)
     attributions, baseline, prediction = (
         np.zeros((len(wanted), n_effects)),
@@ -66,8 +67,8 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
         np.zeros(len(wanted)),
     )
     n_repeats = run.settings.folds.n_repeats
-    for fold in run.folds:
-        places = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
+    for fold in run.ensemble.folds:
+        places = np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat][wanted] == fold.fold)
         if len(places) == 0:
             continue
         one = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[places]))
@@ -77,11 +78,11 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     return Explanation(attributions, baseline, prediction)
 
 
-def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
-    return np.flatnonzero(run.fold_of_row[fold.repeat] != fold.fold)
+def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
+    return np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat] != fold.fold)
 
 
-def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Explanation:
+def _explain(fold: FittedFold, training: HouseArray, houses: HouseArray) -> Explanation:
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
@@ -90,14 +91,14 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])
         by_model[group] = (of_inputs @ shares[columns]).reshape(1, -1)
-    attributions = combine(by_model).reshape(len(houses), -1)
-    baseline = combine({group: fold.predict(group, average) for group in fold.columns})
-    prediction = combine({group: fold.predict(group, matrix) for group in fold.columns})
+    attributions = ensemble_mean(by_model).reshape(len(houses), -1)
+    baseline = ensemble_mean({group: fold.predict(group, average) for group in fold.columns})
+    prediction = ensemble_mean({group: fold.predict(group, matrix) for group in fold.columns})
     return Explanation(attributions, np.repeat(baseline, len(houses)), prediction)
 
 
 def _integrated_gradients(
-    fold: FoldModel, group: str, inputs: NDArray[np.float32], average: NDArray[np.float32]
+    fold: FittedFold, group: str, inputs: NDArray[np.float32], average: NDArray[np.float32]
 ) -> Floats:
     """(n_rows, d_in) attributions of the mean of a group's members, in log price."""
     import torch

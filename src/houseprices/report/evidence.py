@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
@@ -90,13 +90,15 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
     return Evidence(
         run=run,
         houses=houses,
-        rows=_rows(run, run.calibration.training_intervals(COVERAGES)),
+        rows=_rows(run, run.ensemble.out_of_fold.intervals(COVERAGES)),
         worst=worst_rows(run),
-        test_intervals=run.calibration.intervals(*run.predict_folds(test_houses), COVERAGES),
+        test_intervals=run.ensemble.intervals(run.ensemble.predict_folds(test_houses), COVERAGES),
         explanation=explanation,
-        fold_importance=_sizes_by_fold(explanation.attributions, run.fold_of_row[0]),
-        fold_theme_importance=_sizes_by_fold(by_theme(explanation.attributions), run.fold_of_row[0]),
-        expected_score=expected_score(run.residuals, len(test_houses)),
+        fold_importance=_sizes_by_fold(explanation.attributions, run.ensemble.out_of_fold.fold_of_row[0]),
+        fold_theme_importance=_sizes_by_fold(
+            by_theme(explanation.attributions), run.ensemble.out_of_fold.fold_of_row[0]
+        ),
+        expected_score=expected_score(run.ensemble.out_of_fold.residuals, len(test_houses)),
         without_group=_without_each_group(run, houses),
         ablation=_find_ablation(run),
         entries=_entries(run),
@@ -106,7 +108,7 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
 
 def worst_rows(run: SavedRun) -> NDArray[np.intp]:
     """Positions of the training houses with the largest out-of-fold errors, worst first."""
-    return np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST]
+    return np.argsort(-np.abs(run.ensemble.out_of_fold.residuals), kind="stable")[:N_WORST]
 
 
 def expected_score(residuals: Floats, n_test_rows: int) -> tuple[float, float, float]:
@@ -142,19 +144,19 @@ def _sizes_by_fold(attributions: Floats, fold_of_row: NDArray[np.int64]) -> Floa
 
 
 def _rows(run: SavedRun, intervals: Floats) -> pd.DataFrame:
-    out_of_fold = run.out_of_fold
+    out_of_fold = run.ensemble.out_of_fold
     rows = pd.DataFrame(
         {
-            "Id": out_of_fold["Id"],
-            "fold": out_of_fold["fold"],
-            "price_usd": np.exp(out_of_fold["log_price"]),
-            "predicted_usd": np.exp(out_of_fold["prediction"]),
-            "residual": run.residuals,
+            "Id": out_of_fold.ids,
+            "fold": out_of_fold.fold_of_row[0],
+            "price_usd": np.exp(out_of_fold.log_price),
+            "predicted_usd": np.exp(out_of_fold.prediction),
+            "residual": run.ensemble.out_of_fold.residuals,
         }
     )
     rows = pd.concat([rows, _ends(intervals)], axis=1)
     for coverage, (lower, upper) in zip(COVERAGES, intervals, strict=True):
-        log_price = out_of_fold["log_price"]
+        log_price = out_of_fold.log_price
         rows[f"inside_{round(100 * coverage)}"] = (lower <= log_price) & (log_price <= upper)
     return rows
 
@@ -174,14 +176,14 @@ def _without_each_group(run: SavedRun, houses: pd.DataFrame) -> dict[str, float]
     totals = {name: np.zeros(len(houses)) for name in names}
     n_repeats = run.settings.folds.n_repeats
     array = house_array(houses)
-    for fold in run.folds:
-        rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
+    for fold in run.ensemble.folds:
+        rows = np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat] == fold.fold)
         matrix = fold.features.transform(array.rows(rows))
         by_model, _ = fold.predict_models(matrix)
         for left_out in names:
             others = {name: predicted for name, predicted in by_model.items() if name != left_out}
-            totals[left_out][rows] += combine(others) / n_repeats
-    log_price = run.out_of_fold["log_price"].to_numpy()
+            totals[left_out][rows] += ensemble_mean(others) / n_repeats
+    log_price = run.ensemble.out_of_fold.log_price
     return {name: log_rmse(prediction, log_price) for name, prediction in totals.items()}
 
 

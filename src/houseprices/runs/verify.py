@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, HouseTables, read_tables
 from houseprices.engine.device import choose_device
@@ -176,13 +175,14 @@ def _verdict(differences: list[Difference], own_predictions: float, causes: list
 
 def _distance_from_own_networks(saved: SavedRun, tables: HouseTables) -> float:
     """Compute the run's predictions by its own networks; return the largest difference in log price."""
-    of_folds, _ = saved.predict_folds(tables.train.drop(columns=PRICE))
+    known = saved.ensemble.out_of_fold
+    of_folds = saved.ensemble.predict_folds(tables.train.drop(columns=PRICE)).log_price
     rows = np.arange(of_folds.shape[-1])
-    out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(saved.fold_of_row)], axis=0)
-    distances = [np.abs(out_of_fold - saved.out_of_fold["prediction"].to_numpy())]
+    out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(known.fold_of_row)], axis=0)
+    distances = [np.abs(out_of_fold - known.prediction)]
     if len(tables.test):
         submission = pd.read_csv(saved.folder / SUBMISSION)
-        test = mean_over_folds(saved.predict_folds(tables.test)[0])
+        test = saved.ensemble.predict_folds(tables.test).mean
         distances.append(np.abs(test - np.log(submission[PRICE].to_numpy())))
     return float(max(distance.max() for distance in distances))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.cross_validate import check_finite
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, read_tables
 from houseprices.errors import SettingsError
@@ -119,9 +119,9 @@ def predict_halves(
             {name: of_sets[place].astype(np.float64) for name, of_sets in predicted.items()}
             for place in range(len(sets))
         ]
-        prediction = by_halving(sets, [combine(of_set) for of_set in by_set])
+        prediction = by_halving(sets, [ensemble_mean(of_set) for of_set in by_set])
         check_finite(prediction)
-        by_model = {name: by_halving(sets, [combine({name: one[name]}) for one in by_set]) for name in predicted}
+        by_model = {name: by_halving(sets, [ensemble_mean({name: one[name]}) for one in by_set]) for name in predicted}
         n_members = {name: len(of_sets[0].seeds) for name, of_sets in of_recipe.items()}
         found.append(HalvesPrediction(digest, prediction, by_model, n_members))
     return found

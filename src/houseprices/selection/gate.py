@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from houseprices.cross_validation.folds import assign_folds, split_rows
+from houseprices.cross_validation.fold import assign_folds, split_rows
 from houseprices.selection.held_out import HeldOutSet
 from houseprices.settings import Settings
 

@@ -14,13 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.cross_validation import fold_model
-from houseprices.cross_validation.fold_model import FoldModel
-from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold, member_seed
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.fold import Fold, blocks_of, fit_fold, network_seed
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import Hyperparameters, NetworkSpec
-from houseprices.engine.training import Executor, PendingNetworks, submit_networks
+from houseprices.engine.training import Executor, PendingNetworks, open_executor, submit_networks
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM, Block
 from houseprices.preprocessing.houses import HouseArray
@@ -51,7 +48,7 @@ class Batch:
         seeds: of its networks.
     """
 
-    data: FoldData
+    data: Fold
     name: str
     group: ModelSettings
     seeds: tuple[int, ...]
@@ -59,19 +56,19 @@ class Batch:
     @cached_property
     def columns(self) -> NDArray[np.intp]:
         """Those of the fold's matrix that the networks see."""
-        return self.data.live_columns(self.group.blocks)
+        return self.data.columns(self.group.blocks)
 
     @cached_property
     def key(self) -> str:
         """SHA-256 of all that the predictions depend on; held-out prices are not among it."""
-        data, digest = self.data, hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
+        data, digest = self.data, hashlib.sha256(code_digest("engine", "cross_validation/fold.py").encode())
         hyperparameters = {field.name: getattr(self.group, field.name) for field in fields(Hyperparameters)}
         scale = (data.log_price_mean, data.log_price_std)
-        shape = (len(data.training), len(data.held_out), len(self.columns))
+        shape = (len(data.training_rows), len(data.held_out_rows), len(self.columns))
         digest.update(json.dumps([hyperparameters, self.seeds, scale, shape]).encode())
-        for rows in (data.training, data.held_out):
+        for rows in (data.training_rows, data.held_out_rows):
             digest.update(data.matrix[np.ix_(rows, self.columns)].tobytes())
-        digest.update(data.targets[data.training].tobytes())
+        digest.update(data.targets[data.training_rows].tobytes())
         return digest.hexdigest()
 
     def start(self, executor: Executor) -> PendingNetworks:
@@ -81,11 +78,8 @@ class Batch:
 
     def predict(self, network: BatchedMLP) -> NDArray[np.float32]:
         """Log prices (n_members, n_held_out) that the trained networks say."""
-        data = self.data
-        scale = (data.log_price_mean, data.log_price_std)
-        place = (data.repeat, data.fold, data.features)
-        model = FoldModel(*place, *scale, {self.name: self.columns}, {self.name: network})
-        return model.predict(self.name, data.matrix[data.held_out]).astype(np.float32)
+        fitted = self.data.fitted({self.name: self.group}, {self.name: network})
+        return fitted.predict(self.name, self.data.matrix[self.data.held_out_rows]).astype(np.float32)
 
 
 Batches = Mapping[str, Sequence[Batch]]
@@ -98,10 +92,10 @@ def fit_sets(
     houses: HouseArray,
     log_price: Floats,
     sets: Sequence[HeldOutSet],
-) -> list[FoldData]:
+) -> list[Fold]:
     """Fit the features of these blocks and the targets on each set's training rows."""
     return [
-        fit_fold(place, 0, one.training, one.held_out, houses, log_price, features, blocks)
+        fit_fold(place, 0, (one.training, one.held_out), houses, log_price, features, blocks)
         for place, one in enumerate(sets)
     ]
 
@@ -119,10 +113,10 @@ def batches_of(
         built = blocks if features.columns else blocks - {CUSTOM}
         folds[features] = fit_sets(features, built, houses, log_price, sets)
 
-    def batch(recipe: Settings, data: FoldData, name: str) -> Batch:
+    def batch(recipe: Settings, data: Fold, name: str) -> Batch:
         group = recipe.models[name]
         n_members = max(MIN_MEMBERS, group.n_members * recipe.folds.n_repeats)
-        seeds = (member_seed(recipe.seed, data.repeat, data.fold, name, member) for member in range(n_members))
+        seeds = (network_seed(recipe.seed, data.repeat, data.fold, name, member) for member in range(n_members))
         return Batch(data, name, group, tuple(seeds))
 
     return [
@@ -157,7 +151,7 @@ def predict_held_out(
     missing = {key: batch for key, batch in wanted.items() if key not in found}
     if missing:
         count = counting(notify, "training networks", sum(len(batch.seeds) for batch in missing.values()))
-        with open_executor(settings, notify) as executor:
+        with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
             pending = {key: batch.start(executor) for key, batch in missing.items()}
             for key, batch in missing.items():
                 found[key] = batch.predict(pending.pop(key).result(count).network)

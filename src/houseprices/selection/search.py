@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from houseprices import preprocessing
-from houseprices.cross_validation import fold_model
-from houseprices.cross_validation.fold_training import FoldData, member_seed
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.fold import Fold, network_seed
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, read_tables
-from houseprices.engine.training import Executor
+from houseprices.engine.training import Executor, open_executor
 from houseprices.errors import RunError, SettingsError
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM
@@ -117,7 +115,7 @@ class Halves:
         seed: of the networks.
     """
 
-    folds: list[FoldData]
+    folds: list[Fold]
     sets: list[HeldOutSet]
     log_price: Floats
     seed: int
@@ -127,7 +125,7 @@ class Halves:
     ) -> Iterator[Floats]:
         """Train one network a half and group, all of them at once: (n_halvings, n_rows) log prices a group."""
         batches = [
-            [Batch(data, "trial", group, (member_seed(self.seed, data.repeat, 0, "trial", 0),)) for data in self.folds]
+            [Batch(data, "trial", group, (network_seed(self.seed, data.repeat, 0, "trial", 0),)) for data in self.folds]
             for group in models
         ]
         pending = [[batch.start(executor) for batch in of_group] for of_group in batches]
@@ -171,7 +169,7 @@ def search(
         SettingsError: the space asks for own columns, and there is no file of them.
         RunError: the storage is of another space, base, code or other houses, or cannot be read or written; or no trial
             came to an end.
-        ResourceError: see `workers.open_executor`.
+        ResourceError: see `training.open_executor`.
     """
     tables = read_tables(data, notify)
     log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
@@ -188,10 +186,13 @@ def search(
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
         "batch": str(batch),
-        "code": code_digest("engine", fold_model.__file__, *map(str, of_columns)),
+        "code": code_digest("engine", "cross_validation/fold.py", *map(str, of_columns)),
     }
     # Who does not answer is told before the journal is touched.
-    with open_executor(base, notify) as executor, open_journal(storage, identity) as journal:
+    with (
+        open_executor(base.workers, base.device, base.ray, notify) as executor,
+        open_journal(storage, identity) as journal,
+    ):
         _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, notify)
         trials = journal.finished()
         n_diverged = journal.n_diverged

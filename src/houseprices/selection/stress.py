@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.cross_validate import check_finite, fold_baselines
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import BY_NAME, PRICE
 from houseprices.data.source import read_tables
@@ -105,7 +105,7 @@ def stress_recipe(
     found = {}
     for place, (name, one) in enumerate(sets.items()):
         members = {group: of_sets[place].astype(np.float64) for group, of_sets in predicted.items()}
-        committee = combine(members)
+        committee = ensemble_mean(members)
         check_finite(committee)
         data = next(iter(batches.values()))[place].data
         guesses = {"committee": committee}

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.fold import assign_folds
+from houseprices.cross_validation.intervals import covered_share, cv_plus_intervals, out_of_fold_intervals
 from houseprices.errors import SettingsError
-from houseprices.intervals.cv_plus import covered_share, cv_plus_intervals, out_of_fold_intervals
 
 N_ROWS, N_FOLDS, N_NEW = 30, 3, 4
 FOLDS = np.arange(N_ROWS) % N_FOLDS
@@ -96,7 +96,7 @@ def test_chunks_of_new_rows_leave_no_seam(monkeypatch):
     rng = np.random.default_rng(0)
     predictions, residuals = rng.normal(size=(N_FOLDS, 11)), rng.normal(size=N_ROWS)
     whole = cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES)
-    monkeypatch.setattr("houseprices.intervals.cv_plus.CELLS_AT_ONCE", 4 * N_ROWS)
+    monkeypatch.setattr("houseprices.cross_validation.intervals.CELLS_AT_ONCE", 4 * N_ROWS)
     np.testing.assert_array_equal(cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES), whole)
 
 
@@ -122,7 +122,7 @@ def test_coverage_on_new_exchangeable_rows_is_about_nominal(n_repeats):
     np.testing.assert_allclose(np.mean(covered, axis=0), [COVERAGES, COVERAGES], atol=0.025)
 
 
-def test_a_training_rows_interval_knows_nothing_of_its_own_folds_residuals():
+def test_a_training_rows_interval_is_made_from_the_residuals_of_other_folds():
     rng = np.random.default_rng(0)
     prediction, residuals = rng.normal(size=N_ROWS), rng.normal(size=N_ROWS)
     before = out_of_fold_intervals(prediction, FOLDS, residuals, COVERAGES)
@@ -130,6 +130,25 @@ def test_a_training_rows_interval_knows_nothing_of_its_own_folds_residuals():
     after = out_of_fold_intervals(prediction, FOLDS, np.where(held_out, 1000.0, residuals), COVERAGES)
     np.testing.assert_array_equal(before[:, :, held_out], after[:, :, held_out])
     assert (after[:, 1, ~held_out] > before[:, 1, ~held_out]).any()
+
+
+def test_cv_plus_agrees_with_mapie():
+    mapie = pytest.importorskip("mapie.regression", reason="a second implementation of CV+, a development dependency")
+    from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import PredefinedSplit
+
+    generator = np.random.default_rng(0)
+    x, new = generator.normal(size=(60, 3)), generator.normal(size=(25, 3))
+    y = x @ [1.0, -2.0, 0.5] + generator.normal(size=60)
+    folds = generator.permutation(60) % 5
+    theirs = mapie.CrossConformalRegressor(
+        LinearRegression(), confidence_level=[0.5, 0.9], method="plus", cv=PredefinedSplit(folds)
+    )
+    _, expected = theirs.fit_conformalize(x, y).predict_interval(new)
+    models = [LinearRegression().fit(x[folds != fold], y[folds != fold]) for fold in range(5)]
+    residuals = y - np.array([models[fold].predict(row[None])[0] for fold, row in zip(folds, x, strict=True)])
+    ours = cv_plus_intervals([model.predict(new) for model in models], folds, residuals, [0.5, 0.9])
+    np.testing.assert_allclose(ours, expected.transpose(2, 1, 0), rtol=1e-10)
 
 
 @pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, 1.5, float("nan")])
