@@ -17,8 +17,7 @@ from safetensors.numpy import load_file
 from houseprices.cli import main
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.errors import DataError, RunError
-from houseprices.setting_help import explained_settings
-from houseprices.settings import load_settings
+from houseprices.settings import explained_settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 
