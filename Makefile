@@ -32,7 +32,7 @@ $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune stress runs lessons settings \
-	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check lock format clean
+	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -139,9 +139,6 @@ check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-
-lock: $(VENV)/dev.stamp ## requirements.lock anew: checksums and licences
-	@$(BIN)/python tests/attack/lock.py
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

@@ -19,11 +19,12 @@ import optuna
 import torch
 from houses import find_houses
 
+from houseprices.cross_validation.fold_training import blocks_of
 from houseprices.data.schema import PRICE
 from houseprices.engine.executor import TrainingTable
 from houseprices.engine.members import Member
 from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.corrected import corrected_score, lowest
 from houseprices.selection.gate import halvings
 from houseprices.selection.held_out import fit_sets
@@ -49,8 +50,9 @@ def of_networks(data: Path | None) -> dict[str, float]:
     """Of one half of the houses: features, and a network of each kind."""
     houses, settings = find_houses(data), Settings()
     sets, array = halvings(len(houses.log_price)), house_array(houses.train.drop(columns=PRICE))
-    fit_sets(settings.features, array, houses.log_price, sets[:1])  # loads what is loaded once
-    seconds, [fold] = _timed(lambda: fit_sets(settings.features, array, houses.log_price, sets[:1]))
+    blocks = blocks_of(settings.models.values())
+    fit_sets(settings.features, blocks, array, houses.log_price, sets[:1])  # loads what is loaded once
+    seconds, [fold] = _timed(lambda: fit_sets(settings.features, blocks, array, houses.log_price, sets[:1]))
     found = {
         "features: seconds a half": seconds,
         "features: bytes a house of the matrix": fold.matrix.nbytes / len(fold.matrix),

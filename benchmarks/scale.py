@@ -87,7 +87,7 @@ def _table(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     from houseprices.data.sample.write import write_sample
     from houseprices.data.schema import PRICE
     from houseprices.data.table import read_houses
-    from houseprices.preprocessing.house_features import HouseFeatures
+    from houseprices.preprocessing.features import HouseFeatures
 
     with tempfile.TemporaryDirectory() as folder:
         write_sample(Path(folder), min(n_rows, 10_000), 1)

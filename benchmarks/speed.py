@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from houseprices.cross_validation.fold_training import FoldData, fit_fold
+from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
@@ -37,7 +37,7 @@ from houseprices.engine.executor import TrainingTable
 from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member, architecture_of
 from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -97,7 +97,9 @@ def sample_fold() -> FoldData:
         houses = read_houses(Path(folder) / "train.csv", priced=True)
     log_price = np.log(houses.pop(PRICE).to_numpy())
     training, held_out = np.split(np.arange(len(houses)), [N_ROWS])
-    return fit_fold(0, 0, training, held_out, house_array(houses), log_price, Settings().features)
+    settings, array = Settings(), house_array(houses)
+    blocks = blocks_of(settings.models.values())
+    return fit_fold(0, 0, training, held_out, array, log_price, settings.features, blocks)
 
 
 def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: int, n_threads: int) -> Any:

@@ -22,7 +22,7 @@ from pydantic.dataclasses import dataclass
 
 from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, OWN, Block
+from houseprices.preprocessing.columns import CUSTOM, DEFAULT_BLOCKS, Block
 
 CONFIGS = Path(__file__).with_name("configs")
 """Configurations that come with the package: a name such as "quick" stands for a file here."""
@@ -38,7 +38,7 @@ class FoldSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
-    """Preprocessing, see `preprocessing.house_features.HouseFeatures`."""
+    """Preprocessing, see `preprocessing.features.HouseFeatures`."""
 
     clip: Positive = Field(default=3.0, description="scaled numbers are squeezed smoothly into +-clip")
     min_level_rows: Count = Field(default=5, description="training rows that a level needs for a one-hot column")
@@ -89,16 +89,16 @@ class Settings:
             raise SettingsError(
                 f"device is 'cuda' beside ray {self.ray!r}; accepted: auto or cpu, a cluster's CPUs train"
             )
-        with_custom = [name for name, model in self.models.items() if OWN in model.blocks]
+        with_custom = [name for name, model in self.models.items() if CUSTOM in model.blocks]
         if with_custom and not self.features.columns:
             raise SettingsError(
-                f"models.{with_custom[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file"
-                " of features, or blocks without it"
+                f"models.{with_custom[0]}.blocks names {CUSTOM!r}, but features.columns is empty; accepted: a Python"
+                " file of features, or blocks without it"
             )
         if self.features.columns and not with_custom:
             raise SettingsError(
-                f"features.columns is {self.features.columns!r}, but no model has the block {OWN!r}; accepted: a model"
-                " whose blocks name it (--columns FILE adds it to every model)"
+                f"features.columns is {self.features.columns!r}, but no model has the block {CUSTOM!r}; accepted: a"
+                " model whose blocks name it (--columns FILE adds it to every model)"
             )
 
 
@@ -175,7 +175,7 @@ def with_custom_features(settings: Settings, file: Path | None) -> Settings:
     if file is None:
         return settings
     models = {
-        name: model if OWN in model.blocks else replace(model, blocks=(*model.blocks, OWN))
+        name: model if CUSTOM in model.blocks else replace(model, blocks=(*model.blocks, CUSTOM))
         for name, model in settings.models.items()
     }
     return replace(settings, features=replace(settings.features, columns=str(file)), models=models)

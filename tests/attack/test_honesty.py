@@ -42,7 +42,7 @@ def test_a_column_that_names_the_fold_does_not_tell_its_level(town: pd.DataFrame
     fold_of_id = dict(zip(town.index.tolist(), fold_of_row.tolist(), strict=True))
     file = tmp_path / "folds.py"
     file.write_text(
-        f"import pandas as pd\nFOLD = {fold_of_id}\ndef columns(houses):\n"
+        f"import pandas as pd\nFOLD = {fold_of_id}\ndef features(houses):\n"
         "    fold = houses.index.map(FOLD)\n"
         "    return pd.DataFrame({str(one): (fold == one) * 1.0 for one in range(3)}, index=houses.index)\n",
         "utf-8",

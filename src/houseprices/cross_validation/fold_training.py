@@ -1,6 +1,6 @@
 """One fold on its way: its rows, what its training rows say of features and target, and its members in training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,10 @@ from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.training import LearningCurves
 from houseprices.errors import DataError
-from houseprices.preprocessing.blocks import Block, block_indices
-from houseprices.preprocessing.house_array import HouseArray
-from houseprices.preprocessing.house_features import HouseFeatures
-from houseprices.preprocessing.own_columns import read_columns_file
+from houseprices.preprocessing.columns import CUSTOM, LINEAR_BLOCKS, Block
+from houseprices.preprocessing.custom_features import read_custom_file
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import HouseArray
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class FoldData:
     def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
         if blocks not in self._live_columns:
-            columns = block_indices(blocks, self.features.n_own)
+            columns = self.features.block_columns(blocks)
             self._live_columns[blocks] = columns[self.matrix[self.training][:, columns].any(axis=0)]
         return self._live_columns[blocks]
 
@@ -70,6 +70,11 @@ class FoldData:
         return {}
 
 
+def blocks_of(models: Iterable[ModelSettings]) -> frozenset[Block]:
+    """Return the blocks of a fold's matrix: those of all models and of the ridge regression."""
+    return frozenset(LINEAR_BLOCKS).union(*(model.blocks for model in models))
+
+
 def prepare_fold(
     repeat: int,
     fold: int,
@@ -77,8 +82,9 @@ def prepare_fold(
     log_price: Floats,
     fold_of_row: NDArray[np.int64],
     settings: FeatureSettings,
+    blocks: Collection[Block],
 ) -> FoldData:
-    """Fit features and target on the fold's training rows.
+    """Fit the features of these blocks and the target on the fold's training rows.
 
     Shape:
         houses: n_houses of them, those with a price first
@@ -86,9 +92,9 @@ def prepare_fold(
         fold_of_row: (n_repeats, n_rows)
 
     Raises:
-        ColumnsError: the file of own columns cannot be read, fails, or gives something else.
+        ColumnsError: the file of custom features cannot be read, fails, or gives something else.
     """
-    return fit_fold(repeat, fold, *split_rows(fold_of_row[repeat], fold), houses, log_price, settings)
+    return fit_fold(repeat, fold, *split_rows(fold_of_row[repeat], fold), houses, log_price, settings, blocks)
 
 
 def fit_fold(
@@ -99,10 +105,11 @@ def fit_fold(
     houses: HouseArray,
     log_price: Floats,
     settings: FeatureSettings,
+    blocks: Collection[Block],
 ) -> FoldData:
     """The same for any positions of training and held-out rows among the priced ones."""
-    own = read_columns_file(Path(settings.columns)) if settings.columns else None
-    features = HouseFeatures(settings.clip, settings.min_level_rows, own)
+    custom = read_custom_file(Path(settings.columns)) if CUSTOM in blocks else None
+    features = HouseFeatures(blocks, settings.clip, settings.min_level_rows, custom)
     features.fit(houses.rows(training), log_price[training])
     mean, std = float(log_price[training].mean()), float(log_price[training].std())
     # All prices alike: the target is zero, and any spread will do.

@@ -2,7 +2,7 @@
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
-average house's prediction, and `blocks.raw_shares` sums them to the 79 features of the data description.
+average house's prediction, and `HouseFeatures.raw_shares` sums them to the 79 features of the data description.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
 from houseprices.engine.device import one_thread
-from houseprices.preprocessing.blocks import raw_shares
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
 Floats = NDArray[np.float64]
@@ -59,7 +58,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
-    n_effects = raw_shares(run.folds[0].features.n_own).shape[1]
+    n_effects = run.folds[0].features.raw_shares().shape[1]
     array = house_array(training)
     attributions, baseline, prediction = (
         np.zeros((len(wanted), n_effects)),
@@ -86,7 +85,7 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
-    shares = raw_shares(fold.features.n_own)
+    shares = fold.features.raw_shares()
     by_model = {}
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])

@@ -6,7 +6,7 @@ it. All of that is in the name under which its predictions are kept: none can be
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_model import FoldModel
-from houseprices.cross_validation.fold_training import FoldData, fit_fold, member_seed
+from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold, member_seed
 from houseprices.cross_validation.workers import open_executor
 from houseprices.engine.code import code_digest
 from houseprices.engine.executor import Executor, PendingMembers
@@ -24,7 +24,8 @@ from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.files import replacing
-from houseprices.preprocessing.house_array import HouseArray
+from houseprices.preprocessing.columns import CUSTOM, Block
+from houseprices.preprocessing.houses import HouseArray
 from houseprices.progress import Notify, counting, silent
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
@@ -94,11 +95,16 @@ Batches = Mapping[str, Sequence[Batch]]
 
 
 def fit_sets(
-    features: FeatureSettings, houses: HouseArray, log_price: Floats, sets: Sequence[HeldOutSet]
+    features: FeatureSettings,
+    blocks: Collection[Block],
+    houses: HouseArray,
+    log_price: Floats,
+    sets: Sequence[HeldOutSet],
 ) -> list[FoldData]:
-    """Features and targets fitted on each set's training rows."""
+    """Fit the features of these blocks and the targets on each set's training rows."""
     return [
-        fit_fold(place, 0, one.training, one.held_out, houses, log_price, features) for place, one in enumerate(sets)
+        fit_fold(place, 0, one.training, one.held_out, houses, log_price, features, blocks)
+        for place, one in enumerate(sets)
     ]
 
 
@@ -109,7 +115,11 @@ def batches_of(
 
     A group has as many networks a set as the main job averages for a house, and no fewer than `MIN_MEMBERS`.
     """
-    folds = {of: fit_sets(of, houses, log_price, sets) for of in {recipe.features for recipe in recipes}}
+    blocks = blocks_of(model for recipe in recipes for model in recipe.models.values())
+    folds = {}
+    for features in {recipe.features for recipe in recipes}:
+        built = blocks if features.columns else blocks - {CUSTOM}
+        folds[features] = fit_sets(features, built, houses, log_price, sets)
 
     def batch(recipe: Settings, data: FoldData, name: str) -> Batch:
         group = recipe.models[name]
