@@ -509,9 +509,14 @@ def test_help_names_debug(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_settings_lists_every_setting_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("settings") == 0
-    listed = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
-    assert listed == [f"--{one.name}" for one in explained_settings()]
-    assert {"--seed", "--device", "--workers", "--folds.n_folds", "--models.<model>.dropout"} <= set(listed)
+    listed = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in listed] == [f"--{setting.name}" for setting in explained_settings()]
+    assert {"--seed", "--device", "--workers", "--folds.n_folds", "--models.<model>.dropout"} <= {
+        row[0] for row in listed
+    }
+    assert exit_code("settings", "--config", "quick") == 0
+    (hidden,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("--models.<model>.hidden"))
+    assert hidden.endswith("\ttanh [64]")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cv", "--help"], ["--version"]])

@@ -14,8 +14,8 @@ from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
-from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.specs import architecture_of
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.files import sha256_of
 from houseprices.intervals.calibration import Calibration
