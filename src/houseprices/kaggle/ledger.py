@@ -1,4 +1,4 @@
-"""submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
+"""The ledger, submissions/ledger.jsonl: every submission ever made, one line of JSON each."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ from houseprices.files import replacing
 LEDGER = Path("submissions/ledger.jsonl")
 
 LOCK_S = 30.0
-"""How long to wait for another process that writes."""
+"""For another process that writes."""
 
 Status = Literal["unconfirmed", "pending", "complete", "error"]
 
@@ -28,10 +28,10 @@ class Entry:
     """One submission.
 
     Attributes:
-        submitted_utc: when, to the second.
-        file: the CSV that was sent.
-        sha256: of the file.
-        run: the run folder that it came from; None if unknown.
+        submitted_utc: to the second.
+        file: the CSV file with the prices.
+        sha256: of the CSV file as it was sent.
+        run: the run folder that the prices come from; None if unknown.
         cv_log_rmse: the run's pooled out-of-fold score; None if unknown.
         message: as Kaggle shows it; its last word is unique.
         ref: Kaggle's number; None as long as Kaggle has not confirmed it.
@@ -62,17 +62,17 @@ class Entry:
 
     @property
     def is_open(self) -> bool:
-        """Whether Kaggle may still have news of it."""
+        """True as long as Kaggle may have news of it."""
         return self.status in ("unconfirmed", "pending")
 
 
 def utc_now() -> str:
-    """Now, to the second."""
+    """Return the time now, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_ledger(path: Path = LEDGER) -> list[Entry]:
-    """All entries, oldest first; none if there is no ledger yet.
+    """Read all entries, oldest first; none if there is no ledger yet.
 
     Raises:
         LedgerError: a line is no entry; names it.
@@ -93,20 +93,20 @@ def read_ledger(path: Path = LEDGER) -> list[Entry]:
 
 
 def add_entry(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], object] = lambda _: None) -> None:
-    """Write the entry as the last line, unless `check` raises on those there: no other process writes between."""
+    """Append an entry, unless `check` raises on the entries there; no other process writes between the two."""
     with _changing(path) as entries:
         check(entries)
         entries.append(entry)
 
 
 def update_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Write the entry in place of the one with its message."""
+    """Replace the entry with the same message."""
     with _changing(path) as entries:
         entries[:] = [entry if old.message == entry.message else old for old in entries]
 
 
 def remove_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Take out an entry that turned out to be no submission."""
+    """Remove an entry that turned out to be no submission."""
     with _changing(path) as entries:
         entries[:] = [old for old in entries if old.message != entry.message]
 
