@@ -9,8 +9,7 @@ from houseprices.cross_validation.result import CrossValidation
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.cross_validation.workers import device_of
 from houseprices.data.sample.write import NOISE_FLOOR
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import DataKind, read_tables
 from houseprices.progress import Notify, silent
 from houseprices.runs.format import Metrics
 from houseprices.runs.write import default_run_folder, new_run_folder, write_run
@@ -23,7 +22,7 @@ def run_main_job(
     """Cross-validate on the folder's data and write a run folder.
 
     Args:
-        data: folder with train.csv and test.csv; see `source.find_source` for None.
+        data: folder with train.csv and test.csv; see `source.read_tables` for None.
         settings: of the job.
         run: the run folder; None for a new one in runs/.
         notify: hears how many networks are trained, and what is odd about the houses.
@@ -39,17 +38,14 @@ def run_main_job(
     device = device_of(settings)
     stopwatch = Stopwatch()
     start = time.perf_counter()
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
     run = run or default_run_folder()
     with new_run_folder(run) as staging:
         with stopwatch("reading"):
-            train_houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-            test_houses = read_houses(source.folder / TEST_FILE, priced=False)
-        result = cross_validate(train_houses, test_houses, settings, notify)
+            tables = read_tables(data, notify)
+        result = cross_validate(tables.train, tables.test, settings, notify)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
-        metrics = metrics_of(result, source.kind, seconds)
-        write_run(staging, result, settings, metrics, source, device)
+        metrics = metrics_of(result, tables.kind, seconds)
+        write_run(staging, result, settings, metrics, tables, device)
     return run, metrics
 
 

@@ -1,7 +1,6 @@
 """The run folder: all that a run computed, written whole or not at all."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from safetensors.torch import save
 
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import ID
-from houseprices.data.source import Source
+from houseprices.data.source import HouseTables
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.runs.conditions import conditions_on
@@ -85,19 +84,22 @@ def _point_latest_to(folder: Path) -> None:
 
 
 def write_run(
-    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: torch.device
+    staging: Path,
+    result: CrossValidation,
+    settings: Settings,
+    metrics: Metrics,
+    tables: HouseTables | None,
+    device: torch.device,
 ) -> None:
     """Write the files of a run, the manifest with their checksums last.
 
-    The houses of the source's files come with it: what is made of a run later needs nothing but its folder.
+    The tables, where there are any, come with it: what is made of a run later needs nothing but its folder.
 
     Raises:
-        RunError: train.csv, test.csv or the file of own columns is no longer what the run has read.
+        RunError: the file of own columns is no longer what the run has read.
     """
-    for name, sha256 in source.sha256.items():
-        shutil.copyfile(source.folder / name, staging / name)
-        if sha256_of(staging / name) != sha256:
-            raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
+    if tables is not None:
+        tables.write(staging)
     sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
@@ -105,7 +107,7 @@ def write_run(
         (staging / OWN_COLUMNS).write_bytes(source_code)
     for name, content in output_files(result, settings, metrics).items():
         (staging / name).write_bytes(content)
-    write_record(staging / MANIFEST, _manifest(staging, source, metrics, device))
+    write_record(staging / MANIFEST, _manifest(staging, tables, metrics, device))
 
 
 def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:
@@ -173,10 +175,10 @@ def _preprocessing(result: CrossValidation) -> Preprocessing:
     )
 
 
-def _manifest(staging: Path, source: Source, metrics: Metrics, device: torch.device) -> Manifest:
+def _manifest(staging: Path, tables: HouseTables | None, metrics: Metrics, device: torch.device) -> Manifest:
     return Manifest(
         format_version=FORMAT_VERSION,
-        data=DataNote(source.kind, source.sha256),
+        data=DataNote("other", {}) if tables is None else DataNote(tables.kind, tables.sha256),
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
         seconds=metrics.seconds,
         argv=sys.argv[1:],

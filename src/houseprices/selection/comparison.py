@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from houseprices.cross_validation.cross_validate import check_finite
 from houseprices.cross_validation.fold_model import combine
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import TRAIN_FILE, read_tables
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.house_array import HouseArray, house_array
 from houseprices.progress import Notify, silent
@@ -142,7 +141,7 @@ def compare(
     """Judge the second recipe against the first on the folder's houses, and note the look in the log.
 
     Args:
-        data: folder with train.csv and test.csv; see `source.find_source` for None.
+        data: folder with train.csv and test.csv; see `source.read_tables` for None.
         first, second: the recipes; their own folds play no part.
         change: what is new in the second, in words.
         log: the CSV of looks.
@@ -155,12 +154,11 @@ def compare(
         SettingsError: both train the same networks, or an Id is not in the table.
         RunError: the log or the predictions cannot be read or written.
     """
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
-    table = read_houses(source.folder / TRAIN_FILE, priced=True)
+    tables = read_tables(data, notify)
+    table = tables.train
     unknown = sorted(set(without_ids) - set(table.index))
     if unknown:
-        raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {source.folder / TRAIN_FILE}")
+        raise SettingsError(f"no house has the Id {unknown[0]}; accepted: Ids of {tables.folder / TRAIN_FILE}")
     if set(without_ids) == set(table.index):
         raise SettingsError(f"without-id names all {len(table)} houses; accepted: fewer")
     looks = read_looks(log)
@@ -178,7 +176,7 @@ def compare(
     against = objections(judgement, second, simplification=simplification)
     rule, verdict = "simplification" if simplification else "improvement", "rejected" if against else "adopted"
     look = look_of(
-        source.kind, change, rule, incumbent.digest, counted_from, candidate.digest, judgement, verdict
+        tables.kind, change, rule, incumbent.digest, counted_from, candidate.digest, judgement, verdict
     )  # fmt: skip
     return Comparison(
         first=incumbent.digest,

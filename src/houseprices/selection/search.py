@@ -20,8 +20,7 @@ from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_training import FoldData, member_seed
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import TRAIN_FILE, read_tables
 from houseprices.engine.code import code_digest
 from houseprices.engine.executor import Executor, OnTrained
 from houseprices.errors import RunError, SettingsError
@@ -154,7 +153,7 @@ def search(
     """Go on with the search in the storage until it has so many trials, then train and write the committee.
 
     Args:
-        data: folder with train.csv and test.csv; see `source.find_source` for None.
+        data: folder with train.csv and test.csv; see `source.read_tables` for None.
         base: its first group lends what the space does not vary, and its number of networks to the committee's models;
             its own folds play no part.
         space: what varies.
@@ -173,11 +172,9 @@ def search(
             came to an end.
         ResourceError: see `workers.open_executor`.
     """
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
-    houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    array = house_array(houses.drop(columns=PRICE))
+    tables = read_tables(data, notify)
+    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
+    array = house_array(tables.train.drop(columns=PRICE))
     [group, *_] = base.models.values()
     if OWN in space.blocks and not base.features.columns:
         raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
@@ -185,7 +182,7 @@ def search(
     halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
     of_columns = [*sorted(Path(preprocessing.__path__[0]).glob("*.py")), *filter(None, [base.features.columns])]
     identity = {
-        "data": source.sha256[TRAIN_FILE],
+        "data": tables.sha256[TRAIN_FILE],
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
         "batch": str(batch),
@@ -213,11 +210,9 @@ def show(data: Path | None, storage: Path = STORAGE, notify: Notify = silent) ->
         DataError: a fault in the files.
         RunError: there is no such search of these houses, or it has no finished trial.
     """
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
-    houses = read_houses(source.folder / TRAIN_FILE, priced=True)
-    log_price = np.log(houses[PRICE].to_numpy(dtype=np.float64))
-    return _result(storage, {"data": source.sha256[TRAIN_FILE]}, log_price, notify)
+    tables = read_tables(data, notify)
+    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
+    return _result(storage, {"data": tables.sha256[TRAIN_FILE]}, log_price, notify)
 
 
 def constant_prediction(log_price: Floats) -> Floats:

@@ -14,8 +14,7 @@ from houseprices.cross_validation.cross_validate import check_finite, fold_basel
 from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import BY_NAME, PRICE
-from houseprices.data.source import TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import read_tables
 from houseprices.errors import DataError
 from houseprices.preprocessing.blocks import block_indices
 from houseprices.preprocessing.house_array import HouseArray, house_array
@@ -92,9 +91,7 @@ def stress(data: Path | None, recipe: Settings, notify: Notify = silent) -> dict
     Raises:
         DataError: a fault in the files, or training diverged.
     """
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
-    table = read_houses(source.folder / TRAIN_FILE, priced=True)
+    table = read_tables(data, notify).train
     log_price = np.log(table[PRICE].to_numpy(dtype=np.float64))
     return stress_recipe(recipe, house_array(table.drop(columns=PRICE)), log_price, PREDICTIONS, notify)
 
