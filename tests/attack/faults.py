@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from attack.bad_input import make_good
-from kaggle_fixtures import write_run
+from kaggle_fixtures import make_raw_files, write_run
 from kaggle_server import TOKEN, KaggleServer, kaggle_server
 
 from houseprices.kaggle.ledger import read_ledger
@@ -101,7 +101,7 @@ COMMANDS: dict[str, Command] = {
         ["predict", "--run", "runs/old", "--input", "data/test.csv", "--output", "prices.csv"], _prices_are_whole
     ),
     "download": Command(["download", "--to", "fetched"], _files_are_whole),
-    "submit": Command(["submit", "--run", "runs/first"], refusal="this very file was submitted"),
+    "submit": Command(["submit", "--run", "runs/first"], refusal="these very prices were submitted"),
     "sample": Command(["sample", "--rows", "400", "--test-rows", "400", "--to", "town"]),
 }
 
@@ -147,8 +147,8 @@ def make_place(folder: Path) -> Path:
     os.chdir(place)
     write_run(Path("runs/first"))
     os.chdir(before)
-    lines = ["Id,MSSubClass", *(f"{house},20" for house in range(61, 101))]
-    (place / "data" / "raw" / "test.csv").write_text("\n".join(lines) + "\n")
+    for name, content in make_raw_files().items():
+        (place / "data" / "raw" / name).write_bytes(content)
     return place
 
 

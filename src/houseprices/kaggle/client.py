@@ -7,17 +7,17 @@ import json
 import os
 import sys
 import time
-import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from houseprices.errors import HousePricesError, KaggleError
+from houseprices.kaggle.ledger import Entry
 from houseprices.kaggle.refusals import (
     NO_CREDENTIALS,
     SETTINGS_PAGE,
@@ -30,6 +30,7 @@ from houseprices.kaggle.refusals import (
     one_line,
     rules_not_accepted,
 )
+from houseprices.runs.format import SUBMISSION
 
 TIMEOUT_S = (10.0, 60.0)
 """For a connection, and between two bytes of an answer."""
@@ -49,23 +50,6 @@ SCORE_S = 600.0
 
 _PAGE_SIZE, _MAX_PAGES = 20, 5
 _LEADERBOARD_PAGE_SIZE, _MAX_LEADERBOARD_PAGES = 200, 100
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Kaggle's answer about a submission.
-
-    Attributes:
-        ref: Kaggle's number for it.
-        status: pending, complete (with a score) or error (with a reason).
-        public_score: log-RMSE.
-        reason: why it could not be scored.
-    """
-
-    ref: int
-    status: Literal["pending", "complete", "error"]
-    public_score: float | None = None
-    reason: str = ""
 
 
 class PatientAdapter(HTTPAdapter):
@@ -140,7 +124,7 @@ class Kaggle:
         target = self._call(
             "start_submission_upload",
             competition_name=SLUG,
-            file_name="submission.csv",
+            file_name=SUBMISSION,
             content_length=len(content),
             last_modified_epoch_seconds=int(time.time()),
         )
@@ -156,7 +140,7 @@ class Kaggle:
 
         Args:
             token: from `upload`.
-            message: unique, so that `find` can tell this submission from others.
+            message: unique, so that `look_up` can tell this submission from others.
 
         Raises:
             RefusedError: it was certainly not submitted.
@@ -165,28 +149,26 @@ class Kaggle:
         fields = {"blob_file_tokens": token, "submission_description": message}
         return int(self._call("create_submission", competition_name=SLUG, **fields).ref)
 
-    def find(self, message: str) -> Verdict | None:
-        """Find the submission with this message among the newest ones."""
+    def look_up(self, entry: Entry) -> Entry:
+        """Ask once about a submission, by its message where its number is unknown; return its entry as it is now."""
+        if entry.ref is not None:
+            return _answered(entry, self._call("get_submission", ref=entry.ref))
         for page in range(1, _MAX_PAGES + 1):
             answer = self._call("list_submissions", competition_name=SLUG, page=page, page_size=_PAGE_SIZE)
             for submission in answer.submissions:
-                if submission.description == message:
-                    return _verdict(submission)
+                if submission.description == entry.message:
+                    return _answered(entry, submission)
             if len(answer.submissions) < _PAGE_SIZE:
                 break
-        return None
+        return entry
 
-    def look_up(self, ref: int) -> Verdict:
-        """Ask once about a submission."""
-        return _verdict(self._call("get_submission", ref=ref))
-
-    def wait_for_score(self, ref: int) -> Verdict:
-        """Ask until there is a score or an error, or until `SCORE_S` is over: then pending."""
+    def wait_for_score(self, entry: Entry) -> Entry:
+        """Ask until there is a score or an error, or until `SCORE_S` is over."""
         deadline = time.monotonic() + SCORE_S
         while True:
-            verdict = self.look_up(ref)
-            if verdict.status != "pending" or time.monotonic() + POLL_S > deadline:
-                return verdict
+            entry = self.look_up(entry)
+            if not entry.is_open or time.monotonic() + POLL_S > deadline:
+                return entry
             time.sleep(POLL_S)
 
     def rank_of(self, public_score: float) -> int:
@@ -208,14 +190,15 @@ class Kaggle:
         raise KaggleError("the leaderboard has more pages than expected")
 
 
-def _verdict(submission: Any) -> Verdict:
-    """Read Kaggle's record: scores are text, and complete may come before the score."""
+def _answered(entry: Entry, submission: Any) -> Entry:
+    """Note Kaggle's answer: scores are text, and complete may come before the score."""
     status = submission.status.name.lower()
     if status == "error":
-        return Verdict(submission.ref, "error", reason=one_line(submission.error_description or "no reason given"))
+        reason = one_line(submission.error_description or "no reason given")
+        return replace(entry, ref=submission.ref, status="error", reason=reason)
     if status == "complete" and submission.public_score:
-        return Verdict(submission.ref, "complete", public_score=float(submission.public_score))
-    return Verdict(submission.ref, "pending")
+        return replace(entry, ref=submission.ref, status="complete", public_score=float(submission.public_score))
+    return replace(entry, ref=submission.ref, status="pending")
 
 
 @contextlib.contextmanager
@@ -230,7 +213,9 @@ def _one_line_errors() -> Iterator[None]:
         raise explain(error) from None
     except Exception as error:
         # The client raises whatever its libraries do, so nothing narrower would hold.
-        raise LostError(f"the kaggle client failed ({type(error).__name__}); try again later, or see --debug") from error
+        raise LostError(
+            f"the kaggle client failed ({type(error).__name__}); try again later, or see --debug"
+        ) from error
 
 
 def _sign_in() -> Any:
@@ -273,12 +258,9 @@ def _new_client() -> Any:
     """Import Kaggle's client without its sign-in, and make one whose requests go through our adapter."""
     for name in ("VERBOSE", "VERBOSE_OUTPUT"):
         os.environ.pop(name, None)  # with one of these set, it prints the Authorization header
-    spec = importlib.util.find_spec("kaggle")
-    if "kaggle" not in sys.modules and spec is not None and spec.submodule_search_locations is not None:
-        # The package's own __init__ signs in, over the network and without a timeout; this empty one does not.
-        package = types.ModuleType("kaggle")
-        package.__path__ = list(spec.submodule_search_locations)
-        sys.modules["kaggle"] = package
+    if "kaggle" not in sys.modules and (spec := importlib.util.find_spec("kaggle")):
+        # The package's own code signs in, over the network and without a timeout: import its modules without it.
+        sys.modules["kaggle"] = importlib.util.module_from_spec(spec)
     from kaggle.api.kaggle_api_extended import AuthMethod, KaggleApi
 
     class PatientKaggleApi(KaggleApi):  # type: ignore[misc]  # kaggle has no types

@@ -54,10 +54,9 @@ def explain(error: OSError | ValueError) -> KaggleError:
         return LostError("the answer is not Kaggle's (no valid JSON); is a proxy or a sign-in page in between?")
     if isinstance(error, requests.RequestException):
         return LostError("no connection to Kaggle, or no answer in time; check the network and try again")
-    return RefusedError(
-        f"{error.filename}: {error.strerror}; accepted: files of the kaggle client that can be read and written, in "
-        "~/.kaggle or in the folder that KAGGLE_CONFIG_DIR names"
-    )
+    file, reason = getattr(error, "filename", ""), getattr(error, "strerror", "")
+    accepted = "files of the kaggle client that can be read and written, in ~/.kaggle or $KAGGLE_CONFIG_DIR"
+    return RefusedError(f"{file}: {reason}; accepted: {accepted}")
 
 
 def one_line(text: str) -> str:

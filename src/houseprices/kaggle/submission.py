@@ -39,7 +39,9 @@ class Submission:
     @cached_property
     def content(self) -> bytes:
         """The CSV file in Kaggle's form."""
-        return "\n".join([f"{ID},{PRICE}", *(f"{house},{price}" for house, price in self.price_of_id.items()), ""]).encode()
+        return "\n".join(
+            [f"{ID},{PRICE}", *(f"{house},{price}" for house, price in self.price_of_id.items()), ""]
+        ).encode()
 
     @property
     def sha256(self) -> str:

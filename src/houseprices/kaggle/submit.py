@@ -5,25 +5,33 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from houseprices.data.schema import ID
-from houseprices.data.source import RAW_FOLDER, TEST_FILE
+from houseprices.data.source import RAW_FOLDER, TEST_FILE, read_tables
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError, KaggleError, RunError, SettingsError, SubmissionError
 from houseprices.files import sha256_of
 from houseprices.kaggle import client
-from houseprices.kaggle.client import Kaggle, Verdict
-from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
+from houseprices.kaggle.client import Kaggle
+from houseprices.kaggle.ledger import LEDGER, Entry, note, read_ledger, remove
 from houseprices.kaggle.refusals import LostError, NoCredentialsError, RefusedError, one_line
 from houseprices.kaggle.submission import Submission, check_ids, read_submission
 from houseprices.progress import Notice, Notify, Progress, silent
 from houseprices.runs.code_version import code_version
-from houseprices.runs.format import LATEST, MANIFEST, METRICS, RUNS_FOLDER, SUBMISSION, Manifest, Metrics, find_run, read_record
+from houseprices.runs.format import (
+    MANIFEST,
+    METRICS,
+    RUNS_FOLDER,
+    SUBMISSION,
+    DataNote,
+    Manifest,
+    Metrics,
+    find_run,
+    read_record,
+)
 
 REFRESH = "`make ledger ARGS=--refresh`"
-_N_SEARCHES = 3
-"""How often a submission whose answer was lost is looked for; Kaggle may list it a moment later."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,9 @@ class FinishedRun:
     """A run of this or an earlier version, as far as submitting needs it."""
 
     folder: Path
-    manifest: Manifest
+    data: DataNote
+    code_version: str
+    submission_sha256: str
     cv_log_rmse: float
 
 
@@ -79,9 +89,13 @@ def submit(
     check_ids(file, submission.price_of_id, _test_ids(source))
 
     def check_new(entries: list[Entry]) -> None:
-        same = [entry for entry in entries if entry.sha256 == submission.sha256]
-        if same and not again:
-            raise _already_submitted(file, same[-1])
+        for entry in entries:
+            if entry.sha256 == submission.sha256 and not again:
+                outcome = f"{REFRESH} asks for its score" if entry.is_open else entry.reason or entry.public_score
+                raise SubmissionError(
+                    f"{file}: these very prices were submitted at {entry.submitted_utc} ({entry.status}: {outcome}); "
+                    "--again submits them again"
+                )
 
     check_new(read_ledger(ledger))
     notify(Notice(f"{file}: {len(submission.price_of_id)} prices, fit for Kaggle"))
@@ -102,7 +116,7 @@ def submit(
         return None
     notify(Notice(f"uploading as {text!r}{left}"))
     entry = Entry(
-        submitted_utc=utc_now(),
+        submitted_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         file=str(_relative(file)),
         sha256=submission.sha256,
         run=str(_relative(source.folder)) if source else None,
@@ -129,12 +143,10 @@ def refresh(ledger: Path = LEDGER) -> list[Entry]:
         LedgerError, KaggleError: the ledger or the connection failed; the answers until then are noted.
     """
     open_entries = [entry for entry in read_ledger(ledger) if entry.is_open]
-    if open_entries:
-        kaggle = Kaggle()
-        for entry in open_entries:
-            verdict = kaggle.find(entry.message) if entry.ref is None else kaggle.look_up(entry.ref)
-            if verdict:
-                update_entry(_with_verdict(entry, verdict), ledger)
+    kaggle = Kaggle() if open_entries else None
+    for entry in open_entries:
+        assert kaggle
+        note(kaggle.look_up(entry), ledger)
     return read_ledger(ledger)
 
 
@@ -142,86 +154,68 @@ def _find_submission(run: Path | None, file: Path | None) -> tuple[Path, Submiss
     """Read the CSV file, and find the run that wrote it: a run knows its own prices wherever a copy of them lies."""
     if run and file:
         raise SettingsError("--run and --file are both given; accepted: one of them")
+    source: FinishedRun | None
     if file:
         submission = read_submission(file)
-        folders = (file.parent, *(manifest.parent for manifest in sorted(RUNS_FOLDER.glob(f"*/{MANIFEST}"))))
-        for source in _finished_runs(folders):
-            if source.manifest.outputs_sha256.get(SUBMISSION) in (submission.sha256, sha256_of(file)):
-                _refuse_sample(source)
-                return file, submission, source
-        return file, submission, None
-    folder = _relative(find_run(run))
-    file = folder / SUBMISSION
-    source = _read_finished_run(folder)
-    if not file.is_file() or source.manifest.outputs_sha256.get(SUBMISSION) != sha256_of(file):
-        raise RunError(
-            f"{file}: changed or removed since the run wrote it; to submit it without a CV score, copy it and use --file"
-        )
-    _refuse_sample(source)
-    return file, read_submission(file), source
-
-
-def _read_finished_run(folder: Path) -> FinishedRun:
-    manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
-    return FinishedRun(folder, manifest, read_record(Metrics, folder / METRICS).log_rmse.pooled)
-
-
-def _finished_runs(folders: tuple[Path, ...]) -> Iterator[FinishedRun]:
-    """Yield the runs among the folders; a damaged one is no reason not to submit another."""
-    for folder in folders:
-        with suppress(RunError):
-            yield _read_finished_run(folder)
-
-
-def _refuse_sample(source: FinishedRun) -> None:
-    if source.manifest.data.kind == "sample":
+        checksums = (submission.sha256, sha256_of(file))
+        source = next((run for run in _finished_runs(file.parent) if run.submission_sha256 in checksums), None)
+    else:
+        source = _read_finished_run(find_run(run))
+        file = source.folder / SUBMISSION
+        if not file.is_file() or sha256_of(file) != source.submission_sha256:
+            hint = "to submit it without a CV score, copy it and use --file"
+            raise RunError(f"{file}: changed since the run wrote it; {hint}")
+        submission = read_submission(file)
+    if source and source.data.kind == "sample":
         raise SubmissionError(
             f"{source.folder}: trained on the synthetic sample, whose houses Kaggle does not know; "
             "`make download` brings Kaggle's files, `make cv` trains on them"
         )
+    return file, submission, source
+
+
+def _read_finished_run(folder: Path) -> FinishedRun:
+    manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
+    score = read_record(Metrics, folder / METRICS).log_rmse.pooled
+    checksum = manifest.outputs_sha256.get(SUBMISSION, "")
+    return FinishedRun(_relative(folder), manifest.data, manifest.code_version, checksum, score)
+
+
+def _finished_runs(*folders: Path) -> Iterator[FinishedRun]:
+    """Yield the runs in these folders and in runs/; a damaged one is no reason not to submit another."""
+    for folder in (*folders, *(manifest.parent for manifest in sorted(RUNS_FOLDER.glob(f"*/{MANIFEST}")))):
+        with suppress(RunError):
+            yield _read_finished_run(folder)
 
 
 def _test_ids(source: FinishedRun | None) -> list[int]:
     """Read the Ids that Kaggle expects: from the copy in a run on Kaggle's own files, else from data/raw."""
-    file = RAW_FOLDER / TEST_FILE
-    if source and source.manifest.data.kind == "kaggle" and (source.folder / TEST_FILE).is_file():
-        file = source.folder / TEST_FILE
-    if not file.is_file():
-        raise DataError([f"{file}: no such file, and without it no submission can be checked; run `make download`"])
-    ids: list[int] = read_houses(file, priced=False)[ID].tolist()
+    copy = source.folder / TEST_FILE if source and source.data.kind == "kaggle" else None
+    try:
+        test = read_houses(copy, priced=False) if copy and copy.is_file() else read_tables(RAW_FOLDER).test
+    except DataError as error:
+        hint = "a submission is checked against the test houses: `make download` brings them"
+        raise DataError([f"{error.faults[0]}; {hint}"]) from None
+    ids: list[int] = test.index.tolist()
     return ids
 
 
 def _notify_of_score(source: FinishedRun, notify: Notify) -> None:
     """Show the run's score, and the best one of the runs on the same houses if that is another."""
     notify(Notice(f"{source.folder}: cross-validated log-RMSE {source.cv_log_rmse:.5f}"))
-    folders = tuple(file.parent for file in sorted(RUNS_FOLDER.glob(f"*/{MANIFEST}")) if file.parent != LATEST)
-    rivals = [run for run in _finished_runs(folders) if run.manifest.data.sha256 == source.manifest.data.sha256]
+    rivals = [run for run in _finished_runs() if run.data.sha256 == source.data.sha256]
     best = min(rivals, key=lambda run: run.cv_log_rmse, default=source)
     if best.cv_log_rmse < source.cv_log_rmse:
         command = f"`make submit RUN={best.folder.name}` submits it"
         notify(Notice(f"{best.folder}: a better score on the same houses, {best.cv_log_rmse:.5f}; {command}"))
 
 
-def _already_submitted(file: Path, entry: Entry) -> SubmissionError:
-    outcome = {
-        "complete": f"scored {entry.public_score}",
-        "error": f"Kaggle could not score it: {entry.reason}",
-        "pending": f"has no score yet; {REFRESH} asks for it",
-        "unconfirmed": f"on its way, or the answer was lost; {REFRESH} looks for it",
-    }[entry.status]
-    return SubmissionError(
-        f"{file}: these very prices were submitted at {entry.submitted_utc} ({outcome}); --again submits them again"
-    )
-
-
 def _unique_message(message: str, file: Path, source: FinishedRun | None) -> str:
-    """Describe the submission, with a random mark by which `Kaggle.find` knows it again."""
+    """Describe the submission, with a random mark by which `Kaggle.look_up` knows it again."""
     if source is None:
         origin = f"{file.name}, CV unknown, code {code_version()}"
     else:
-        name = source.folder.resolve().name
-        origin = f"run {name}, CV {source.cv_log_rmse:.5f}, code {source.manifest.code_version}"
+        origin = f"run {source.folder.name}, CV {source.cv_log_rmse:.5f}, code {source.code_version}"
     text = " | ".join(part for part in (message.strip()[:200], origin) if part)
     return f"{one_line(text)} [{uuid.uuid4().hex[:8]}]"
 
@@ -231,78 +225,49 @@ def _send(
 ) -> Entry:
     """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it.
 
-    Whether the prices were submitted meanwhile is checked again in the same step as the entry is written: of two
-    processes at once, one submits.
+    `check_new` is asked again in the same step as the entry is written: of two processes at once, one submits.
     """
     token = kaggle.upload(content)
-    add_entry(entry, ledger, check_new)
+    note(entry, ledger, check_new)
     reason = ""
     try:
         try:
-            ref = kaggle.create_submission(token, entry.message)
+            entry = replace(entry, ref=kaggle.create_submission(token, entry.message), status="pending")
         except LostError as error:
-            ref, reason = 0, f" ({error})"
-        verdict = Verdict(ref, "pending") if ref > 0 else _search(kaggle, entry)
+            reason = f" ({error})"
+        if not entry.ref:
+            # Never sent again; Kaggle may list it a moment later.
+            time.sleep(client.POLL_S)
+            with suppress(KaggleError):
+                entry = kaggle.look_up(replace(entry, ref=None, status="unconfirmed"))
     except RefusedError:
-        remove_entry(entry, ledger)
+        remove(entry, ledger)
         raise
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted in the middle of submitting; {REFRESH} finds out whether it counts"
-        ) from None
-    if verdict is None:
+        raise KeyboardInterrupt(f"interrupted while submitting; {REFRESH} finds out whether it counts") from None
+    if not entry.ref:
         raise SubmissionError(
             f"Kaggle's answer to the submission was lost{reason} and its list does not show it; it may count all the "
             f"same, so it was not sent twice: {REFRESH} looks again"
         )
-    entry = _with_verdict(entry, verdict)
-    update_entry(entry, ledger)
+    note(entry, ledger)
     return entry
-
-
-def _search(kaggle: Kaggle, entry: Entry) -> Verdict | None:
-    """Look in Kaggle's list for a submission whose answer was lost; never submit it again."""
-    for n_tries in range(_N_SEARCHES):
-        if n_tries:
-            time.sleep(client.POLL_S)
-        try:
-            verdict = kaggle.find(entry.message)
-        except KaggleError:
-            return None
-        if verdict:
-            return verdict
-    return None
 
 
 def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path) -> Entry:
-    assert entry.ref is not None
+    made = f"submission {entry.ref} is made and noted"
     try:
-        verdict = kaggle.wait_for_score(entry.ref)
+        entry = kaggle.wait_for_score(entry)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted; submission {entry.ref} is made and noted: {REFRESH} brings its score"
-        ) from None
+        raise KeyboardInterrupt(f"interrupted; {made}: {REFRESH} brings its score") from None
     except KaggleError as error:
-        raise SubmissionError(
-            f"submission {entry.ref} is made and noted, but its score could not be asked for: {error}; "
-            f"{REFRESH} brings it"
-        ) from error
-    entry = _with_verdict(entry, verdict)
-    update_entry(entry, ledger)
+        raise SubmissionError(f"{made}, but its score could not be asked for: {error}; {REFRESH} brings it") from error
+    note(entry, ledger)
     if entry.status == "pending":
-        raise SubmissionError(
-            f"submission {entry.ref} has no score after {client.SCORE_S:g} s; it is made and noted: "
-            f"{REFRESH} brings its score"
-        )
+        raise SubmissionError(f"{made}, and has no score after {client.SCORE_S:g} s; {REFRESH} brings it")
     if entry.status == "error":
         raise SubmissionError(f"Kaggle could not score submission {entry.ref}: {entry.reason}")
     return entry
-
-
-def _with_verdict(entry: Entry, verdict: Verdict) -> Entry:
-    return replace(
-        entry, ref=verdict.ref, status=verdict.status, public_score=verdict.public_score, reason=verdict.reason
-    )
 
 
 def _relative(path: Path) -> Path:

@@ -19,9 +19,7 @@ MD5 = {
 }
 
 
-def download_fashion_mnist(
-    to: Path = FASHION_MNIST_FOLDER, notify: Notify = silent
-) -> tuple[str, ...]:
+def download_fashion_mnist(to: Path = FASHION_MNIST_FOLDER, notify: Notify = silent) -> tuple[str, ...]:
     """Bring the files that are not there yet.
 
     Returns:

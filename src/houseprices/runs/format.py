@@ -119,6 +119,22 @@ def tensor_name(repeat: int, fold: int, group: str) -> str:
     return f"{repeat}/{fold}/{group}"
 
 
+def find_run(run: Path | None) -> Path:
+    """The folder of a run: the newest one, a folder, or the folder in runs/ with that name.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    if run is None and not LATEST.exists():
+        raise RunError(f"{LATEST}: {NO_RUN_YET}")
+    folder = run or LATEST
+    for candidate in (folder, RUNS_FOLDER / folder):
+        if candidate.is_dir():
+            return candidate
+    reason = "is a file" if folder.exists() else "no such folder"
+    raise RunError(f"{folder}: {reason}; accepted: {_ACCEPTED}")
+
+
 def check_run(folder: Path) -> Manifest:
     """Check that the folder is a whole run of this version, unaltered; return its manifest.
 
