@@ -18,7 +18,7 @@ from houseprices.kaggle.ledger import LEDGER, Entry, note, read_ledger, remove
 from houseprices.kaggle.refusals import LostError, NoCredentialsError, RefusedError, one_line
 from houseprices.kaggle.submission import Submission, check_ids, read_submission
 from houseprices.progress import Notice, Notify, Progress, silent
-from houseprices.runs.code_version import code_version
+from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
     MANIFEST,
     METRICS,

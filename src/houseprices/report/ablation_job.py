@@ -10,7 +10,6 @@ from houseprices.files import replacing
 from houseprices.progress import Notify, silent
 from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 from houseprices.selection.ablation import grid_of, run_ablation
 from houseprices.settings import load_settings
@@ -30,7 +29,7 @@ def make_ablation(
     """
     if run:
         saved = read_run(run)
-        read_run_houses(saved)
+        saved.houses()
         settings, folder = saved.settings, run / ABLATION
         tables = replace(read_tables(run, notify), kind=saved.manifest.data.kind)
     else:
