@@ -114,7 +114,7 @@ def test_same_prices_are_submitted_twice_only_on_demand(
 @pytest.mark.parametrize(
     ("tokens", "exit_code", "line"),
     [
-        (("none",), 1, "none: no such folder"),
+        (("none",), 1, "none: no such folder; accepted: "),
         (("--file", "none.csv"), 1, "none.csv: no such file; accepted: a CSV file with Id,SalePrice"),
         (("--run", "a", "--file", "b"), 2, "--run and --file are both given; accepted: one of them"),
         ((), 1, "runs/latest: there is no run yet; `make cv` makes one"),
