@@ -84,8 +84,8 @@ def submit(
         KaggleError: Kaggle refused it, or the connection failed.
     """
     file, submission, source = _find_submission(run, file)
-    if submission.understood:
-        notify(Notice(submission.understood))
+    if submission.notice:
+        notify(Notice(submission.notice))
     check_ids(file, submission.price_of_id, _test_ids(source))
 
     def check_new(entries: list[Entry]) -> None:
