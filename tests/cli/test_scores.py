@@ -36,7 +36,7 @@ def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
         print_summary(run, of)
-        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).repeatlines()
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
 
     return printed
 
@@ -50,7 +50,7 @@ def test_the_table_has_a_row_a_fold_and_the_score_stays_in_sight(show: Show, n_f
     assert "baseline: median" in text
     assert "baseline: ridge" in text
     if 1 < n_repeats <= 8:
-        last = [line.repeat() for line in lines if line.repeat()[:1] == [str(n_folds)]]
+        last = [line.split() for line in lines if line.split()[:1] == [str(n_folds)]]
         assert last == [
             [str(n_folds), *(f"{0.1 + 0.01 * (n_folds - 1) + 0.001 * repeat:.4f}" for repeat in range(n_repeats))]
         ]
