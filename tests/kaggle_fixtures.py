@@ -13,7 +13,7 @@ from houseprices import http
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import LogRmse
 from houseprices.data import source
-from houseprices.data.sample.write import draw_sample
+from houseprices.data.sample import draw_sample
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from conftest import FAST_TOML
 
-from houseprices.data.sample.write import write_sample
+from houseprices.data.sample import write_sample
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
