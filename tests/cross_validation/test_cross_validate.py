@@ -10,7 +10,7 @@ import torch
 from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
 from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.sample.write import write_sample
+from houseprices.data.sample import write_sample
 from houseprices.data.schema import BY_NAME
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError

@@ -12,7 +12,7 @@ from houseprices.charts import BLUE, SKY, line_style, new_chart
 from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
 from houseprices.cross_validation.fold import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.sample import NOISE_FLOOR
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.training import LearningCurves

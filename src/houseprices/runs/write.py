@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.sample import NOISE_FLOOR
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import DataKind, HouseTables, read_tables
 from houseprices.engine.device import choose_device
