@@ -10,7 +10,7 @@ import pytest
 
 from houseprices.cli import main
 from houseprices.data.schema import PRICE
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.comparison import PREDICTIONS, compare, predict_halves
 from houseprices.selection.gate import N_HALVINGS
 

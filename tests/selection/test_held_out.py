@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Progress
 from houseprices.selection.held_out import MIN_MEMBERS, HeldOutSet, batches_of, digest_of, predict_held_out
 from houseprices.settings import FeatureSettings, Settings

@@ -7,7 +7,7 @@ import pytest
 
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.preprocessing.house_array import POSITION, HouseArray, house_array
+from houseprices.preprocessing.houses import POSITION, HouseArray, house_array
 from houseprices.selection.held_out import batches_of, predict_held_out
 from houseprices.selection.stress import distance_to_neighbors, rare_sets, stress_recipe
 from houseprices.settings import Settings

@@ -32,16 +32,16 @@ def predict_prices(
     """Price new houses with a saved run: Id, price, lower and upper, in dollars.
 
     Args:
-        run: Run folder; without it the newest run.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    # A wrong folder is told before the seconds that torch's import takes; so below.
-    folder = run or LATEST
+    # A wrong folder is refused before the seconds that importing torch takes; so below.
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.runs.predict import predict
@@ -65,12 +65,12 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     """Write a run's report.html and intervals.csv into its folder.
 
     Args:
-        run: Run folder; without it the newest one.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        run: Run folder, or a run's name in runs/; without it the newest run.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.report.page import write_report
@@ -90,14 +90,14 @@ def explain(
     """Show why a run gave a house its price, theme by theme and feature by feature.
 
     Args:
-        run: Run folder; without it the newest one.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         id: Of the house, from test.csv or train.csv.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
         as_json: Print all effects as JSON on stdout.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.report.explain import explain_house
@@ -117,19 +117,20 @@ def verify_run(
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute a run again, with its settings on its houses, and say what differs and what may explain it.
+    """Compute a run again, with its settings on its houses, and show the differences and what may explain them.
 
-    Nothing is written. Exit code 0 if every number is the same, but for rounding in float32; 1 if not.
+    Nothing is written. Exit code 0 if every value is the same, or differs as far as another processor, library or code
+    was measured to move it; 1 if the run differs.
 
     Args:
-        run: Run folder; without it the newest one.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         data: Folder with the run's train.csv and test.csv, by their checksums; without it the copies in the run.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
         as_json: Print the differences as JSON on stdout.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from dataclasses import asdict
 
@@ -137,14 +138,14 @@ def verify_run(
     from houseprices.runs.verify import verify
 
     with listening() as notify:
-        found = verify(folder, data, columns, notify)
+        verification = verify(folder, data, columns, notify)
     if as_json:
-        print(json.dumps({**asdict(found), "data": str(found.data), "unexplained": found.unexplained}))
+        print(json.dumps({**asdict(verification), "unexplained": verification.unexplained}))
     else:
-        print_verification(folder, found)
-    if found.unexplained:
-        names = ", ".join(found.unexplained)
-        raise RunError(f"{folder}: {names}: more than rounding differs from what its settings and houses give now")
+        print_verification(folder, verification)
+    if verification.unexplained:
+        reason = "; ".join(verification.causes) or "code, libraries and processor are the same"
+        raise RunError(f"{folder}: differs in {', '.join(verification.unexplained)} by more than explained ({reason})")
 
 
 def list_runs(first: str | None = None, second: str | None = None, *, as_json: AsJson = False) -> None:
@@ -250,14 +251,17 @@ def print_explanation(explanation: dict[str, Any]) -> None:
     print_table(title, ("theme and features", "value", "effect", "price so far"), *sections, words=_WORDS)
 
 
-def print_verification(run: Path, found: "Verification") -> None:
-    """A line an output, what has changed since the run, and what follows from both."""
-    rows = [(one.file, f"{one.largest:.1e}" if one.place else "equal", one.place) for one in found.differences]
-    headings = ("output", "difference", "the largest one")
-    print_table(f"{run}, computed again", headings, rows, words=("output", "the largest one"))
-    print(f"houses: {found.data}")
-    print("since the run: " + ("; ".join(found.conditions) or "no other code, library, device or processor"))
-    if found.equal:
-        print("verified: every value is the same to the last bit")
-    elif not found.unexplained:
-        print("verified: nothing differs by more than rounding in float32 makes under these conditions")
+def print_verification(run: Path, verification: "Verification") -> None:
+    """The differences by output and quantity, the conditions that changed since the run, and the verdict."""
+    rows = [
+        (item.file, item.quantity, f"{item.rms:.1e}", f"{item.largest:.1e}", item.place)
+        if item.place
+        else (item.file, item.quantity, "equal", "equal", "")
+        for item in verification.differences
+    ]
+    headings = ("output", "quantity", "rms", "largest", "where")
+    print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
+    print(f"houses: {verification.data}")
+    print(f"the run's networks give its predictions to {verification.own_predictions:.1e} in log price")
+    print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))
+    print(verification.verdict)

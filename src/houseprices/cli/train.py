@@ -37,7 +37,7 @@ def cv(
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
-        columns: Python file with columns of your own for every group, see docs/columns.md; it runs as code.
+        columns: Python file with features of your own for every model, see docs/settings.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
     from houseprices.settings import load_settings, parse_overrides, with_own_columns
@@ -48,7 +48,7 @@ def cv(
 
     from houseprices.cli.terminal import listening
     from houseprices.runs.format import as_json as json_of
-    from houseprices.runs.job import run_main_job
+    from houseprices.runs.write import run_main_job
 
     with listening() as notify:
         folder, metrics = run_main_job(data, options, run, notify)
@@ -76,8 +76,9 @@ def ablate(
     if run and (data or config):
         raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
     if run:
-        from houseprices.runs.format import check_run
+        from houseprices.runs.format import check_run, find_run
 
+        run = find_run(run)
         check_run(run)
     from houseprices.cli.terminal import listening
     from houseprices.report.ablation_job import make_ablation

@@ -16,10 +16,9 @@ from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
 from houseprices.data.table import typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
-from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.runs.job import metrics_of
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import read_run
-from houseprices.runs.write import new_run_folder, write_run
+from houseprices.runs.write import metrics_of, new_run_folder, write_run
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -107,7 +106,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
         metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
-            write_run(staging, result, settings, metrics, None, choose_device(settings.device))
+            write_run(staging, result, settings, metrics, None, str(choose_device(settings.device)))
 
     @classmethod
     def load(cls, folder: Path | str, columns: Path | str | None = None) -> Self:

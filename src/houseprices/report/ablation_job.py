@@ -8,7 +8,6 @@ import pandas as pd
 from houseprices.data.source import read_tables
 from houseprices.progress import Notify, silent
 from houseprices.runs.format import ABLATION, RUNS_FOLDER
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 from houseprices.selection.ablation import grid_of, run_ablation
 from houseprices.settings import load_settings
@@ -28,7 +27,7 @@ def make_ablation(
     """
     if run:
         saved = read_run(run)
-        read_run_houses(saved)
+        saved.houses()
         settings, folder = saved.settings, run / ABLATION
         tables = replace(read_tables(run, notify), kind=saved.manifest.data.kind)
     else:

@@ -2,7 +2,7 @@
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
-average house's prediction, and `raw_shares` sums them to the 79 features of the data description.
+average house's prediction, and `HouseFeatures.raw_shares` sums them to the 79 features of the data description.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
-from houseprices.engine.device import one_thread
+from houseprices.engine.device import single_threads
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.preprocessing.blocks import raw_shares
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
 Floats = NDArray[np.float64]
@@ -42,7 +41,7 @@ class Explanation:
     prediction: Floats
 
 
-@one_thread()
+@single_threads()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     training_array, array = house_array(training), house_array(houses)
@@ -54,7 +53,7 @@ def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> 
     )
 
 
-@one_thread()
+@single_threads()
 def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 
@@ -62,7 +61,7 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
     array, n_rows = house_array(training), len(wanted)
-    n_effects = raw_shares(run.folds[0].features.n_own).shape[1]
+    n_effects = run.folds[0].features.raw_shares().shape[1]
     total = Explanation(np.zeros((n_rows, n_effects)), np.zeros(n_rows), np.zeros(n_rows))
     n_repeats = run.settings.folds.n_repeats
     for fold in run.folds:
@@ -84,7 +83,7 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     """Explain one fold's ensemble; models are averaged as their predictions are."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
-    shares = raw_shares(fold.features.n_own)
+    shares = fold.features.raw_shares()
     by_model = {}
     for model, columns in fold.columns.items():
         gradients = integrated_gradients(fold.networks[model], matrix[:, columns], average[:, columns])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import combine
 from houseprices.kaggle.ledger import Entry, read_ledger
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
 from houseprices.report.conclusions import BestCell, OutlyingFold, best_cell, outlying_folds, without_each_model
 from houseprices.report.words import by_theme, effect_names, level_words, theme_positions

@@ -11,7 +11,6 @@ from houseprices.errors import RunError
 from houseprices.progress import Notify, Progress, silent
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.words import effect_names, meaning, theme_positions, value_words
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
@@ -27,7 +26,7 @@ def explain_house(folder: Path, house_id: int, notify: Notify = silent, columns:
     """
     notify(Progress("reading the run"))
     run = read_run(folder, columns)
-    training, test = read_run_houses(run)
+    training, test = run.houses()
     notify(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
         house = test.loc[[house_id]]

@@ -18,7 +18,6 @@ from houseprices.report.figures.errors import error_figures, interval_figures
 from houseprices.report.figures.scores import expected_score, heat_maps, learning_curves, score_by_fold
 from houseprices.report.words import dollars, effect_names, level_words, meaning, percent, theme_positions
 from houseprices.runs.format import INTERVALS, MANIFEST, REPORT, SETTINGS, SUBMISSION
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 N_STACKS = 3
@@ -40,7 +39,8 @@ def write_report(folder: Path, notify: Notify = silent, columns: Path | None = N
     """
     notify(Progress("reading the run"))
     run = read_run(folder, columns)
-    houses, test_houses = read_run_houses(run)
+    folder = run.folder
+    houses, test_houses = run.houses()
     notify(Progress("explaining the predictions"))
     evidence = gather(run, houses, test_houses)
     notify(Progress("drawing figures"))

@@ -12,7 +12,7 @@ from houseprices.cross_validation.fold_model import combine
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, read_tables
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notify, silent
 from houseprices.selection.experiments import (
     GATE_FOLDER,

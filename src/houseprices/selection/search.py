@@ -6,7 +6,7 @@ choice among so many, and nothing of it becomes the default but through the gate
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,11 @@ from houseprices.cross_validation.fold_training import FoldData, member_seed
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, read_tables
-from houseprices.engine.code import code_digest
-from houseprices.engine.executor import Executor, OnTrained
+from houseprices.engine.training import Executor
 from houseprices.errors import RunError, SettingsError
-from houseprices.files import replacing
-from houseprices.preprocessing.blocks import OWN
-from houseprices.preprocessing.house_array import house_array
+from houseprices.files import code_digest, replacing
+from houseprices.preprocessing.columns import CUSTOM
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notice, Notify, counting, silent
 from houseprices.selection.committee import best_that_differ
 from houseprices.selection.comparison import PREDICTIONS, predict_halves
@@ -123,7 +122,9 @@ class Halves:
     log_price: Floats
     seed: int
 
-    def predict(self, models: Sequence[ModelSettings], executor: Executor, on_trained: OnTrained) -> Iterator[Floats]:
+    def predict(
+        self, models: Sequence[ModelSettings], executor: Executor, on_trained: Callable[[int], object]
+    ) -> Iterator[Floats]:
         """Train one network a half and group, all of them at once: (n_halvings, n_rows) log prices a group."""
         batches = [
             [Batch(data, "trial", group, (member_seed(self.seed, data.repeat, 0, "trial", 0),)) for data in self.folds]
@@ -132,7 +133,7 @@ class Halves:
         pending = [[batch.start(executor) for batch in of_group] for of_group in batches]
         for of_group, waiting in zip(batches, pending, strict=True):
             of_halves = [
-                batch.predict(one.wait(on_trained)[0])[0] for batch, one in zip(of_group, waiting, strict=True)
+                batch.predict(one.result(on_trained).network)[0] for batch, one in zip(of_group, waiting, strict=True)
             ]
             yield by_halving(self.sets, [half.astype(np.float64) for half in of_halves])
 
@@ -176,20 +177,21 @@ def search(
     log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
     array = house_array(tables.train.drop(columns=PRICE))
     [group, *_] = base.models.values()
-    if OWN in space.blocks and not base.features.columns:
-        raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
+    if CUSTOM in space.blocks and not base.features.columns:
+        raise SettingsError(f"the space has the block {CUSTOM!r}; accepted: it beside --features.columns FILE")
     sets = halvings(len(log_price))
-    halves = Halves(fit_sets(base.features, array, log_price, sets), sets, log_price, base.seed)
+    folds = fit_sets(base.features, space.blocks.union(group.blocks), array, log_price, sets)
+    halves = Halves(folds, sets, log_price, base.seed)
     of_columns = [*sorted(Path(preprocessing.__path__[0]).glob("*.py")), *filter(None, [base.features.columns])]
     identity = {
         "data": tables.sha256[TRAIN_FILE],
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
         "batch": str(batch),
-        "code": code_digest(fold_model.__file__, *map(str, of_columns)),
+        "code": code_digest("engine", fold_model.__file__, *map(str, of_columns)),
     }
     # Who does not answer is told before the journal is touched.
-    with open_executor(base) as executor, open_journal(storage, identity) as journal:
+    with open_executor(base, notify) as executor, open_journal(storage, identity) as journal:
         _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, notify)
         trials = journal.finished()
         n_diverged = journal.n_diverged
@@ -259,7 +261,7 @@ def _recipe(base: Settings, group: ModelSettings, trials: Sequence[FinishedTrial
     models = {
         f"trial_{trial.number}": replace(group_of(group, trial.settings), n_members=group.n_members) for trial in trials
     }
-    own = any(OWN in of.blocks for of in models.values())
+    own = any(CUSTOM in of.blocks for of in models.values())
     features = base.features if own else replace(base.features, columns="")
     return replace(base, features=features, models=models)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from houseprices.errors import SettingsError
+from houseprices.preprocessing.columns import Block
 from houseprices.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Space:
         return group_of(base, found)
 
     @property
-    def blocks(self) -> set[str]:
+    def blocks(self) -> set[Block]:
         """All blocks of columns that some choice names."""
         views = self.dimensions.get("blocks")
         return {block for view in views.values for block in json.loads(view)} if isinstance(views, Choices) else set()

@@ -16,9 +16,8 @@ from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import BY_NAME, PRICE
 from houseprices.data.source import read_tables
 from houseprices.errors import DataError
-from houseprices.preprocessing.blocks import block_indices
-from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notify, silent
 from houseprices.selection.comparison import PREDICTIONS
 from houseprices.selection.held_out import HeldOutSet, batches_of, predict_held_out
@@ -79,7 +78,7 @@ def distance_to_neighbors(houses: HouseArray) -> Floats:
     """(n_rows,) mean Euclidean distance to the nearest other houses in the scaled numbers."""
     from sklearn.neighbors import NearestNeighbors
 
-    numbers = HouseFeatures().fit(houses).transform(houses)[:, block_indices(("numbers",))]
+    numbers = HouseFeatures(["numbers"]).fit(houses).transform(houses)
     # Asked without houses of its own, it leaves each house out of its neighbours.
     distances, _ = NearestNeighbors(n_neighbors=N_NEIGHBORS).fit(numbers).kneighbors()
     return np.asarray(distances.mean(axis=1))

@@ -121,7 +121,7 @@ def _plot_folds(
     axes: "Axes", curves: pd.DataFrame, column: str, colour: str, dashes: str = "-", label: str | None = None
 ) -> None:
     by_fold = curves.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
-    axes.plot(by_fold.index, by_fold, color=colour, linewidth=0.7, alpha=0.35, rasterized=True)
+    axes.plot(by_fold.index, by_fold, color=colour, linewidth=0.7, alpha=0.35)
     axes.plot(by_fold.index, by_fold.mean(axis=1), color=colour, linewidth=2.2, linestyle=dashes, label=label)
 
 
