@@ -159,7 +159,7 @@ def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFra
         raise RunError(f"{file}: no such file; accepted: a run folder with its houses (repeat the run)")
     if sha256_of(file) != manifest.data.sha256.get(name):
         raise RunError(f"{file}: was altered since the run; accepted: the file that the run was trained on")
-    return read_houses(file, priced=name == TRAIN_FILE)
+    return read_houses(file, priced=name == TRAIN_FILE, absent=manifest.data.missing)
 
 
 def _check_ids(folder: Path, out_of_fold: pd.DataFrame, training: pd.DataFrame) -> None:
