@@ -21,7 +21,7 @@ from houseprices.engine.members import Member, Plan, plan_of
 from houseprices.engine.memory import available_bytes, bytes_per_member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.training import LearningCurves, train, warm_up
-from houseprices.errors import ResourceError
+from houseprices.errors import OutOfMemoryError
 
 MEMBERS_AT_ONCE = 1
 """Members that train side by side on a CPU. The compiled steps take one member after another anyway: nothing is gained
@@ -125,7 +125,7 @@ class TrainingPool:
         kept = 2 * n_members * architecture.n_parameters * 4
         available = available_bytes(self._device)
         if kept + each > available:
-            raise ResourceError(
+            raise OutOfMemoryError(
                 f"training {n_members} networks of {architecture.n_parameters:,} parameters with batches of "
                 f"{plan.batch_size:,} rows needs {(kept + each) / 1e9:.1f} GB of memory, one at a time; available are "
                 f"{available / 1e9:.1f} GB; accepted: narrower hidden layers, smaller batches or fewer members"
