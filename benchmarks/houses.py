@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import read_tables
 
 UNUSUAL = (524, 1299)
 """Two huge houses sold unfinished, whose errors hang on whether a fold holds both of them."""
@@ -26,8 +25,7 @@ class Houses:
 
 
 def find_houses(data: Path | None) -> Houses:
-    """Read the folder's houses; see `source.find_source` for None."""
-    folder = find_source(data).folder
-    train, test = read_houses(folder / TRAIN_FILE, priced=True), read_houses(folder / TEST_FILE, priced=False)
-    log_price = np.log(train[PRICE].to_numpy(dtype=np.float64))
-    return Houses(folder, train, test, log_price, ~train.index.isin(UNUSUAL))
+    """Read the folder's houses; see `source.read_tables` for None."""
+    tables = read_tables(data)
+    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
+    return Houses(tables.folder, tables.train, tables.test, log_price, ~tables.train.index.isin(UNUSUAL))

@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, read_tables
 from houseprices.selection.search import search
 from houseprices.selection.search_space import read_space
 from houseprices.settings import FoldSettings, ModelSettings, Settings
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=20)
     parser.add_argument("--trials", type=int, default=100)
     arguments = parser.parse_args()
-    source = find_source(arguments.data).folder
+    source = read_tables(arguments.data).folder
     train, test = (pd.read_csv(source / name, keep_default_na=False) for name in (TRAIN_FILE, TEST_FILE))
     rows = []
     for permutation in range(arguments.permutations):

@@ -286,7 +286,7 @@ def test_an_interrupted_job_leaves_nothing(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("houseprices.runs.job.cross_validate", interrupt)
+    monkeypatch.setattr("houseprices.runs.write.cross_validate", interrupt)
     assert exit_code(*cv, "--run", "run") == 130
     assert assert_refused(capsys) == ["houseprices: interrupted; nothing was written"]
     assert list(place.iterdir()) == []

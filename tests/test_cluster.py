@@ -19,7 +19,7 @@ from houseprices.engine.pool import TrainingPool
 from houseprices.errors import ResourceError
 from houseprices.progress import Notice, Progress
 from houseprices.runs import format as run_format
-from houseprices.runs.job import run_main_job
+from houseprices.runs.write import run_main_job
 from houseprices.selection.search import search
 from houseprices.selection.search_space import read_space
 

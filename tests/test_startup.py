@@ -37,7 +37,7 @@ def test_processes_that_draw_waterfalls_import_no_engine():
 
 def test_neither_a_job_nor_prices_for_new_houses_wait_for_scikit_learn():
     """It is a third of what they import, for nothing that they need before networks train."""
-    show = "import sys, houseprices.runs.job, houseprices.runs.predict; print(*sys.modules)"
+    show = "import sys, houseprices.runs.write, houseprices.runs.predict; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
     assert "torch" in imported
     assert "sklearn" not in imported

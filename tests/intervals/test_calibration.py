@@ -8,7 +8,6 @@ import pytest
 from conftest import FinishedRun
 
 from houseprices.intervals.cv_plus import cv_plus_intervals
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, read_run
 
 
@@ -19,7 +18,7 @@ def run(finished_run: FinishedRun) -> SavedRun:
 
 def intervals(run: SavedRun) -> tuple[np.ndarray, np.ndarray]:
     """Those of the training rows, and those of the test houses."""
-    _, test = read_run_houses(run)
+    _, test = run.houses()
     of_test = run.calibration.intervals(*run.predict_folds(test), (0.5, 0.8))
     return run.calibration.training_intervals((0.5, 0.8)), of_test
 

@@ -226,7 +226,11 @@ def test_a_missing_test_file_is_named(houseprices: Command, run_folder: Path) ->
 @pytest.mark.parametrize(
     ("tokens", "exit_code", "line"),
     [
-        (("--run", "runs/none"), 1, "runs/none: no such folder; accepted: a folder that `houseprices cv` has written"),
+        (
+            ("--run", "runs/none"),
+            1,
+            "runs/none: no such folder; accepted: a folder that `houseprices cv` has written, or a run's name in runs/",
+        ),
         (("--file", "none.csv"), 1, "none.csv: no such file; accepted: a CSV file with Id,SalePrice"),
         (("--run", "a", "--file", "b"), 2, "--run and --file are both given; accepted: one of them"),
     ],

@@ -17,7 +17,6 @@ from houseprices.data.schema import BY_NAME
 from houseprices.preprocessing.blocks import raw_shares
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.themes import THEMES, WORDS
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import SavedRun, read_run
 
 
@@ -28,7 +27,7 @@ def run(finished_run: FinishedRun) -> SavedRun:
 
 @pytest.fixture(scope="module")
 def tables(run: SavedRun) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return read_run_houses(run)
+    return run.houses()
 
 
 def test_attributions_of_new_houses_sum_to_prediction_minus_baseline(

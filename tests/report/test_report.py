@@ -27,7 +27,6 @@ from houseprices.report.figures.score import score_figures
 from houseprices.report.page import render
 from houseprices.report.themes import THEMES, WORDS
 from houseprices.report.waterfall import waterfalls
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 from houseprices.selection import ablation
 
@@ -72,7 +71,7 @@ def page(reported: Path) -> str:
 @pytest.fixture(scope="module")
 def evidence(reported: Path) -> Evidence:
     run = read_run(reported)
-    return gather(run, *read_run_houses(run))
+    return gather(run, *run.houses())
 
 
 def rendered(evidence: Evidence) -> tuple[str, list[Drawing]]:

@@ -50,7 +50,7 @@ def test_a_whole_run_is_accepted_and_its_manifest_returned(finished_run: Finishe
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format_version": 2}, "format_version is 2; accepted: 4"),
+        ({"format_version": 2}, "format_version is 2; accepted: 5"),
         ({"seconds": {"total": "long"}}, "seconds.total: "),
         ({"data": {"kind": "mine", "sha256": {}}}, "data.kind: "),
         ({"outputs_sha256": {}}, "outputs_sha256 has no checksum of config.toml"),
@@ -92,5 +92,5 @@ except SystemExit as ending:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "1\n"
-    accepted = "a whole run folder as `houseprices cv` writes it"
+    accepted = "a folder that `houseprices cv` has written, or a run's name in runs/"
     assert done.stderr == f"houseprices: nowhere: no such folder; accepted: {accepted}\n"

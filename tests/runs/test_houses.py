@@ -6,13 +6,12 @@ import pytest
 from conftest import FinishedRun
 
 from houseprices.errors import RunError
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
 def test_the_houses_are_the_runs_own_in_its_order(finished_run: FinishedRun):
     run = read_run(finished_run.folder)
-    training, test = read_run_houses(run)
+    training, test = run.houses()
     assert training.index.tolist() == run.out_of_fold["Id"].tolist()
     assert "SalePrice" not in training
     assert not set(test.index) & set(training.index)
@@ -22,7 +21,7 @@ def test_out_of_fold_predictions_of_other_houses_are_refused(finished_run: Finis
     run = read_run(finished_run.folder)
     other = replace(run, out_of_fold=run.out_of_fold[::-1])
     with pytest.raises(RunError, match=r"oof\.csv: its Ids are not those of train\.csv"):
-        read_run_houses(other)
+        other.houses()
 
 
 @pytest.mark.parametrize("name", ["train.csv", "test.csv"])
@@ -31,7 +30,7 @@ def test_houses_that_are_missing_or_altered_are_refused(finished_run: FinishedRu
     file = run.folder / name
     file.write_text(file.read_text("utf-8") + "\n", "utf-8")
     with pytest.raises(RunError, match=rf"{name}: was altered since the run; accepted:"):
-        read_run_houses(run)
+        run.houses()
     file.unlink()
     with pytest.raises(RunError, match=rf"{name}: no such file; accepted:"):
-        read_run_houses(run)
+        run.houses()

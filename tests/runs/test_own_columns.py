@@ -17,7 +17,6 @@ from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.themes import THEMES
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 SOURCE = """
@@ -69,9 +68,9 @@ def priced_as_submitted(run: Path, data_folder: Path, *options: str) -> bool:
 
 def test_a_run_predicts_its_submission_and_its_config_repeats_it(run, data_folder, place):
     assert priced_as_submitted(run, data_folder)
-    assert (run / "own_columns.py").read_text("utf-8") == SOURCE
+    assert (run / "custom_features.py").read_text("utf-8") == SOURCE
     manifest = json.loads((run / "manifest.json").read_text("utf-8"))
-    assert manifest["outputs_sha256"]["own_columns.py"] == sha256_of(place / "mine.py")
+    assert manifest["outputs_sha256"]["custom_features.py"] == sha256_of(place / "mine.py")
     config = ["--data", str(data_folder), "--config", "runs/latest/config.toml"]
     assert command("cv", *config, "--run", "again", "--workers", "1") == 0
     assert command("cv", *config, "--run", "three", "--workers", "3") == 0
@@ -105,19 +104,19 @@ def test_another_file_is_refused_and_does_not_run_and_the_copy_is_taken_if_it_is
         assert command(*arguments, "--run", str(run)) == 1
         error = capsys.readouterr().err
         assert error.startswith(f"houseprices: {told}")
-        assert "its copy one/own_columns.py" in error
+        assert "its copy one/custom_features.py" in error
         assert len(error.splitlines()) == 1
     (place / "mine.py").unlink()
     assert command("predict", *test, "--run", str(run)) == 1
     assert "mine.py: No such file or directory; accepted: --columns" in capsys.readouterr().err
     assert not (place / "it_ran").exists()
     assert not (place / "prices.csv").exists()
-    assert priced_as_submitted(run, data_folder, "--columns", "one/own_columns.py")
+    assert priced_as_submitted(run, data_folder, "--columns", "one/custom_features.py")
     assert (place / "it_ran").exists()
 
 
 def test_a_run_whose_settings_name_a_file_inside_it_does_not_run_it(run, place):
-    shutil.copy(run / "own_columns.py", run / "copy.py")
+    shutil.copy(run / "custom_features.py", run / "copy.py")
     config = (run / "config.toml").read_text("utf-8")
     (run / "config.toml").write_text(config.replace('"mine.py"', '"one/copy.py"'), "utf-8")
     manifest = json.loads((run / "manifest.json").read_text("utf-8"))
@@ -135,7 +134,7 @@ def test_a_run_without_own_columns_takes_no_file(finished_run, place):
 
 def test_explanations_stay_whole_and_credit_own_columns_in_a_line_of_their_own(run, place, capsys):
     saved = read_run(run)
-    training, test = read_run_houses(saved)
+    training, test = saved.houses()
     for found, prediction in (
         (explain_new(saved, training, test), mean_over_folds(saved.predict_folds(test)[0])),
         (explain_out_of_fold(saved, training), saved.out_of_fold["prediction"]),

@@ -20,7 +20,7 @@ from houseprices.files import sha256_of
 from houseprices.preprocessing.blocks import BLOCKS, block_indices
 from houseprices.runs.format import FORMAT_VERSION, as_json
 from houseprices.runs.read import SavedRun, read_run
-from houseprices.runs.submission import submission_table
+from houseprices.runs.write import submission_table
 from houseprices.settings import load_settings
 
 
@@ -157,11 +157,11 @@ def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> Non
         (lambda content: content["folds"][0]["features"]["parameters"].update(colour=1), "the features of fold 0"),
         (lambda content: content["folds"][0].update(log_price_mean="high"), "folds.0.log_price_mean"),
         (lambda content: content["folds"][0].pop("columns"), "folds.0.columns"),
-        (lambda content: content["folds"][0]["columns"]["tiny"].append(10**6), "the columns of group tiny in fold 0"),
+        (lambda content: content["folds"][0]["columns"]["tiny"].append(10**6), "the columns of model tiny in fold 0"),
         (
             # One past the last column of all blocks.
             lambda content: content["folds"][0]["columns"]["tiny"].append(len(block_indices(BLOCKS))),
-            "the columns of group tiny in fold 0",
+            "the columns of model tiny in fold 0",
         ),
         (lambda content: content["folds"][0]["columns"]["tiny"].pop(), "tensor 0/0/tiny is"),
         (lambda content: content["folds"][0]["columns"].clear(), "the models of fold 0 are not config.toml's"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprices.errors import DataError
-from houseprices.runs.submission import submission_table
+from houseprices.runs.write import submission_table
 
 
 def test_ids_keep_their_order_and_each_its_own_price() -> None:

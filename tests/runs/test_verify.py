@@ -54,7 +54,7 @@ def add_to_prediction(run: Path, by: float) -> str:
 def add_to_weight(run: Path, by: float) -> str:
     tensors = load_file(run / MEMBERS)
     tensors["0/1/tiny"][1, 5] += by
-    save_file(tensors, run / MEMBERS, {"format_version": "4"})
+    save_file(tensors, run / MEMBERS, {"format_version": "5"})
     return "tensor 0/1/tiny, (1, 5): "
 
 
@@ -216,7 +216,7 @@ def test_own_columns_are_computed_again_by_their_very_file(data_folder: Path, pl
     Path("mine.py").rename("moved.py")
     assert exit_code("verify", "--run", "one") == 1
     assert verify(Path("one"), columns=Path("moved.py")).equal
-    assert verify(Path("one"), columns=Path("one/own_columns.py")).equal
+    assert verify(Path("one"), columns=Path("one/custom_features.py")).equal
 
 
 def test_no_run_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

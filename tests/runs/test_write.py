@@ -12,7 +12,7 @@ from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.runs.format import RUNS_FOLDER
-from houseprices.runs.write import default_run_folder, new_run_folder
+from houseprices.runs.write import new_run_folder
 
 FILES = {
     "config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
@@ -143,10 +143,6 @@ def test_a_failed_run_leaves_latest_where_it_pointed(place: Path) -> None:
     with pytest.raises(ValueError, match="no"):
         make_run(Path("runs/bad"), ValueError("no"))
     assert (place / "runs" / "latest").resolve() == place / "runs" / "good"
-
-
-def test_a_run_without_a_name_goes_into_runs() -> None:
-    assert default_run_folder().parent == RUNS_FOLDER
 
 
 # ---- a finished run ----

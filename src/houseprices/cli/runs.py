@@ -33,16 +33,16 @@ def predict_prices(
     """Price new houses with a saved run: Id, price, lower and upper, in dollars.
 
     Args:
-        run: Run folder; without it the newest run.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    # A wrong folder is told before the seconds that torch's import takes; so below.
-    folder = run or LATEST
+    # A wrong folder is refused before the seconds that importing torch takes; so below.
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.runs.predict import predict
@@ -66,12 +66,12 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     """Write a run's report.html, figures/ and intervals.csv into its folder.
 
     Args:
-        run: Run folder; without it the newest one.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        run: Run folder, or a run's name in runs/; without it the newest run.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.report.job import write_report
@@ -91,14 +91,14 @@ def explain(
     """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
 
     Args:
-        run: Run folder; without it the newest one.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         id: Of the house, from test.csv or train.csv.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
         as_json: Print all effects as JSON on stdout.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
     from houseprices.report.explain import explain_house
@@ -123,14 +123,14 @@ def verify_run(
     Nothing is written. Exit code 0 if every number is the same, but for rounding in float32; 1 if not.
 
     Args:
-        run: Run folder; without it the newest one.
+        run: Run folder, or a run's name in runs/; without it the newest run.
         data: Folder with the run's train.csv and test.csv, by their checksums; without it the copies in the run.
-        columns: File of the run's own columns, if it has moved; it runs as code, if it is the very file.
+        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
         as_json: Print the differences as JSON on stdout.
     """
-    from houseprices.runs.format import LATEST, check_run
+    from houseprices.runs.format import check_run, find_run
 
-    folder = run or LATEST
+    folder = find_run(run)
     check_run(folder)
     from dataclasses import asdict
 

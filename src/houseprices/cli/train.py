@@ -48,7 +48,7 @@ def cv(
 
     from houseprices.cli.terminal import listening
     from houseprices.runs.format import as_json as json_of
-    from houseprices.runs.job import run_main_job
+    from houseprices.runs.write import run_main_job
 
     with listening() as notify:
         folder, metrics = run_main_job(data, options, run, notify)
@@ -76,8 +76,9 @@ def ablate(
     if run and (data or config):
         raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
     if run:
-        from houseprices.runs.format import check_run
+        from houseprices.runs.format import check_run, find_run
 
+        run = find_run(run)
         check_run(run)
     from houseprices.cli.terminal import listening
     from houseprices.report.ablation_job import make_ablation

@@ -1,13 +1,16 @@
-"""Where the data comes from: a folder of Kaggle's files, or the synthetic sample."""
+"""The tables of a competition folder: Kaggle's files, the synthetic sample, or the user's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from houseprices.data.sample.write import NOISE_FLOOR, NOTE, write_sample
+from houseprices.data.table import read_houses
 from houseprices.errors import DataError
 from houseprices.files import read_json, sha256_of
-from houseprices.progress import Notice, Notify
+from houseprices.progress import Notice, Notify, silent
 
 RAW_FOLDER = Path("data/raw")
 SAMPLE_FOLDER = Path("data/sample")
@@ -21,55 +24,79 @@ KAGGLE_SHA256 = {
 DataKind = Literal["kaggle", "sample", "other"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """A folder with train.csv and test.csv.
+@dataclass(frozen=True, eq=False)
+class HouseTables:
+    """The training and test tables of a folder.
 
     Attributes:
-        folder: where they are.
+        folder: where they were read.
         kind: kaggle, if both files are Kaggle's own by their checksums; sample, if `write_sample` wrote them; other.
-        sha256: of each file.
+        train: typed training houses with their prices, see `data.table`.
+        test: typed test houses.
+        csv: the content of train.csv and test.csv as a run keeps them: the files' own bytes.
+        sha256: the checksum of each.
+        notices: what had to be understood about the tables, a line each.
+        test_price: (n_test_rows,) dollars, where the test table has real prices.
     """
 
     folder: Path
     kind: DataKind
+    train: pd.DataFrame
+    test: pd.DataFrame
+    csv: dict[str, bytes]
     sha256: dict[str, str]
+    notices: list[str] = field(default_factory=list)
+    test_price: pd.Series | None = None
 
-    def notify_if_synthetic(self, notify: Notify) -> None:
-        """Notify what the scores of a synthetic sample are worth, if the houses are one."""
-        if self.kind == "sample":
-            text = f"{self.folder} is a synthetic sample: its scores say nothing about Kaggle"
-            notify(Notice(f"{text} (best possible log-RMSE {NOISE_FLOOR:.3f})."))
+    def write(self, folder: Path) -> None:
+        """Write train.csv and test.csv into the folder."""
+        for name, content in self.csv.items():
+            (folder / name).write_bytes(content)
 
 
-def find_source(folder: Path | None = None) -> Source:
-    """The given folder; without one, data/raw if train.csv is there, else the sample, drawn now if need be.
+def read_tables(data: Path | None = None, notify: Notify = silent) -> HouseTables:
+    """Read the folder's two tables.
+
+    Args:
+        data: folder with train.csv and test.csv; None for data/raw if train.csv is there, else the sample, which is
+            drawn now if need be.
+        notify: called with a notice where the houses are synthetic.
 
     Raises:
-        DataError: the folder or one of its files is missing.
+        DataError: the folder or one of its files is missing, or a table has faults.
     """
-    if folder is None:
-        folder = RAW_FOLDER if (RAW_FOLDER / TRAIN_FILE).is_file() else SAMPLE_FOLDER
-        if folder == SAMPLE_FOLDER and not (SAMPLE_FOLDER / NOTE).is_file():
-            write_sample(SAMPLE_FOLDER)
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "no such folder"
-        raise DataError([f"{folder}: {what}; accepted: a folder with {TRAIN_FILE} and {TEST_FILE}"])
+    folder = _folder(data)
     missing = [name for name in (TRAIN_FILE, TEST_FILE) if not (folder / name).is_file()]
     if missing:
         raise DataError([f"{folder / name}: no such file; accepted: Kaggle's {name}" for name in missing])
-    found = {name: sha256_of(folder / name) for name in (TRAIN_FILE, TEST_FILE)}
-    kind: DataKind = "other"
-    if found == KAGGLE_SHA256:
-        kind = "kaggle"
-    elif _noted_checksums(folder) == found:
-        kind = "sample"
-    return Source(folder, kind, found)
+    train, test = (read_houses(folder / name, priced=name == TRAIN_FILE) for name in (TRAIN_FILE, TEST_FILE))
+    csv = {name: (folder / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE)}
+    sha256 = {name: sha256_of(folder / name) for name in csv}
+    kind = _kind(folder, sha256)
+    if kind == "sample":
+        text = f"{folder} is a synthetic sample: its scores say nothing about Kaggle"
+        notify(Notice(f"{text} (best possible log-RMSE {NOISE_FLOOR:.3f})."))
+    return HouseTables(folder, kind, train, test, csv, sha256)
 
 
-def _noted_checksums(folder: Path) -> object:
-    """The checksums in the folder's note; None without a note, or with one that somebody spoilt."""
+def _folder(data: Path | None) -> Path:
+    if data is None:
+        if (RAW_FOLDER / TRAIN_FILE).is_file():
+            return RAW_FOLDER
+        if not (SAMPLE_FOLDER / NOTE).is_file():
+            write_sample(SAMPLE_FOLDER)
+        return SAMPLE_FOLDER
+    if not data.is_dir():
+        problem = "is a file" if data.exists() else "no such folder"
+        raise DataError([f"{data}: {problem}; accepted: a folder with {TRAIN_FILE} and {TEST_FILE}"])
+    return data
+
+
+def _kind(folder: Path, sha256: dict[str, str]) -> DataKind:
+    if sha256 == KAGGLE_SHA256:
+        return "kaggle"
     try:
-        return read_json(folder / NOTE, DataError, "as `houseprices sample` writes it").get("sha256")
+        note = read_json(folder / NOTE, DataError, "as `houseprices sample` writes it")
     except DataError:
-        return None
+        return "other"
+    return "sample" if note.get("sha256") == sha256 else "other"

@@ -13,14 +13,12 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
-from houseprices.data.source import Source
 from houseprices.data.table import typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
 from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.runs.job import metrics_of
 from houseprices.runs.read import read_run
-from houseprices.runs.write import new_run_folder, write_run
+from houseprices.runs.write import metrics_of, new_run_folder, write_run
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -105,11 +103,10 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 f"{folder}: own columns ({settings.features.columns}) are fitted anew where they are read, on houses"
                 " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
             )
-        source = Source(Path(), "other", {})
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
         metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
-            write_run(staging, result, settings, metrics, source, choose_device(settings.device))
+            write_run(staging, result, settings, metrics, None, str(choose_device(settings.device)))
 
     @classmethod
     def load(cls, folder: Path | str, columns: Path | str | None = None) -> Self:

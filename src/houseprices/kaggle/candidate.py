@@ -6,14 +6,13 @@ from pathlib import Path
 from houseprices.errors import RunError, SettingsError, SubmissionError
 from houseprices.files import sha256_of
 from houseprices.runs.format import (
-    LATEST,
     MANIFEST,
     METRICS,
-    NO_RUN_YET,
     RUNS_FOLDER,
     SUBMISSION,
     Manifest,
-    Metrics,
+    PastMetrics,
+    find_run,
     read_record,
 )
 
@@ -58,14 +57,7 @@ def find_candidate(run: Path | None, file: Path | None) -> Candidate:
                 if manifest.outputs_sha256.get(SUBMISSION) == sha256:
                     return _from_run(_short(folder), file, sha256, manifest)
         return Candidate(file, sha256)
-    if run is None:
-        run = LATEST
-        if not run.exists():
-            raise RunError(f"{run}: {NO_RUN_YET}, or name a CSV with --file (FILE=)")
-    if not run.is_dir():
-        what = "is a file" if run.exists() else "no such folder"
-        raise RunError(f"{run}: {what}; accepted: a folder that `houseprices cv` has written")
-    run = _short(run)
+    run = _short(find_run(run))
     manifest = _manifest(run)
     file = run / SUBMISSION
     if not file.is_file():
@@ -88,7 +80,7 @@ def _from_run(run: Path, file: Path, sha256: str, manifest: Manifest) -> Candida
             f"{run}: trained on the synthetic sample, whose houses Kaggle does not know; "
             "`make download` brings Kaggle's files, `make cv` trains on them"
         )
-    cv_log_rmse = read_record(Metrics, run / METRICS).log_rmse.pooled
+    cv_log_rmse = read_record(PastMetrics, run / METRICS).log_rmse.pooled
     return Candidate(_short(file), sha256, _short(run), cv_log_rmse, manifest.code_version)
 
 

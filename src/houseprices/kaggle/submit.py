@@ -16,7 +16,7 @@ from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, rem
 from houseprices.kaggle.refusals import LostError, RefusedError
 from houseprices.kaggle.submission_check import check_submission, read_test_ids
 from houseprices.progress import Notify, Progress, silent
-from houseprices.runs.code_version import code_version
+from houseprices.runs.conditions import code_version
 
 _N_ATTEMPTS = 3
 """How often a submission whose answer was lost is looked for; Kaggle may list it a moment later."""

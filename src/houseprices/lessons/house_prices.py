@@ -15,8 +15,7 @@ from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample.write import NOISE_FLOOR
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.training import LearningCurves
 from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, Floats, Rows, read_chapter_table, train_on_folds
 from houseprices.lessons.chapter_flaws import N_SEEDS, flaws_section, scores_by_seed
@@ -58,9 +57,9 @@ def house_prices_lesson(data: Path | None = None, seed: int = 0) -> Lesson:
         DataError: a fault in the files.
     """
     require(seed >= 0, "seed", "0 or more", seed)
-    source = find_source(data)
+    source = read_tables(data)
     train_file, test_file = source.folder / TRAIN_FILE, source.folder / TEST_FILE
-    train, test = read_houses(train_file, priced=True), read_houses(test_file, priced=False)
+    train, test = source.train, source.test
     price = train[PRICE].to_numpy()
     whose = _WHOSE[source.kind].format(n_rows=len(price))
     fold_of_row = assign_folds(len(price), N_FOLDS, 1, seed)[0]

@@ -1,15 +1,15 @@
 """`houseprices ablate`: trains the grid and draws its heat maps, for a run or for a folder of data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from houseprices.data.source import Source, find_source
+from houseprices.data.source import read_tables
 from houseprices.files import replacing
 from houseprices.progress import Notify, silent
 from houseprices.report.figures.ablation import ablation_figures
 from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 from houseprices.selection.ablation import grid_of, run_ablation
 from houseprices.settings import load_settings
@@ -29,14 +29,13 @@ def make_ablation(
     """
     if run:
         saved = read_run(run)
-        read_run_houses(saved)
+        saved.houses()
         settings, folder = saved.settings, run / ABLATION
-        source = Source(run, saved.manifest.data.kind, saved.manifest.data.sha256)
+        tables = replace(read_tables(run, notify), kind=saved.manifest.data.kind)
     else:
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
-        source = find_source(data)
-    source.notify_if_synthetic(notify)
-    ablation = run_ablation(source, settings, folder, notify)
+        tables = read_tables(data, notify)
+    ablation = run_ablation(tables, settings, folder, notify)
     figures = folder / FIGURES
     with replacing(figures) as (staging,):
         staging.mkdir()

@@ -15,7 +15,6 @@ from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
 from houseprices.report.waterfall import waterfall
 from houseprices.report.words import effect_words
 from houseprices.runs.format import EXPLANATIONS
-from houseprices.runs.houses import read_run_houses
 from houseprices.runs.read import read_run
 
 
@@ -36,7 +35,7 @@ def explain_house(folder: Path, house_id: int, notify: Notify = silent, columns:
     """
     notify(Progress("reading the run"))
     run = read_run(folder, columns)
-    training, test = read_run_houses(run)
+    training, test = run.houses()
     notify(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
         house = test.loc[[house_id]]

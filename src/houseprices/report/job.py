@@ -40,12 +40,11 @@ def write_report(folder: Path, notify: Notify = silent, columns: Path | None = N
         from houseprices.report.attributions import explain_out_of_fold
         from houseprices.report.evidence import gather, intervals_table, worst_rows
         from houseprices.report.page import render
-        from houseprices.runs.houses import read_run_houses
         from houseprices.runs.read import read_run
 
         notify(Progress("reading the run"))
         run = read_run(folder, columns)
-        houses, test_houses = read_run_houses(run)
+        houses, test_houses = run.houses()
         notify(Progress("explaining the predictions"))
         worst = worst_rows(run)
         drawn = waterfalls(houses.iloc[worst], explain_out_of_fold(run, houses, worst), renderers.map)

@@ -13,7 +13,6 @@ from houseprices.data.schema import ID
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import read_ledger
 from houseprices.progress import Notice, Notify, silent
-from houseprices.runs.changes import changes
 from houseprices.runs.format import (
     LATEST,
     MANIFEST,
@@ -23,9 +22,11 @@ from houseprices.runs.format import (
     SETTINGS,
     SUBMISSION,
     Manifest,
-    Metrics,
+    PastMetrics,
+    changes,
     check_run,
     damaged,
+    find_run,
     read_record,
 )
 
@@ -119,7 +120,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     """
     from houseprices.selection.gate import judge
 
-    folders = [_find(name) for name in (first, second)]
+    folders = [find_run(Path(name)) for name in (first, second)]
     for folder in folders:
         check_run(folder)
     one, other = (_out_of_fold(folder) for folder in folders)
@@ -136,7 +137,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:
     manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
-    metrics = read_record(Metrics, folder / METRICS)
+    metrics = read_record(PastMetrics, folder / METRICS)
     columns = _out_of_fold(folder)
     low, high = _interval((columns["prediction"] - columns["log_price"]) ** 2)
     run = PastRun(
@@ -160,11 +161,6 @@ def _interval(squares: Floats) -> tuple[float, float]:
     draws = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_DRAWS)
     low, high = np.quantile(np.sqrt(draws @ squares / n_rows), (0.025, 0.975))
     return float(low), float(high)
-
-
-def _find(name: str) -> Path:
-    inside = RUNS_FOLDER / name
-    return inside if inside.is_dir() and not Path(name).is_dir() else Path(name)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -1,48 +1,80 @@
-"""What the last bits of a run depend on beside its houses and settings: code, libraries, device and processor."""
+"""Conditions of a computation: what the last bits of a run depend on beside its houses and settings."""
 
+import hashlib
 import importlib.metadata
 import os
+import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
-
-import torch
-from threadpoolctl import threadpool_info
-
-from houseprices.engine.training import step_on
-from houseprices.runs.code_version import code_version
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "numba", "llvmlite", "safetensors")
 
 
-def conditions_on(device: torch.device) -> dict[str, Any]:
-    """The fields of a manifest that say under what a run is computed now."""
+def conditions_on(device: str) -> dict[str, Any]:
+    """The conditions of a run that is computed now on a torch device, as fields of its manifest."""
+    import torch
+
+    from houseprices.engine.training import step_on
+
     return {
         "code_version": code_version(),
+        "code_sha256": code_digest(),
         "python": sys.version.split()[0],
-        "libraries": dict(_versions()),
-        "device": str(device),
-        "step": step_on(device),
+        "libraries": dict(_library_versions()),
+        "device": device,
+        "step": step_on(torch.device(device)),
         "processor": _processor(),
     }
 
 
-def _versions() -> list[tuple[str, str]]:
-    found = []
+def code_version() -> str:
+    """The package's version, with the commit where the code runs from a checkout; a label for people."""
+    version = importlib.metadata.version("houseprices")
+    checkout = Path(__file__).parents[3]
+    if not (checkout / "pyproject.toml").is_file():
+        return version
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return version
+    return f"{version}+{described}"
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of the package's own source files, names included: the identity of the code."""
+    folder = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(
+            f"{file.relative_to(folder).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
+        )
+    return digest.hexdigest()
+
+
+def _library_versions() -> list[tuple[str, str]]:
+    versions = []
     for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):  # numba need not be there
-            found.append((name, importlib.metadata.version(name)))
-    return found
+        with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
+            versions.append((name, importlib.metadata.version(name)))
+    return versions
 
 
 def _processor() -> dict[str, str]:
-    """For which processor each library computes: of how many numbers a sum is made at once decides its last bits."""
-    found = {"torch": torch.backends.cpu.get_cpu_capability()}
+    """The processor that each library computes for: how many numbers are added at once decides a sum's last bits."""
+    import torch
+    from threadpoolctl import threadpool_info
+
+    processor = {"torch": torch.backends.cpu.get_cpu_capability()}
     for library in threadpool_info():
         if "architecture" in library:
-            found[library["internal_api"]] = library["architecture"]
+            processor[library["internal_api"]] = library["architecture"]
     with suppress(ImportError):
         from llvmlite.binding import get_host_cpu_name
 
-        found["numba"] = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
-    return found
+        processor["numba"] = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
+    return processor

@@ -1,25 +1,26 @@
-"""The run folder's format: its files, what stands in them, and the checks of each that need neither torch nor pandas.
+"""The run folder's format: its files, the records in them, and the checks that need neither torch nor pandas.
 
-`write` writes what is declared here and `read` reads it back. A file that was altered, or that
-another version wrote, is refused.
+`write` writes what is declared here and `read` reads it back. A file that was altered, or that another version wrote,
+is refused.
 """
 
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from houseprices.cross_validation.metrics import Scores
+from houseprices.cross_validation.metrics import LogRmse, Scores
 from houseprices.errors import RunError
 from houseprices.files import json_text, read_json, sha256_of
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 RUNS_FOLDER = Path("runs")
 LATEST = RUNS_FOLDER / "latest"
-"""Points to the newest run."""
+"""A link to the newest run."""
 NO_RUN_YET = "there is no run yet; `make cv` makes one"
 
 MANIFEST = "manifest.json"
@@ -31,31 +32,30 @@ SUBMISSION = "submission.csv"
 MEMBERS = "members.safetensors"
 PREPROCESSING = "preprocessing.json"
 OUTPUTS = (SETTINGS, METRICS, CURVES, OUT_OF_FOLD, SUBMISSION, MEMBERS, PREPROCESSING)
-"""What every run writes beside its manifest and a copy of its train.csv and test.csv."""
+"""The files of every run beside its manifest and its copies of train.csv and test.csv."""
 
-OWN_COLUMNS = "own_columns.py"
-"""A copy of the file of own columns, where a run has them; the manifest holds its checksum. It is never run from here
-unless the user names it."""
+CUSTOM_FEATURES = "custom_features.py"
+"""A copy of the file of user-defined features, in a run that has them. It never runs unless the user names it."""
 
 REPORT, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
 EXPLANATIONS = "explanations"
 ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.json"
 RECIPE = "recipe.csv"
-"""What later commands, or the user, may add to a run's folder."""
+"""Files that later commands add to a run's folder."""
 
 EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
-"""Columns of oof.csv whose numbers are read back to the last bit."""
+"""Columns of oof.csv that are read back to the last bit."""
 
 CURVE_COLUMNS = ("repeat", "fold", "model", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
 
-_ACCEPTED = "a whole run folder as `houseprices cv` writes it"
+_ACCEPTED = "a folder that `houseprices cv` has written, or a run's name in runs/"
 _STRICT = ConfigDict(extra="forbid")
 _Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True)
 class DataNote:
-    """Which houses: kaggle, sample or other, and the SHA-256 of each file."""
+    """The kind of the houses, and the SHA-256 of each of their files."""
 
     kind: Literal["kaggle", "sample", "other"]
     sha256: dict[str, str]
@@ -63,7 +63,7 @@ class DataNote:
 
 @dataclass(frozen=True)
 class Manifest:
-    """manifest.json: with what the run was made, and the SHA-256 of each of its other files."""
+    """manifest.json: what made the run, the SHA-256 of its other files, and what the reader of the tables noticed."""
 
     format_version: int
     code_version: str
@@ -75,9 +75,11 @@ class Manifest:
     seconds: dict[str, float]
     argv: list[str]
     finished_utc: str
-    # Runs from before these were noted have none.
+    # Runs of earlier versions lack these.
+    code_sha256: str | None = None
     step: Literal["compiled", "torch"] | None = None
     processor: dict[str, str] | None = None
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,18 @@ class Metrics(Scores):
     noise_floor: float | None = None
 
 
+@dataclass(frozen=True)
+class PastMetrics:
+    """The part of metrics.json that runs of every version have."""
+
+    log_rmse: LogRmse
+    data: str
+    seconds: dict[str, float]
+
+
 @dataclass(frozen=True, config=_STRICT)
 class FoldRecord:
-    """One fold in preprocessing.json; `features` is what `HouseFeatures.to_dict` gives."""
+    """One fold in preprocessing.json; `features` comes from `HouseFeatures.to_dict`."""
 
     repeat: int
     fold: int
@@ -103,20 +114,36 @@ class FoldRecord:
 
 @dataclass(frozen=True, config=_STRICT)
 class Preprocessing:
-    """preprocessing.json: what is fitted beside the networks."""
+    """preprocessing.json: all that is fitted beside the networks."""
 
     format_version: int
     folds: list[FoldRecord]
 
 
 def fold_columns(n_repeats: int) -> list[str]:
-    """The columns of oof.csv that hold each repeat's folds."""
+    """The columns of oof.csv with the fold of each row, one a repeat."""
     return ["fold", *(f"fold_{repeat}" for repeat in range(2, n_repeats + 1))]
 
 
-def tensor_name(repeat: int, fold: int, group: str) -> str:
-    """Of a group's (n_members, n_parameters) in members.safetensors, laid out as `BatchedMLP` does."""
-    return f"{repeat}/{fold}/{group}"
+def tensor_name(repeat: int, fold: int, model: str) -> str:
+    """The name in members.safetensors of a model's (n_members, n_parameters), laid out as `BatchedMLP` does."""
+    return f"{repeat}/{fold}/{model}"
+
+
+def find_run(run: Path | None) -> Path:
+    """The folder of a run: the newest one, a folder, or the folder in runs/ with that name.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    if run is None and not LATEST.exists():
+        raise RunError(f"{LATEST}: {NO_RUN_YET}")
+    folder = run or LATEST
+    for candidate in (folder, RUNS_FOLDER / folder):
+        if candidate.is_dir():
+            return candidate
+    reason = "is a file" if folder.exists() else "no such folder"
+    raise RunError(f"{folder}: {reason}; accepted: {_ACCEPTED}")
 
 
 def check_run(folder: Path) -> Manifest:
@@ -125,21 +152,16 @@ def check_run(folder: Path) -> Manifest:
     Raises:
         RunError: it is not; names the file.
     """
-    if folder == LATEST and not folder.exists():
-        raise RunError(f"{folder}: {NO_RUN_YET}")
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "no such folder"
-        raise RunError(f"{folder}: {what}; accepted: {_ACCEPTED}")
     file = folder / MANIFEST
     manifest = read_record(Manifest, file)
     for name in OUTPUTS:
         if name not in manifest.outputs_sha256:
             raise damaged(file, f"outputs_sha256 has no checksum of {name}")
         try:
-            found = sha256_of(folder / name)
+            checksum = sha256_of(folder / name)
         except OSError as error:
             raise RunError(f"{folder / name}: {error.strerror}; accepted: {_ACCEPTED}") from None
-        if found != manifest.outputs_sha256[name]:
+        if checksum != manifest.outputs_sha256[name]:
             raise damaged(folder / name, "was truncated or altered since the run (its SHA-256 is not the manifest's)")
     return manifest
 
@@ -149,11 +171,11 @@ def read_record(kind: type[_Record], file: Path, *, any_version: bool = False) -
 
     Args:
         kind: a record of this module or one like it; its format_version, if it has one, must be this version's.
-        file: where it is.
-        any_version: take a file of another version too, if all that the record declares stands there.
+        file: the JSON file.
+        any_version: accept a file of another version too, if it has all that the record declares.
 
     Raises:
-        RunError: the file cannot be read, is of another version or holds something else.
+        RunError: the file cannot be read, comes from another version or does not hold such a record.
     """
     content = read_json(file, RunError, _ACCEPTED)
     if "format_version" in kind.__dataclass_fields__ and not any_version:  # type: ignore[attr-defined]  # of any dataclass
@@ -176,28 +198,46 @@ def record_text(record: Any, *, indent: int | None = 2) -> str:
 
 
 def as_json(record: Any) -> Any:
-    """The record as JSON's kinds; a field that is None is left out."""
+    """The record as dicts, lists and scalars; a field that is None is left out."""
     if is_dataclass(record):
         values = ((field.name, getattr(record, field.name)) for field in fields(record))
         return {name: as_json(value) for name, value in values if value is not None}
     if isinstance(record, dict):
         return {name: as_json(value) for name, value in record.items()}
-    return [as_json(one) for one in record] if isinstance(record, list | tuple) else record
+    return [as_json(item) for item in record] if isinstance(record, list | tuple) else record
 
 
 def check_version(file: Path, version: object) -> None:
-    """Refuse a file of another version than this one.
+    """Refuse a file that another version of the format wrote.
 
     Raises:
         RunError: it is one.
     """
     if version != FORMAT_VERSION:
-        raise RunError(
-            f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION}, as this version of houseprices writes"
-            " it (make the run anew, or read it with the version that made it)"
-        )
+        advice = "such a run can be listed and submitted; repeat it, or read it with the version that made it"
+        raise RunError(f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION} ({advice})")
 
 
-def damaged(file: Path, what: str) -> RunError:
-    """The error for a file that is not as a run wrote it."""
-    return RunError(f"{file}: {what}; accepted: the file as the run wrote it")
+def damaged(file: Path, fault: str) -> RunError:
+    """The error for a file that differs from what a run writes."""
+    return RunError(f"{file}: {fault}; accepted: the file as the run wrote it")
+
+
+def changes(
+    before: dict[str, Any], after: dict[str, Any], absent: str = "(no such setting)", prefix: str = ""
+) -> Iterator[str]:
+    """Yield the differences of two trees of settings or conditions; a branch that came or went is one line.
+
+    >>> list(changes({"seed": 0, "models": {"a": {}, "b": {}}}, {"seed": 1, "models": {"a": {"loss": "huber"}}}))
+    ['seed 0 -> 1', 'models.a.loss (no such setting) -> huber', 'without models.b']
+    """
+    for key in dict.fromkeys([*before, *after]):
+        old, new = before.get(key, absent), after.get(key, absent)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from changes(old, new, absent, f"{prefix}{key}.")
+        elif isinstance(old, dict):
+            yield f"without {prefix}{key}"
+        elif isinstance(new, dict):
+            yield f"with {prefix}{key}"
+        elif old != new:
+            yield f"{prefix}{key} {old} -> {new}"

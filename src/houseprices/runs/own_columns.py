@@ -11,12 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE
 from houseprices.errors import ColumnsError, RunError
 from houseprices.preprocessing.house_array import house_array
 from houseprices.preprocessing.own_columns import ColumnsFile, OwnColumns, read_columns_file
-from houseprices.runs.format import OWN_COLUMNS, Manifest
-from houseprices.runs.kept_houses import read_kept_houses
+from houseprices.runs.format import CUSTOM_FEATURES, Manifest
 
 
 def find_columns_file(folder: Path, manifest: Manifest, named: str, given: Path | None) -> ColumnsFile | None:
@@ -31,13 +29,13 @@ def find_columns_file(folder: Path, manifest: Manifest, named: str, given: Path 
     Raises:
         RunError: neither is the file that the run was made with.
     """
-    sha256 = manifest.outputs_sha256.get(OWN_COLUMNS)
+    sha256 = manifest.outputs_sha256.get(CUSTOM_FEATURES)
     if not named or sha256 is None:
         if given is not None:
             raise RunError(f"{folder}: has no own columns; accepted: the command without --columns {given}")
         return None
     path = given or Path(named)
-    accepted = f"--columns with the file of the run, such as its copy {folder / OWN_COLUMNS} (it runs as code: read it)"
+    accepted = f"--columns with the run's file, such as its copy {folder / CUSTOM_FEATURES} (it runs as code: read it)"
     if given is None and path.resolve().is_relative_to(folder.resolve()):
         raise RunError(f"{path}: lies in the run, whose code runs only if it is named; accepted: {accepted}")
     try:
@@ -50,20 +48,17 @@ def find_columns_file(folder: Path, manifest: Manifest, named: str, given: Path 
 
 
 def fit_own_columns(
-    file: ColumnsFile, folder: Path, manifest: Manifest, out_of_fold: pd.DataFrame, held_out: list[NDArray[np.bool_]]
+    file: ColumnsFile, train_houses: pd.DataFrame, held_out: list[NDArray[np.bool_]]
 ) -> list[OwnColumns]:
-    """Fit the file's columns anew for each fold on its training rows, from the train.csv that the run keeps.
+    """Fit the file's columns anew for each fold on its training rows.
 
     Args:
         file: of the run.
-        folder, manifest: of the run.
-        out_of_fold: oof.csv.
+        train_houses: the typed train.csv of the run.
         held_out: of each fold, (n_rows,) which rows it held out.
 
     Raises:
-        RunError: train.csv is not the run's.
         ColumnsError: the file fails, or gives something else than finite numbers.
     """
-    houses = house_array(read_kept_houses(folder, manifest, TRAIN_FILE, out_of_fold).drop(columns=PRICE))
-    log_price = out_of_fold["log_price"].to_numpy()
+    houses, log_price = house_array(train_houses.drop(columns=PRICE)), np.log(train_houses[PRICE].to_numpy())
     return [file.fit(houses.rows(~rows), log_price[~rows]) for rows in held_out]

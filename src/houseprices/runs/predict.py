@@ -19,7 +19,7 @@ from houseprices.files import replacing
 from houseprices.intervals.cv_plus import rank_of
 from houseprices.progress import Notice, Notify, Progress, silent
 from houseprices.runs.read import SavedRun, read_run
-from houseprices.runs.submission import submission_table
+from houseprices.runs.write import submission_table
 
 ROWS_AT_ONCE = 4096
 

@@ -1,4 +1,4 @@
-"""Reads a run folder back: every file checked against the manifest, the fitted folds as they were."""
+"""Reading a run folder: every file checked against the manifest, the fitted folds as they were."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,13 @@ import safetensors
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, predict_folds
-from houseprices.data.schema import ID
+from houseprices.data.schema import ID, PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE
+from houseprices.data.table import read_houses
 from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.errors import ColumnsError, RunError, SettingsError
+from houseprices.files import sha256_of
 from houseprices.intervals.calibration import Calibration
 from houseprices.preprocessing.house_array import HouseArray
 from houseprices.preprocessing.house_features import HouseFeatures
@@ -35,6 +38,7 @@ from houseprices.runs.format import (
     check_run,
     check_version,
     damaged,
+    find_run,
     fold_columns,
     read_record,
     tensor_name,
@@ -47,17 +51,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run folder's content.
+    """The content of a run folder.
 
     Attributes:
-        folder: where it is.
-        settings: of the run.
-        metrics: metrics.json.
-        manifest: manifest.json.
         out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale,
             fold_2 ..
         curves: curves.csv.
-        folds: what was fitted, n_repeats x n_folds of them in that order, on the CPU.
+        folds: the n_repeats x n_folds fitted folds in that order, on the CPU.
     """
 
     folder: Path
@@ -80,30 +80,41 @@ class SavedRun:
 
     @property
     def calibration(self) -> Calibration:
-        """What intervals of new houses are made from."""
+        """The out-of-fold errors, from which intervals of new houses are made."""
         prediction, error_scale = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
         return Calibration(self.fold_of_row, prediction, self.residuals, error_scale)
 
     def predict_folds(self, houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
-        """What each fold's ensemble says of typed houses: log prices and error scales, (n_repeats, n_folds, n_rows).
+        """Log prices and error scales from each fold's ensemble, for typed houses: (n_repeats, n_folds, n_rows).
 
-        See `fold_model.predict_folds`; the first one's `mean_over_folds` is the run's prediction of a new house.
+        The run's prediction of a new house is `mean_over_folds` of the first, see `fold_model.predict_folds`.
         """
         return predict_folds(self.folds, houses)
+
+    def houses(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The typed training houses, in the order of oof.csv and without prices, and the test houses.
+
+        Raises:
+            RunError: a file is missing or is not the one that the run was made with.
+        """
+        training, test = (_read_kept_houses(self.folder, self.manifest, name) for name in (TRAIN_FILE, TEST_FILE))
+        _check_ids(self.folder, self.out_of_fold, training)
+        return training.drop(columns=PRICE), test
 
 
 def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     """Read a run folder.
 
     Args:
-        folder: the run's.
-        columns: the file of its own columns, where it does not lie any more where the run's settings name it.
+        folder: the run's folder, or its name in runs/.
+        columns: the file of the run's user-defined features, if it is no longer where the run's settings name it.
 
     Raises:
-        ColumnsError: the file of own columns fails, or gives other columns than in the run.
+        ColumnsError: the file of user-defined features fails, or returns other columns than in the run.
         RunError: a file is missing, was truncated or altered after the run, holds what no run writes, or comes from
             another version; the line names the file.
     """
+    folder = find_run(folder)
     manifest = check_run(folder)
     try:
         settings = load_settings(folder / SETTINGS)
@@ -115,38 +126,48 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         raise damaged(folder / METRICS, f"its models are not those of {SETTINGS}, or a baseline is missing")
     fold_names = fold_columns(settings.folds.n_repeats)
     out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
-    own: list[OwnColumns | None] = [None] * len(records)
+    custom: list[OwnColumns | None] = [None] * len(records)
     columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
     if columns_file is not None:
+        training = _read_kept_houses(folder, manifest, TRAIN_FILE)
+        _check_ids(folder, out_of_fold, training)
         held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
-        own = [*fit_own_columns(columns_file, folder, manifest, out_of_fold, held_out)]
-    features = [_read_features(folder / PREPROCESSING, *one) for one in zip(records, own, strict=True)]
+        custom = [*fit_own_columns(columns_file, training, held_out)]
+    features = [_read_features(folder / PREPROCESSING, *pair) for pair in zip(records, custom, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
-    return SavedRun(
-        folder=folder,
-        settings=settings,
-        metrics=metrics,
-        manifest=manifest,
-        out_of_fold=out_of_fold,
-        curves=_read_curves(folder / CURVES, settings),
-        folds=[
-            FoldModel(
-                record.repeat,
-                record.fold,
-                fitted,
-                record.log_price_mean,
-                record.log_price_std,
-                {group: np.array(columns, dtype=np.intp) for group, columns in record.columns.items()},
-                of_groups,
-            )
-            for record, fitted, of_groups in zip(records, features, networks, strict=True)
-        ],
-    )
+    folds = [
+        FoldModel(
+            record.repeat,
+            record.fold,
+            fitted,
+            record.log_price_mean,
+            record.log_price_std,
+            {model: np.array(columns, dtype=np.intp) for model, columns in record.columns.items()},
+            by_model,
+        )
+        for record, fitted, by_model in zip(records, features, networks, strict=True)
+    ]
+    return SavedRun(folder, settings, metrics, manifest, out_of_fold, _read_curves(folder / CURVES, settings), folds)
+
+
+def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFrame:
+    """The typed table of the run's train.csv, with prices, or test.csv."""
+    file = folder / name
+    if not file.is_file():
+        raise RunError(f"{file}: no such file; accepted: a run folder with its houses (repeat the run)")
+    if sha256_of(file) != manifest.data.sha256.get(name):
+        raise RunError(f"{file}: was altered since the run; accepted: the file that the run was trained on")
+    return read_houses(file, priced=name == TRAIN_FILE)
+
+
+def _check_ids(folder: Path, out_of_fold: pd.DataFrame, training: pd.DataFrame) -> None:
+    if training.index.tolist() != out_of_fold[ID].tolist():
+        raise RunError(f"{folder / OUT_OF_FOLD}: its Ids are not those of {TRAIN_FILE}; accepted: one run's files")
 
 
 def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
-        # Python reads back the very number that was written; a faster parser may err in the last bit.
+        # Python's float reads back the number that was written; pandas' faster parser may differ in the last bit.
         table = pd.read_csv(file, converters={**dict.fromkeys(EXACT_COLUMNS, float), "model": str})
     except ValueError as error:
         raise damaged(file, str(error)) from None
@@ -188,9 +209,9 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     return records
 
 
-def _read_features(file: Path, record: FoldRecord, own: OwnColumns | None) -> HouseFeatures:
+def _read_features(file: Path, record: FoldRecord, custom: OwnColumns | None) -> HouseFeatures:
     try:
-        features = HouseFeatures.from_dict(record.features, own)
+        features = HouseFeatures.from_dict(record.features, custom)
         known = features.to_dict()
         n_columns = len(features.get_feature_names_out())
     except ColumnsError:
@@ -200,14 +221,14 @@ def _read_features(file: Path, record: FoldRecord, own: OwnColumns | None) -> Ho
     unknown = set(record.features) - set(known)
     if unknown:
         raise damaged(file, f"folds.{record.fold}.features.{min(unknown)} is unknown")
-    for group, columns in record.columns.items():
+    for model, columns in record.columns.items():
         if not all(0 <= column < n_columns for column in columns):
-            raise damaged(file, f"the columns of group {group} in fold {record.fold} are not among the {n_columns}")
+            raise damaged(file, f"the columns of model {model} in fold {record.fold} are not among the {n_columns}")
     return features
 
 
 def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) -> list[dict[str, BatchedMLP]]:
-    """Each fold's networks by group; the settings say their shape, the tensors must fit it."""
+    """The networks of each fold by model; their tensors must have the shapes that follow from the settings."""
     try:
         with safetensors.safe_open(file, "pt") as saved:
             version = json.loads((saved.metadata() or {}).get("format_version", "null"))
@@ -215,19 +236,19 @@ def _read_networks(file: Path, records: list[FoldRecord], settings: Settings) ->
     except (safetensors.SafetensorError, ValueError, RecursionError, OSError) as error:
         raise damaged(file, str(error)) from None
     check_version(file, version)
-    expected = {tensor_name(record.repeat, record.fold, group) for record in records for group in settings.models}
+    expected = {tensor_name(record.repeat, record.fold, model) for record in records for model in settings.models}
     if tensors.keys() != expected:
         odd = min(tensors.keys() ^ expected)
         raise damaged(file, f"tensor {odd} is {'missing' if odd in expected else 'not of this run'}")
 
-    def network(record: FoldRecord, group: str) -> BatchedMLP:
-        options = settings.models[group]
-        shape = architecture_of(options, len(record.columns[group]))
-        name, wanted = tensor_name(record.repeat, record.fold, group), (options.n_members, shape.n_parameters)
+    def network(record: FoldRecord, model: str) -> BatchedMLP:
+        options = settings.models[model]
+        shape = architecture_of(options, len(record.columns[model]))
+        name, wanted = tensor_name(record.repeat, record.fold, model), (options.n_members, shape.n_parameters)
         parameters = tensors[name]
         if tuple(parameters.shape) != wanted or str(parameters.dtype) != "torch.float32":
             found = f"{tuple(parameters.shape)} {parameters.dtype}"
             raise damaged(file, f"tensor {name} is {found}, not {wanted} torch.float32")
         return BatchedMLP(shape, parameters=parameters)
 
-    return [{group: network(record, group) for group in settings.models} for record in records]
+    return [{model: network(record, model) for model in settings.models} for record in records]

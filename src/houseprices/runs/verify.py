@@ -19,7 +19,6 @@ from houseprices.engine.device import choose_device
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.progress import Notify, Progress, silent
-from houseprices.runs.changes import changes
 from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import (
     CURVES,
@@ -31,10 +30,10 @@ from houseprices.runs.format import (
     SUBMISSION,
     Manifest,
     as_json,
+    changes,
 )
-from houseprices.runs.job import metrics_of
 from houseprices.runs.read import read_run
-from houseprices.runs.write import output_files
+from houseprices.runs.write import metrics_of, output_files
 
 ROUNDING = 1e-6
 """Differences up to this are rounding in float32."""
@@ -110,7 +109,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
     # What is odd about the houses was told when the run was made.
     result = cross_validate(train, test, settings, lambda told: notify(told) if isinstance(told, Progress) else None)
     again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}))
-    conditions = conditions_on(choose_device(settings.device))
+    conditions = conditions_on(str(choose_device(settings.device)))
     before = {name: value for name, value in as_json(saved.manifest).items() if name in conditions}
     return Verification(
         folder,

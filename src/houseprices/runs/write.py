@@ -1,8 +1,8 @@
-"""The run folder: all that a run computed, written whole or not at all."""
+"""The main job, and the run folder that it writes: whole or not at all."""
 
 import os
-import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,25 +11,31 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 
+from houseprices.cross_validation.cross_validate import cross_validate
+from houseprices.cross_validation.metrics import scores_of
 from houseprices.cross_validation.result import CrossValidation
-from houseprices.data.schema import ID
-from houseprices.data.source import Source
-from houseprices.errors import RunError
+from houseprices.cross_validation.stopwatch import Stopwatch
+from houseprices.cross_validation.workers import device_of
+from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.schema import ID, PRICE
+from houseprices.data.source import DataKind, HouseTables, read_tables
+from houseprices.errors import DataError, RunError
 from houseprices.files import replacing, sha256_of
+from houseprices.progress import Notify, silent
 from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
+    CUSTOM_FEATURES,
     FORMAT_VERSION,
     LATEST,
     MANIFEST,
     MEMBERS,
     METRICS,
     OUT_OF_FOLD,
-    OWN_COLUMNS,
     PREPROCESSING,
     RUNS_FOLDER,
     SETTINGS,
@@ -44,13 +50,38 @@ from houseprices.runs.format import (
     tensor_name,
     write_record,
 )
-from houseprices.runs.submission import submission_table
 from houseprices.settings import Settings, dump_settings
 
 
-def default_run_folder() -> Path:
-    """runs/<UTC time>, to the microsecond, so that two runs never share a name."""
-    return RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+def run_main_job(
+    data: Path | None, settings: Settings, run: Path | None = None, notify: Notify = silent
+) -> tuple[Path, Metrics]:
+    """Cross-validate on the folder's data and write a run folder; return the folder and its metrics.
+
+    Args:
+        data: folder with train.csv and test.csv; see `source.read_tables` for None.
+        settings: the settings of the job.
+        run: the run folder; None for a new one in runs/.
+        notify: callback for progress, and for notices about the houses.
+
+    Raises:
+        DataError: a fault in the files.
+        ResourceError: no CUDA device where one is asked for, or too little memory.
+        RunError: the run folder cannot be written.
+    """
+    device = device_of(settings)
+    stopwatch = Stopwatch()
+    start = time.perf_counter()
+    # To the microsecond, so that two runs never share a name.
+    run = run or RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    with new_run_folder(run) as staging:
+        with stopwatch("reading"):
+            tables = read_tables(data, notify)
+        result = cross_validate(tables.train, tables.test, settings, notify)
+        seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
+        metrics = metrics_of(result, tables.kind, seconds)
+        write_run(staging, result, settings, metrics, tables, str(device))
+    return run, metrics
 
 
 @contextmanager
@@ -70,7 +101,8 @@ def new_run_folder(folder: Path, *, newest: bool = True) -> Iterator[Path]:
         yield staging
         _check_new(folder)
     if newest:
-        _point_latest_to(folder)
+        with replacing(LATEST, error=lambda text: RunError(f"{text}; the run itself is in {folder}")) as (link,):
+            link.symlink_to(os.path.relpath(folder, RUNS_FOLDER))
 
 
 def _check_new(folder: Path) -> None:
@@ -78,54 +110,96 @@ def _check_new(folder: Path) -> None:
         raise RunError(f"{folder}: exists already; accepted: a new or empty folder")
 
 
-def _point_latest_to(folder: Path) -> None:
-    """Let runs/latest point to the run, wherever it is, in one step."""
-    with replacing(LATEST, error=lambda text: RunError(f"{text}; the run itself is in {folder}")) as (link,):
-        link.symlink_to(os.path.relpath(folder, RUNS_FOLDER))
-
-
 def write_run(
-    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, source: Source, device: torch.device
+    staging: Path,
+    result: CrossValidation,
+    settings: Settings,
+    metrics: Metrics,
+    tables: HouseTables | None,
+    device: str,
 ) -> None:
-    """Write the files of a run, the manifest with their checksums last.
-
-    The houses of the source's files come with it: what is made of a run later needs nothing but its folder.
+    """Write the files of a run with copies of its tables, if it has any; the manifest with their checksums comes last.
 
     Raises:
-        RunError: train.csv, test.csv or the file of own columns is no longer what the run has read.
+        RunError: the file of user-defined features changed during the run.
     """
-    for name, sha256 in source.sha256.items():
-        shutil.copyfile(source.folder / name, staging / name)
-        if sha256_of(staging / name) != sha256:
-            raise RunError(f"{source.folder / name}: changed during the run; accepted: files that stay as they are")
+    if tables is not None:
+        tables.write(staging)
     sources = {fold.features.own_.file.source for fold in result.folds if fold.features.own_ is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
     for source_code in sources:
-        (staging / OWN_COLUMNS).write_bytes(source_code)
+        (staging / CUSTOM_FEATURES).write_bytes(source_code)
     for name, content in output_files(result, settings, metrics).items():
         (staging / name).write_bytes(content)
-    write_record(staging / MANIFEST, _manifest(staging, source, metrics, device))
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        data=DataNote("other", {}) if tables is None else DataNote(tables.kind, tables.sha256),
+        outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
+        seconds=metrics.seconds,
+        argv=sys.argv[1:],
+        finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        notices=[] if tables is None else tables.notices,
+        **conditions_on(device),
+    )
+    write_record(staging / MANIFEST, manifest)
+
+
+def metrics_of(result: CrossValidation, kind: DataKind, seconds: dict[str, float]) -> Metrics:
+    """The content of metrics.json."""
+    noise_floor = NOISE_FLOOR if kind == "sample" else None
+    return Metrics(**vars(scores_of(result)), data=kind, seconds=seconds, noise_floor=noise_floor)
 
 
 def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:
     """The content of each of a run's `OUTPUTS`."""
     tensors = {
-        tensor_name(fold.repeat, fold.fold, group): network.parameters.cpu().contiguous()
+        tensor_name(fold.repeat, fold.fold, model): network.parameters.cpu().contiguous()
         for fold in result.folds
-        for group, network in fold.networks.items()
+        for model, network in fold.networks.items()
     }
+    folds = [
+        FoldRecord(
+            fold.repeat,
+            fold.fold,
+            fold.log_price_mean,
+            fold.log_price_std,
+            fold.features.to_dict(),
+            {model: columns.tolist() for model, columns in fold.columns.items()},
+        )
+        for fold in result.folds
+    ]
     texts = {
-        # Which cluster trained it is no part of what was trained: elsewhere its address would say nothing.
+        # The address of a Ray cluster is no part of the result and means nothing elsewhere.
         SETTINGS: dump_settings(replace(settings, ray="")),
         METRICS: record_text(metrics),
         CURVES: _curves(result).to_csv(index=False),
         OUT_OF_FOLD: _out_of_fold(result).to_csv(index=False),
         SUBMISSION: submission_table(result.test_ids, result.test).to_csv(index=False),
-        PREPROCESSING: record_text(_preprocessing(result), indent=None),
+        PREPROCESSING: record_text(Preprocessing(FORMAT_VERSION, folds), indent=None),
     }
     members = save(tensors, metadata={"format_version": str(FORMAT_VERSION)})
     return {**{name: text.encode() for name, text in texts.items()}, MEMBERS: members}
+
+
+def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> pd.DataFrame:
+    """The table that Kaggle accepts, one row a house in the given order: Id and SalePrice in dollars, to the cent.
+
+    Raises:
+        DataError: a price is not finite and positive; names the houses.
+
+    >>> submission_table(np.array([1461]), np.log(np.array([169000.0])))
+         Id  SalePrice
+    0  1461   169000.0
+    """
+    with np.errstate(over="ignore"):
+        price_usd = np.exp(log_price).round(2)
+    bad = ~(np.isfinite(price_usd) & (price_usd > 0))
+    if bad.any():
+        accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
+        faults = zip(ids[bad], price_usd[bad], strict=True)
+        raise DataError([f"submission: Id {house}, SalePrice: {price}; {accepted}" for house, price in faults])
+    return pd.DataFrame({ID: ids, PRICE: price_usd})
 
 
 def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
@@ -139,14 +213,14 @@ def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
 
 
 def _curves(result: CrossValidation) -> pd.DataFrame:
-    """Per epoch, fold and group: root mean square over the members' errors, mean of their weight norms."""
+    """A row an epoch, fold and model: root mean square of the networks' errors, mean of their weight norms."""
     tables = []
     for fold, by_model in zip(result.folds, result.curves, strict=True):
-        for group, curves in by_model.items():
+        for model, curves in by_model.items():
             columns = (
                 fold.repeat,
                 fold.fold,
-                group,
+                model,
                 np.arange(1, curves.training.shape[1] + 1),
                 np.sqrt((curves.training**2).mean(axis=0)),
                 np.sqrt((curves.validation**2).mean(axis=0)),
@@ -154,32 +228,3 @@ def _curves(result: CrossValidation) -> pd.DataFrame:
             )
             tables.append(pd.DataFrame(dict(zip(CURVE_COLUMNS, columns, strict=True))))
     return pd.concat(tables, ignore_index=True)
-
-
-def _preprocessing(result: CrossValidation) -> Preprocessing:
-    return Preprocessing(
-        FORMAT_VERSION,
-        [
-            FoldRecord(
-                fold.repeat,
-                fold.fold,
-                fold.log_price_mean,
-                fold.log_price_std,
-                fold.features.to_dict(),
-                {group: columns.tolist() for group, columns in fold.columns.items()},
-            )
-            for fold in result.folds
-        ],
-    )
-
-
-def _manifest(staging: Path, source: Source, metrics: Metrics, device: torch.device) -> Manifest:
-    return Manifest(
-        format_version=FORMAT_VERSION,
-        data=DataNote(source.kind, source.sha256),
-        outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
-        seconds=metrics.seconds,
-        argv=sys.argv[1:],
-        finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        **conditions_on(device),
-    )

@@ -16,13 +16,12 @@ from houseprices.cross_validation.fold_training import Finish, FoldData, prepare
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE, Source
-from houseprices.data.table import read_houses
+from houseprices.data.source import HouseTables
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.house_array import house_array
 from houseprices.progress import Notify, counting, silent
-from houseprices.runs.code_version import code_version
+from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
     ABLATION_NOTE,
     ABLATION_TABLE,
@@ -80,27 +79,25 @@ class Ablation:
     note: AblationNote
 
 
-def run_ablation(source: Source, settings: Settings, folder: Path, notify: Notify = silent) -> Ablation:
-    """Train the grid on the source's priced houses and write the folder, whole or not at all.
+def run_ablation(tables: HouseTables, settings: Settings, folder: Path, notify: Notify = silent) -> Ablation:
+    """Train the grid on the training houses and write the folder, whole or not at all.
 
     Raises:
-        DataError: a fault in train.csv.
         RunError: the folder cannot be written, or holds something else.
     """
     if folder.exists() and not (folder / ABLATION_NOTE).is_file():
         raise RunError(f"{folder}: exists and holds no ablation; accepted: a new folder or one of `houseprices ablate`")
     start = time.perf_counter()
-    houses = read_houses(source.folder / TRAIN_FILE, priced=True)
     name, group = _small(settings)
     n_folds = min(N_FOLDS, settings.folds.n_folds)
     with replacing(folder) as (staging,):
         staging.mkdir()
-        table = ablate(houses, settings, group, n_folds, notify)
+        table = ablate(tables.train, settings, group, n_folds, notify)
         table.to_csv(staging / ABLATION_TABLE, index=False)
         note = AblationNote(
             format_version=FORMAT_VERSION,
             code_version=code_version(),
-            data=DataNote(source.kind, source.sha256),
+            data=DataNote(tables.kind, tables.sha256),
             group=name,
             network=group,
             n_folds=n_folds,

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TEST_FILE, TRAIN_FILE, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, read_tables
 from houseprices.lessons.chapter import read_chapter_table
 from houseprices.lessons.content import Block, Exercise, Lesson, require
 from houseprices.lessons.images import load_digit_images
@@ -28,7 +27,7 @@ def since_lesson(flipped: float = 0.12, data: Path | None = None, seed: int = 0)
 
     Args:
         flipped: share of the labels set to another class.
-        data: the houses, see `find_source` for None.
+        data: the houses, see `read_tables` for None.
         seed: the first of those that each experiment uses.
 
     Raises:
@@ -65,8 +64,8 @@ def since_lesson(flipped: float = 0.12, data: Path | None = None, seed: int = 0)
 
 def _houses(data: Path | None, seeds: range) -> Splits:
     """The textbook's columns and the log price."""
-    folder = find_source(data).folder
-    price = read_houses(folder / TRAIN_FILE, priced=True)[PRICE].to_numpy()
+    tables = read_tables(data)
+    folder, price = tables.folder, tables.train[PRICE].to_numpy()
     matrix = read_chapter_table(folder / TRAIN_FILE, folder / TEST_FILE).matrix()[: len(price)]
     return split("houses", matrix, np.log(price), seeds)
 
