@@ -31,7 +31,7 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune stress runs lessons settings \
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune runs lessons settings \
 	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check lock format clean
 
 help: ## list the targets
@@ -89,9 +89,6 @@ compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--models.tanh.dropou
 
 tune: $(VENV)/run.stamp ## a search for better recipes; ARGS="--trials 100", goes on
 	@$(BIN)/houseprices tune --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
-
-stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none
-	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 #### Learn
 

@@ -239,7 +239,7 @@ def test_every_module_and_every_import_is_looked_at():
     # Of three kinds: at the top, in a function, for types.
     assert {"cli.train", "errors"} <= imports["cli"]
     assert "report.job" in imports["cli.runs"]
-    assert "selection.comparison" in imports["cli.selection"]
+    assert "selection.compare" in imports["cli.selection"]
 
 
 def test_the_map_of_the_code_names_every_module_and_no_other():

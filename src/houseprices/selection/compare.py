@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from houseprices.errors import RunError, SettingsError
 from houseprices.files import replacing
 from houseprices.progress import Notify, silent
-from houseprices.runs.changes import changes
+from houseprices.runs.format import changes
 from houseprices.selection.acceptance import PairedScores, paired_scores, rejection_reasons, typical_rows
 from houseprices.selection.held_out import HeldOut, PricedHouses, predict_held_out, read_priced_houses
 from houseprices.settings import WHERE, Settings, dump_settings

@@ -24,8 +24,7 @@ from houseprices.cross_validation.fold_training import FoldData, fit_fold, membe
 from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE, DataKind, find_source
-from houseprices.data.table import read_houses
+from houseprices.data.source import TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.code import code_digest
 from houseprices.engine.executor import Executor, OnTrained, PendingMembers
 from houseprices.engine.hyperparameters import Hyperparameters
@@ -72,12 +71,10 @@ def read_priced_houses(data: Path | None, notify: Notify = silent) -> PricedHous
     Raises:
         DataError: a fault in the files.
     """
-    source = find_source(data)
-    source.notify_if_synthetic(notify)
-    table = read_houses(source.folder / TRAIN_FILE, priced=True)
-    log_price = np.log(table[PRICE].to_numpy(dtype=np.float64))
-    houses = house_array(table.drop(columns=PRICE))
-    return PricedHouses(table.index.to_numpy(), houses, log_price, source.kind, source.sha256[TRAIN_FILE])
+    tables = read_tables(data, notify)
+    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
+    houses = house_array(tables.train.drop(columns=PRICE))
+    return PricedHouses(tables.train.index.to_numpy(), houses, log_price, tables.kind, tables.sha256[TRAIN_FILE])
 
 
 def two_fold_splits(n_rows: int) -> list[tuple[Rows, Rows]]:
