@@ -19,11 +19,11 @@ import optuna
 import torch
 from houses import find_houses
 
+from houseprices.cross_validation.fold_training import blocks_of
 from houseprices.data.schema import PRICE
-from houseprices.engine.executor import TrainingTable
-from houseprices.engine.members import Member
-from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.house_array import house_array
+from houseprices.engine.specs import NetworkSpec
+from houseprices.engine.training import open_executor
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.corrected import corrected_score, lowest
 from houseprices.selection.gate import halvings
 from houseprices.selection.held_out import fit_sets
@@ -49,24 +49,24 @@ def of_networks(data: Path | None) -> dict[str, float]:
     """Of one half of the houses: features, and a network of each kind."""
     houses, settings = find_houses(data), Settings()
     sets, array = halvings(len(houses.log_price)), house_array(houses.train.drop(columns=PRICE))
-    fit_sets(settings.features, array, houses.log_price, sets[:1])  # loads what is loaded once
-    seconds, [fold] = _timed(lambda: fit_sets(settings.features, array, houses.log_price, sets[:1]))
+    blocks = blocks_of(settings.models.values())
+    fit_sets(settings.features, blocks, array, houses.log_price, sets[:1])  # loads what is loaded once
+    seconds, [fold] = _timed(lambda: fit_sets(settings.features, blocks, array, houses.log_price, sets[:1]))
     found = {
         "features: seconds a half": seconds,
         "features: bytes a house of the matrix": fold.matrix.nbytes / len(fold.matrix),
         "features: bytes a house of the typed table": array.values.nbytes / len(array),
     }
     for name, group in settings.models.items():
-        columns, member = fold.live_columns(group.blocks), Member(fold.training, 0, group)
-        with TrainingPool(1, torch.device("cpu")) as pool:
-            seconds, (network, curves) = _timed(lambda: pool.submit(fold.table, [member], columns).wait())  # noqa: B023  # called at once
+        data = fold.data(group.blocks, with_curves=False)
+        with open_executor(1, "cpu") as executor:
+            seconds, trained = _timed(lambda: executor.submit(data, [NetworkSpec(0, group)]).result())  # noqa: B023  # called at once
         found |= {
             f"{name}: seconds a network": seconds,
-            f"{name}: bytes of the result": network.parameters.nbytes
-            + sum(curve.nbytes for curve in vars(curves).values()),
+            f"{name}: bytes of the result": trained.network.parameters.nbytes
+            + sum(curve.nbytes for curve in vars(trained.curves).values()),
         }
-    table = TrainingTable(fold.matrix, fold.targets)
-    found["bytes of a half's table"] = table.matrix.nbytes + table.targets.nbytes + fold.training.nbytes
+    found["bytes of a half's table"] = fold.matrix.nbytes + fold.targets.nbytes + fold.training.nbytes
     return found
 
 

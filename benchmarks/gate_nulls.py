@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.fold_training import FoldData
 from houseprices.data.schema import PRICE
-from houseprices.preprocessing.blocks import Block
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.columns import Block
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.selection.comparison import PREDICTIONS
 from houseprices.selection.gate import by_halving, halvings, judge, objections
 from houseprices.selection.held_out import Batches, batches_of, predict_held_out

@@ -17,8 +17,8 @@ import numpy as np
 from houses import find_houses
 
 from houseprices.data.schema import PRICE
-from houseprices.preprocessing.blocks import BLOCKS
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.columns import BLOCKS
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.comparison import PREDICTIONS, predict_halves
 from houseprices.selection.gate import paired_difference
 from houseprices.settings import Settings, load_settings

@@ -30,10 +30,10 @@ from torch import Tensor, nn
 from houseprices.cross_validation.fold_training import FoldData
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
-from houseprices.engine.executor import ignore
 from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.optimizer import schedule_factor
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.columns import DEFAULT_BLOCKS
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.corrected import corrected_score, lowest
 from houseprices.selection.gate import by_halving, halvings
 from houseprices.selection.held_out import fit_sets
@@ -65,12 +65,12 @@ def measure(data: Path | None, seconds: float, n_seeds: int, n_trials: int) -> d
     houses, space = find_houses(data), read_space()
     sets = halvings(len(houses.log_price))
     array = house_array(houses.train.drop(columns=PRICE))
-    folds = fit_sets(Settings().features, array, houses.log_price, sets)
+    folds = fit_sets(Settings().features, space.blocks.union(DEFAULT_BLOCKS), array, houses.log_price, sets)
     halves = Halves(folds, sets, houses.log_price, 0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     models = [group for _, group in zip(range(n_trials), random_groups(space, 0), strict=False)]
     with open_executor(Settings()) as executor:
-        ours = _seconds(lambda: list(halves.predict(models, executor, ignore)))
+        ours = _seconds(lambda: list(halves.predict(models, executor, lambda _n_networks: None)))
     looped(models[0], folds[:1], 1)  # what is loaded once
     threads = min((1, torch.get_num_threads()), key=lambda n: _seconds(lambda: looped(models[0], folds[:4], n)))
     loop = _seconds(lambda: [looped(group, folds, threads) for group in models])

@@ -29,15 +29,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from houseprices.cross_validation.fold_training import FoldData, fit_fold
+from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
-from houseprices.engine.executor import TrainingTable
-from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member, architecture_of
-from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.house_array import house_array
+from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData, architecture_of
+from houseprices.engine.training import open_executor, submit_networks
+from houseprices.preprocessing.houses import house_array
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -97,14 +95,16 @@ def sample_fold() -> FoldData:
         houses = read_houses(Path(folder) / "train.csv", priced=True)
     log_price = np.log(houses.pop(PRICE).to_numpy())
     training, held_out = np.split(np.arange(len(houses)), [N_ROWS])
-    return fit_fold(0, 0, training, held_out, house_array(houses), log_price, Settings().features)
+    settings, array = Settings(), house_array(houses)
+    blocks = blocks_of(settings.models.values())
+    return fit_fold(0, 0, training, held_out, array, log_price, settings.features, blocks)
 
 
 def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: int, n_threads: int) -> Any:
     """The engine as the main job calls it; held-out rows are not watched, as the loops do not either."""
-    members = [Member(np.arange(N_ROWS), seed, of) for seed in range(n_members)]
-    with TrainingPool(n_threads, torch.device("cpu")) as pool:
-        return pool.submit(TrainingTable(matrix, targets), members).wait()[0]
+    data = TrainingData(matrix, targets, np.arange(N_ROWS))
+    with open_executor(n_threads, "cpu") as executor:
+        return submit_networks(executor, data, [NetworkSpec(seed, of) for seed in range(n_members)]).result().network
 
 
 def measure(cases: list[Case], targets: Floats, n_rounds: int) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pytest
 import tomli_w
 
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import BLOCKS, DEFAULT_BLOCKS
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.columns import BLOCKS, DEFAULT_BLOCKS
+from houseprices.preprocessing.features import HouseFeatures
 from houseprices.setting_help import explained_settings
 from houseprices.settings import (
     FeatureSettings,

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
+from houseprices.engine.specs import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
-from houseprices.preprocessing.blocks import DEFAULT_BLOCKS, OWN, Block
+from houseprices.preprocessing.columns import CUSTOM, DEFAULT_BLOCKS, Block
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,13 +38,13 @@ class FoldSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
-    """See `preprocessing.house_features.HouseFeatures`.
+    """See `preprocessing.features.HouseFeatures`.
 
     Attributes:
         clip: scaled numbers stay within +-clip.
         min_level_rows: training rows that a level needs for a column.
-        columns: Python file with columns of your own, for the models whose blocks name `own`; empty for none. It runs
-            as code; see `preprocessing.own_columns`.
+        columns: Python file with features of your own, for the models whose blocks name `custom`; empty for none. It
+            runs as code; see `preprocessing.custom_features`.
     """
 
     clip: Positive = 3.0
@@ -58,7 +58,7 @@ class ModelSettings(Hyperparameters):
 
     Attributes:
         n_members: networks a fold, alike but for their seeds.
-        blocks: the blocks of columns that they are given, see `preprocessing.blocks`.
+        blocks: the blocks of columns that they are given, see `preprocessing.columns`.
     """
 
     n_members: Count = 1
@@ -109,16 +109,16 @@ class Settings:
             raise SettingsError(
                 f"device is 'cuda' beside ray {self.ray!r}; accepted: auto or cpu, a cluster's CPUs train"
             )
-        with_own = [name for name, group in self.models.items() if OWN in group.blocks]
+        with_own = [name for name, group in self.models.items() if CUSTOM in group.blocks]
         if with_own and not self.features.columns:
             raise SettingsError(
-                f"models.{with_own[0]}.blocks names {OWN!r}, but features.columns is empty; accepted: a Python file of"
-                " columns, or blocks without it"
+                f"models.{with_own[0]}.blocks names {CUSTOM!r}, but features.columns is empty; accepted: a Python file"
+                " of features, or blocks without it"
             )
         if self.features.columns and not with_own:
             raise SettingsError(
-                f"features.columns is {self.features.columns!r}, but no model has the block {OWN!r}; accepted: a model"
-                f" whose blocks name it (--columns FILE adds it to every group)"
+                f"features.columns is {self.features.columns!r}, but no model has the block {CUSTOM!r}; accepted: a"
+                f" model whose blocks name it (--columns FILE adds it to every group)"
             )
 
 
@@ -181,7 +181,7 @@ def with_own_columns(settings: Settings, file: Path | None) -> Settings:
     if file is None:
         return settings
     models = {
-        name: group if OWN in group.blocks else replace(group, blocks=(*group.blocks, OWN))
+        name: group if CUSTOM in group.blocks else replace(group, blocks=(*group.blocks, CUSTOM))
         for name, group in settings.models.items()
     }
     return replace(settings, features=replace(settings.features, columns=str(file)), models=models)

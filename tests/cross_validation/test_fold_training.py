@@ -8,9 +8,9 @@ import torch
 
 from houseprices.cross_validation.fold_training import FoldData, prepare_fold, start_members, start_training
 from houseprices.cross_validation.folds import assign_folds
-from houseprices.engine.pool import TrainingPool
-from houseprices.preprocessing.blocks import BLOCKS, block_indices
-from houseprices.preprocessing.house_array import house_array
+from houseprices.engine.training import open_executor
+from houseprices.preprocessing.columns import BLOCKS
+from houseprices.preprocessing.houses import house_array
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 TINY = ModelSettings(hidden=(4,), epochs=2)
@@ -20,7 +20,9 @@ TINY = ModelSettings(hidden=(4,), epochs=2)
 def data(houses) -> FoldData:
     log_price = np.log(houses["SalePrice"].to_numpy())
     fold_of_row = assign_folds(len(houses), n_folds=3, n_repeats=2, seed=0)
-    return prepare_fold(1, 2, house_array(houses.drop(columns="SalePrice")), log_price, fold_of_row, FeatureSettings())
+    return prepare_fold(
+        1, 2, house_array(houses.drop(columns="SalePrice")), log_price, fold_of_row, FeatureSettings(), BLOCKS
+    )
 
 
 def test_the_rows_are_those_of_the_fold_of_its_repeat(houses, data):
@@ -39,21 +41,20 @@ def test_targets_are_the_log_prices_standardised_on_the_training_rows(houses, da
 def test_a_column_is_live_where_a_training_row_fills_it(data):
     """A column that held-out rows alone fill is dead: its weight would stay where it started."""
     columns = data.live_columns(BLOCKS)
-    dead = np.setdiff1d(block_indices(BLOCKS), columns)
+    dead = np.setdiff1d(np.arange(data.matrix.shape[1]), columns)
     assert data.matrix[data.training][:, columns].any(axis=0).all()
     assert not data.matrix[data.training][:, dead].any()
     assert data.matrix[data.held_out][:, dead].any()
 
 
 def test_members_of_different_regularisation_are_those_that_train_alone(data):
-    columns = data.live_columns(("numbers",))
     members = [(TINY, 0), (replace(TINY, weight_decay=5.0), 0), (replace(TINY, dropout=0.1), 7)]
-    with TrainingPool(2, torch.device("cpu")) as pool:
-        network, curves = start_members(pool, data, columns, members)(lambda _n_members: None)
-        alone = [start_members(pool, data, columns, [member])(lambda _n_members: None) for member in members]
-    assert torch.equal(network.parameters, torch.cat([one.parameters for one, _ in alone]))
-    np.testing.assert_array_equal(curves.validation, np.concatenate([one.validation for _, one in alone]))
-    assert not torch.equal(network.parameters[0], network.parameters[1])
+    with open_executor(2, "cpu") as executor:
+        batch = start_members(executor, data, ("numbers",), members)(lambda _n_networks: None)
+        alone = [start_members(executor, data, ("numbers",), [one])(lambda _n_networks: None) for one in members]
+    assert torch.equal(batch.network.parameters, torch.cat([one.network.parameters for one in alone]))
+    np.testing.assert_array_equal(batch.curves.validation, np.concatenate([one.curves.validation for one in alone]))
+    assert not torch.equal(batch.network.parameters[0], batch.network.parameters[1])
 
 
 def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(data):
@@ -61,11 +62,11 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
     group = replace(TINY, n_members=2, blocks=("numbers",), learning_rate=1e-30, weight_decay=0.0)
     places = [(0, 0), (0, 1), (1, 0), (1, 1)]
     starts = []
-    with TrainingPool(2, torch.device("cpu")) as pool:
+    with open_executor(2, "cpu") as executor:
         for seed in (0, 1):
             settings = Settings(seed=seed, models={"one": group, "other": group})
             for repeat, fold in places:
-                wait = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
+                wait = start_training(executor, replace(data, repeat=repeat, fold=fold), settings)
                 model, curves = wait(lambda _n_members: None)
                 assert (model.repeat, model.fold) == (repeat, fold)
                 assert curves["one"].training.shape == (2, TINY.epochs)
@@ -74,7 +75,7 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
 
 
 PRICES_AND_PLACES = """
-class Columns:
+class Features:
     def fit(self, houses, log_price):
         self.mean = log_price.groupby(houses["Neighborhood"].astype("str")).mean()
         self.usual = log_price.mean() + houses["LotArea"].mean()
@@ -101,7 +102,7 @@ def test_own_columns_of_training_rows_move_with_training_rows_alone(houses, tmp_
             table.loc[rows, "LotArea"] += 1e5
         log_price = np.log(table.pop("SalePrice").to_numpy())
         settings = FeatureSettings(columns=str(file))
-        data = prepare_fold(0, 1, house_array(table), log_price, fold_of_row, settings)
+        data = prepare_fold(0, 1, house_array(table), log_price, fold_of_row, settings, ["custom"])
         return data.matrix[training][:, data.live_columns(("custom",))]
 
     before = own_columns(np.array([], dtype=int), False)

@@ -14,7 +14,6 @@ from conftest import FinishedRun
 from houseprices.cli import main
 from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.schema import BY_NAME
-from houseprices.preprocessing.blocks import raw_shares
 from houseprices.report.attributions import explain_new, explain_out_of_fold
 from houseprices.report.themes import THEMES, WORDS
 from houseprices.runs.read import SavedRun, read_run
@@ -69,7 +68,7 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
         columns = fold.columns["tiny"]
         inputs, average = fold.features.transform(test), fold.features.transform(inside).mean(axis=0)
         by_column = fold.log_price_std * path * (inputs - average)[:, columns]
-        expected = by_column @ raw_shares()[columns]
+        expected = by_column @ fold.features.raw_shares()[columns]
         single = replace(run, folds=[fold])
         np.testing.assert_allclose(explain_new(single, training, test).attributions, expected, atol=1e-5)
     finally:

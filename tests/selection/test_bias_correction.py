@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from houseprices.cli import main
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.selection.acceptance import PairedDifference, PairedScores
 from houseprices.selection.bias_correction import (
     Choose,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Progress
 from houseprices.selection.held_out import (
     MIN_NETWORKS,
@@ -71,7 +71,12 @@ def test_prices_and_features_outside_the_training_rows_move_no_network(priced, f
     splits = [(np.arange(30), np.arange(30, 40))]
 
     def predictions(houses: HouseArray, log_price: np.ndarray) -> np.ndarray:
-        folds = fit_folds(fast_settings.features, houses, log_price, splits)
+        folds = fit_folds(
+            fast_settings.features,
+            fast_settings.models["tiny"].blocks,
+            replace(priced, houses=houses, log_price=log_price),
+            splits,
+        )
         model = ModelOnFolds("tiny", fast_settings.models["tiny"], 0, 1, folds)
         return predict_models([model], fast_settings, None)[model.key]
 
@@ -95,7 +100,9 @@ def test_the_ensemble_is_the_mean_over_models_of_the_mean_over_networks(priced, 
     [both] = predict_held_out([candidate], priced, None)
     np.testing.assert_allclose(both.prediction, np.mean(list(both.by_model.values()), axis=0), rtol=1e-12)
     assert not np.array_equal(both.by_model["tiny"], both.by_model["other"])
-    folds = fit_folds(candidate.features, priced.houses, priced.log_price, two_fold_splits(len(priced.log_price)))
+    folds = fit_folds(
+        candidate.features, candidate.models["tiny"].blocks, priced, two_fold_splits(len(priced.log_price))
+    )
     by_size = []
     for n_networks in (1, 2):
         model = ModelOnFolds("tiny", candidate.models["tiny"], candidate.seed, n_networks, folds)
@@ -208,5 +215,5 @@ def test_a_candidates_key_ignores_the_order_of_models_and_the_main_jobs_folds(pr
 def key(priced: PricedHouses, settings: Settings, splits=None) -> str:
     splits = splits or two_fold_splits(len(priced.log_price))
     model = settings.models["tiny"]
-    folds = fit_folds(settings.features, priced.houses, priced.log_price, splits)
+    folds = fit_folds(settings.features, model.blocks, priced, splits)
     return ModelOnFolds("tiny", model, settings.seed, model.n_members, folds).key

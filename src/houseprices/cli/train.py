@@ -37,7 +37,7 @@ def cv(
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
-        columns: Python file with columns of your own for every group, see docs/columns.md; it runs as code.
+        columns: Python file with features of your own for every model, see docs/settings.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
     from houseprices.settings import load_settings, parse_overrides, with_own_columns
@@ -140,6 +140,8 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
         f"log-RMSE {scores.pooled:.4f} out of fold, {scores.train:.4f} in training{others}"
         f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s, {manifest.step} step on {manifest.device}"
     )
+    if metrics.test_log_rmse is not None:
+        print(f"log-RMSE {metrics.test_log_rmse:.4f} on the prices of the test table")
     if metrics.noise_floor is not None:
         print(f"synthetic data, best possible {metrics.noise_floor:.4f}")
     print(run / SUBMISSION)

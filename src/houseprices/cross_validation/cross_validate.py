@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.baselines import Baseline, baseline_predictions
 from houseprices.cross_validation.fold_model import FoldModel, combine, mean_over_folds
-from houseprices.cross_validation.fold_training import FinishFold, FoldData, prepare_fold, start_training
+from houseprices.cross_validation.fold_training import FinishFold, FoldData, blocks_of, prepare_fold, start_training
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation, mean_prediction
@@ -24,8 +24,8 @@ from houseprices.cross_validation.workers import device_of, open_executor
 from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.training import LearningCurves, step_on, warm_up
 from houseprices.errors import DataError
-from houseprices.preprocessing.blocks import LINEAR_BLOCKS
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.preprocessing.columns import LINEAR_BLOCKS
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notice, Notify, counting, silent
 from houseprices.settings import Settings
 
@@ -123,6 +123,7 @@ def _train_and_predict(
     n_repeats, n_folds = len(fold_of_row), settings.folds.n_folds
     n_members = n_repeats * n_folds * sum(group.n_members for group in settings.models.values())
     count = counting(notify, "training networks", n_members)
+    blocks = blocks_of(settings.models.values())
 
     def finish(data: FoldData, wait: FinishFold, baselines: dict[Baseline, Floats]) -> _TrainedFold:
         with stopwatch("training"):
@@ -130,13 +131,13 @@ def _train_and_predict(
         with stopwatch("prediction"):
             return _predict(data, model, curves, log_price, baselines)
 
-    with open_executor(settings) as executor:
+    with open_executor(settings, notify) as executor:
         # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
         n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.models.values()))
         in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
         for repeat, fold in np.ndindex(n_repeats, n_folds):
             with stopwatch("features"):
-                data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features)
+                data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features, blocks)
             wait = start_training(executor, data, settings)
             with stopwatch("baselines"):
                 in_training.append((data, wait, fold_baselines(data, log_price) if repeat == 0 else {}))

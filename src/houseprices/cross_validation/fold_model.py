@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from houseprices.engine.losses import spread_of
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.preprocessing.house_array import HouseArray, house_array
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import HouseArray, house_array
 
 Floats = NDArray[np.float64]
 

@@ -1,26 +1,84 @@
-"""What a column of the matrix is: a name, its parents and a formula that is given those parents alone.
+"""The columns of the matrix, in blocks; a model names the blocks of its inputs.
 
-So a column cannot depend on what it does not declare, and an explanation cannot credit the wrong feature.
+| block | columns |
+|---|---|
+| numbers | raw numbers, ordinal ranks, engineered numbers, a flag for an unknown lot frontage; scaled |
+| one_hot | one-hot columns of the nominal features, a column for every level of the schema |
+| neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): slopes by neighbourhood |
+| neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
+| subclass_medians | the same by kind of dwelling (MSSubClass) |
+| unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
+| products | products of pairs of ten leading numbers, squares included |
+| ranks | the numbers as normal scores of their ranks: no size is extreme |
+| piecewise_linear | the numbers in eight linear pieces, each with an eighth of the training rows |
+| custom | the columns of the user's file, see `custom_features`; scaled like the numbers |
+
+A column is a name, its parents and a formula that is given those parents alone, so that it cannot depend on a feature
+that it does not declare. A new block is a name in `Block` and an entry in `COLUMNS`.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.preprocessing.engineered import Values
-from houseprices.preprocessing.house_array import Floats
+from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
+from houseprices.preprocessing.houses import POSITION, Floats
+from houseprices.preprocessing.numbers import NUMBERS, Values
+
+Block = Literal[
+    "numbers",
+    "one_hot",
+    "neighborhood_slopes",
+    "neighborhood_medians",
+    "subclass_medians",
+    "unfinished_sale",
+    "products",
+    "ranks",
+    "piecewise_linear",
+    "custom",
+]
+CUSTOM: Block = "custom"
+BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != CUSTOM)
+"""The blocks that need no user's file, in the order of their columns in a matrix; custom columns stand last."""
+DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "piecewise_linear"))
+LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
+"""Inputs of the ridge regression, which predicts worse with the products."""
+
+_SLOPE_NUMBERS = ("LogTotalArea", "OverallQual")
+_MEDIAN_NUMBERS = ("LogTotalArea", "GrLivArea", "LotArea", "YearBuilt", "OverallQual", "OverallCond", "GarageArea")
+_UNFINISHED_NUMBERS = ("LogTotalArea", "GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "YearBuilt")
+_UNFINISHED_SALES = (("SaleCondition", "Partial"), ("SaleType", "New"))
+_LEADING_NUMBERS = (
+    "LogTotalArea",
+    "OverallQual",
+    "YearBuilt",
+    "OverallCond",
+    "LotArea",
+    "GarageArea",
+    "BsmtFinSF1",
+    "KitchenQual",
+    "TotalBaths",
+    "Fireplaces",
+)
+_N_PIECES = 8
+_SCORES = np.linspace(-2.6, 2.6, 33)
+"""Normal scores at which a number's quantiles are kept; beyond either end, one house in 200, they are clipped."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """A nominal feature of some houses, as a formula sees it.
+    """The levels of a nominal feature, the argument of a formula.
 
     Attributes:
-        names: of the levels, in the schema's order.
-        codes: (n_rows,) the houses' places in it.
-        is_common: (n_levels,) whether enough training rows have the level.
+        names: levels in the schema's order.
+        codes: (n_rows,) positions in `names`.
+        is_common: (n_levels,) true for levels with at least `min_level_rows` training rows.
     """
 
     names: tuple[str, ...]
@@ -28,23 +86,23 @@ class Levels:
     is_common: NDArray[np.bool_]
 
     def is_level(self, level: str) -> NDArray[np.bool_]:
-        """Return (n_rows,): which houses have the level."""
+        """Return the (n_rows,) indicator of the level."""
         return np.asarray(self.codes == self.names.index(level))
 
     def one_hot(self, level: str) -> NDArray[np.bool_]:
-        """Return the same, or zeros for a level that is rare: a weight learnt from a handful of houses is noise."""
+        """Return the indicator, or zeros for a rare level: a weight learnt from a handful of houses is noise."""
         return np.asarray(self.is_level(level) & self.is_common[self.names.index(level)])
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """What columns need to know of the training rows of a fold.
+    """An array computed from the training rows for the columns that need it.
 
     Attributes:
-        name: under which it is saved.
-        parents: what it is computed from, as a column's.
+        name: key under which it is saved.
+        parents: numbers and nominal features, as a column's.
         fit: the training rows' parents -> an array.
-        shape: of that array.
+        shape: shape of that array.
     """
 
     name: str
@@ -55,17 +113,153 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the matrix.
+    """A column of the matrix.
 
     Attributes:
-        name: what it is called.
-        parents: numbers (see `engineered.NUMBERS`) and nominal features that it is made of.
-        formula: the parents in this order, a number as its (n_rows,) scaled values and a nominal feature as `Levels`,
+        parents: names of `NUMBERS` and nominal features.
+        formula: the parents in this order (a number as its (n_rows,) scaled values, a nominal feature as `Levels`),
             then the statistics -> (n_rows,).
-        statistics: what it needs to know of the training rows.
     """
 
     name: str
     parents: tuple[str, ...]
     formula: Callable[..., Values]
     statistics: tuple[Statistic, ...] = ()
+
+
+def _number(name: str) -> Column:
+    return Column(name, (name,), lambda values: values)
+
+
+def _level(feature: str, level: str) -> Column:
+    return Column(f"{feature}={level}", (feature,), lambda levels: levels.one_hot(level))
+
+
+def _slope(number: str, neighborhood: str) -> Column:
+    name = f"{number} in Neighborhood={neighborhood}"
+    return Column(name, (number, "Neighborhood"), lambda values, levels: values * levels.one_hot(neighborhood))
+
+
+def _median(number: str, by: str) -> Statistic:
+    shape = (len(BY_NAME[by].levels),)
+    return Statistic(f"{number}, median of {by}", (number, by), _median_of_each_level, shape)
+
+
+def _median_of_each_level(values: Floats, levels: Levels) -> Floats:
+    """Return the (n_levels,) medians; zero, the scaled overall median, for a level without training rows."""
+    n_rows = np.bincount(levels.codes, minlength=len(levels.names))
+    ordered = values[np.lexsort((values, levels.codes))]
+    known, first = n_rows > 0, np.cumsum(n_rows) - n_rows
+    lower, upper = first + (n_rows - 1) // 2, first + n_rows // 2
+    medians = np.zeros(len(n_rows))
+    medians[known] = (ordered[lower[known]] + ordered[upper[known]]) / 2
+    return medians
+
+
+def _median_column(number: str, by: str) -> Column:
+    median = _median(number, by)
+    return Column(median.name, (by,), lambda levels, medians: medians[levels.codes], (median,))
+
+
+def _deviation(number: str, by: str) -> Column:
+    return Column(
+        f"{number} - median of {by}",
+        (number, by),
+        lambda values, levels, medians: values - medians[levels.codes],
+        (_median(number, by),),
+    )
+
+
+def _medians(by: str) -> list[Column]:
+    return [column(number, by) for column in (_median_column, _deviation) for number in _MEDIAN_NUMBERS]
+
+
+def _unfinished(number: str, feature: str, level: str) -> Column:
+    return Column(
+        f"{number} if {feature}={level}", (number, feature), lambda values, sales: values * sales.is_level(level)
+    )
+
+
+def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
+    return Column(
+        f"{number} - median of Neighborhood if {feature}={level}",
+        (number, "Neighborhood", feature),
+        lambda values, levels, sales, medians: (values - medians[levels.codes]) * sales.is_level(level),
+        (_median(number, "Neighborhood"),),
+    )
+
+
+def _product(first: str, second: str) -> Column:
+    return Column(f"{first} * {second}", (first, second), lambda values, others: values * others)
+
+
+def _rank(number: str) -> Column:
+    quantiles = Statistic(f"{number}, quantiles", (number,), _quantiles_at_scores, _SCORES.shape)
+    return Column(f"normal score of {number}", (number,), _normal_score, (quantiles,))
+
+
+def _quantiles_at_scores(values: Floats) -> Floats:
+    shares = [NormalDist().cdf(score) for score in _SCORES]
+    return np.asarray(np.quantile(values, shares))
+
+
+def _normal_score(values: Floats, quantiles: Floats) -> Floats:
+    """Interpolate between quantiles; equal houses get the mean of the ranks that they share."""
+    highest = np.interp(values, quantiles, _SCORES)
+    # Mirrored, the quantiles still rise, and among equal ones the lowest rank is found.
+    lowest = -np.interp(-values, -quantiles[::-1], -_SCORES[::-1])
+    return (highest + lowest) / 2
+
+
+def _piece(number: str, piece: int) -> Column:
+    """Encode the share of the piece below the value, 0 to 1 (piecewise-linear; Gorishniy et al. 2022, eq. 1)."""
+    ends = Statistic(f"{number}, eighths", (number,), _eighths, (_N_PIECES + 1,))
+
+    def filled(values: Floats, ends: Floats) -> Floats:
+        length = ends[piece + 1] - ends[piece]
+        return np.clip((values - ends[piece]) / length, 0, 1) if length > 0 else np.zeros(len(values))
+
+    return Column(f"{number}, piece {piece + 1}", (number,), filled, (ends,))
+
+
+def _eighths(values: Floats) -> Floats:
+    return np.asarray(np.quantile(values, np.linspace(0, 1, _N_PIECES + 1)))
+
+
+COLUMNS: dict[Block, list[Column]] = {
+    "numbers": [_number(number.name) for number in NUMBERS],
+    "one_hot": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
+    "neighborhood_slopes": [
+        _slope(number, neighborhood) for number in _SLOPE_NUMBERS for neighborhood in BY_NAME["Neighborhood"].levels
+    ],
+    "neighborhood_medians": _medians("Neighborhood"),
+    "subclass_medians": _medians("MSSubClass"),
+    "unfinished_sale": [
+        column(number, *sale)
+        for column, numbers in ((_unfinished, _UNFINISHED_NUMBERS), (_unfinished_deviation, _MEDIAN_NUMBERS))
+        for sale in _UNFINISHED_SALES
+        for number in numbers
+    ],
+    "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
+    "ranks": [_rank(number.name) for number in NUMBERS],
+    "piecewise_linear": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
+}
+"""The columns of each block in order. They do not depend on the rows, so that all folds have the same columns."""
+
+
+@cache
+def raw_shares(column: Column) -> Floats:
+    """Return the (79,) shares of a column's attribution that go to the features of the data description; they sum to 1.
+
+    Each parent of a column gets an equal share, and an engineered parent divides its share equally among its own
+    parents: `LogTotalArea in Neighborhood=OldTown` is 1/2 Neighborhood, 1/4 GrLivArea and 1/4 TotalBsmtSF. That gaps
+    are filled from the neighbourhood is left out of account.
+    """
+    features_of_number = {number.name: number.parents for number in NUMBERS}
+    shares = np.zeros(len(FEATURES))
+    for parent in column.parents:
+        features = features_of_number.get(parent, (parent,))
+        for feature in features:
+            shares[POSITION[feature]] += 1 / (len(column.parents) * len(features))
+    shares.setflags(write=False)
+    return shares

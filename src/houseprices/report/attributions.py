@@ -2,7 +2,7 @@
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
-average house's prediction, and `blocks.raw_shares` sums them to the 79 features of the data description.
+average house's prediction, and `HouseFeatures.raw_shares` sums them to the 79 features of the data description.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
-from houseprices.engine.device import one_thread
-from houseprices.preprocessing.blocks import raw_shares
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.engine.device import single_threads
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
 Floats = NDArray[np.float64]
@@ -40,7 +39,7 @@ class Explanation:
     prediction: Floats
 
 
-@one_thread()
+@single_threads()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     seen, new = house_array(training), house_array(houses)
@@ -52,14 +51,14 @@ def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> 
     )
 
 
-@one_thread()
+@single_threads()
 def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
-    n_effects = raw_shares(run.folds[0].features.n_own).shape[1]
+    n_effects = run.folds[0].features.raw_shares().shape[1]
     array = house_array(training)
     attributions, baseline, prediction = (
         np.zeros((len(wanted), n_effects)),
@@ -86,7 +85,7 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
-    shares = raw_shares(fold.features.n_own)
+    shares = fold.features.raw_shares()
     by_model = {}
     for group, columns in fold.columns.items():
         of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])

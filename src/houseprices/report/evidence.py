@@ -11,7 +11,7 @@ from houseprices.cross_validation.fold_model import combine
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.errors import RunError
 from houseprices.kaggle.ledger import Entry, read_ledger
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
 from houseprices.report.themes import by_theme, effect_names, themes_of
 from houseprices.runs.format import ABLATION, RECIPE, SUBMISSION

@@ -14,17 +14,18 @@ from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
-from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.specs import architecture_of
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.files import sha256_of
 from houseprices.intervals.calibration import Calibration
-from houseprices.preprocessing.house_array import HouseArray
-from houseprices.preprocessing.house_features import HouseFeatures
-from houseprices.preprocessing.own_columns import OwnColumns
+from houseprices.preprocessing.custom_features import CustomFeatures, saved_custom_file
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
+    CUSTOM_FEATURES,
     EXACT_COLUMNS,
     MEMBERS,
     METRICS,
@@ -43,7 +44,6 @@ from houseprices.runs.format import (
     read_record,
     tensor_name,
 )
-from houseprices.runs.own_columns import find_columns_file, fit_own_columns
 from houseprices.settings import Settings, load_settings
 
 Floats = NDArray[np.float64]
@@ -126,13 +126,15 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         raise damaged(folder / METRICS, f"its models are not those of {SETTINGS}, or a baseline is missing")
     fold_names = fold_columns(settings.folds.n_repeats)
     out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
-    custom: list[OwnColumns | None] = [None] * len(records)
-    columns_file = find_columns_file(folder, manifest, settings.features.columns, columns)
-    if columns_file is not None:
+    custom: list[CustomFeatures | None] = [None] * len(records)
+    sha256 = manifest.outputs_sha256.get(CUSTOM_FEATURES)
+    file = saved_custom_file(folder / CUSTOM_FEATURES, sha256, settings.features.columns, columns)
+    if file is not None:
         training = _read_kept_houses(folder, manifest, TRAIN_FILE)
         _check_ids(folder, out_of_fold, training)
+        houses, log_price = house_array(training.drop(columns=PRICE)), np.log(training[PRICE].to_numpy())
         held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
-        custom = [*fit_own_columns(columns_file, training, held_out)]
+        custom = [file.fit(houses.rows(~rows), log_price[~rows]) for rows in held_out]
     features = [_read_features(folder / PREPROCESSING, *pair) for pair in zip(records, custom, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
     folds = [
@@ -157,7 +159,7 @@ def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFra
         raise RunError(f"{file}: no such file; accepted: a run folder with its houses (repeat the run)")
     if sha256_of(file) != manifest.data.sha256.get(name):
         raise RunError(f"{file}: was altered since the run; accepted: the file that the run was trained on")
-    return read_houses(file, priced=name == TRAIN_FILE)
+    return read_houses(file, priced=name == TRAIN_FILE, absent=manifest.data.missing)
 
 
 def _check_ids(folder: Path, out_of_fold: pd.DataFrame, training: pd.DataFrame) -> None:
@@ -209,7 +211,7 @@ def _read_folds(file: Path, settings: Settings) -> list[FoldRecord]:
     return records
 
 
-def _read_features(file: Path, record: FoldRecord, custom: OwnColumns | None) -> HouseFeatures:
+def _read_features(file: Path, record: FoldRecord, custom: CustomFeatures | None) -> HouseFeatures:
     try:
         features = HouseFeatures.from_dict(record.features, custom)
         known = features.to_dict()

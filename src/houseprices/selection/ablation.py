@@ -19,7 +19,7 @@ from houseprices.data.schema import PRICE
 from houseprices.data.source import HouseTables
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.preprocessing.house_array import house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
@@ -126,7 +126,7 @@ def ablate(
     count = counting(notify, "training networks", n_folds * len(cells))
 
     def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
-        _, curves = wait(count)
+        curves = wait(count).curves
         return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
             fold=data.fold,
             n_rows=len(data.held_out),
@@ -135,9 +135,12 @@ def ablate(
             weight_norm=curves.weight_norm[:, -1],
         )
 
-    with open_executor(settings) as executor:
-        folds = [prepare_fold(0, fold, array, log_price, fold_of_row, settings.features) for fold in range(n_folds)]
-        pending = [start_members(executor, data, data.live_columns(group.blocks), members) for data in folds]
+    with open_executor(settings, notify) as executor:
+        folds = [
+            prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
+            for fold in range(n_folds)
+        ]
+        pending = [start_members(executor, data, group.blocks, members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 

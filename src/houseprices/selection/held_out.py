@@ -9,7 +9,7 @@ trains them. The name of a cached file is the digest of all of these, so that no
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -25,14 +25,13 @@ from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, DataKind, read_tables
-from houseprices.engine.code import code_digest
-from houseprices.engine.executor import Executor, OnTrained, PendingMembers
-from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.specs import Hyperparameters, NetworkSpec
+from houseprices.engine.training import Executor, PendingNetworks, submit_networks
 from houseprices.errors import OutOfMemoryError
-from houseprices.files import replacing
-from houseprices.preprocessing.house_array import HouseArray, house_array
+from houseprices.files import code_digest, replacing
+from houseprices.preprocessing.columns import CUSTOM, Block
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
@@ -84,10 +83,14 @@ def two_fold_splits(n_rows: int) -> list[tuple[Rows, Rows]]:
 
 
 def fit_folds(
-    features: FeatureSettings, houses: HouseArray, log_price: Floats, splits: Sequence[tuple[Rows, Rows]]
+    features: FeatureSettings, blocks: Collection[Block], houses: PricedHouses, splits: Sequence[tuple[Rows, Rows]]
 ) -> list[FoldData]:
-    """Fit features and target on the training rows of each split."""
-    return [fit_fold(index, 0, *split, houses, log_price, features) for index, split in enumerate(splits)]
+    """Fit the features of these blocks and the targets on the training rows of each split."""
+    built = set(blocks) if features.columns else set(blocks) - {CUSTOM}
+    return [
+        fit_fold(index, 0, *split, houses.houses, houses.log_price, features, built)
+        for index, split in enumerate(splits)
+    ]
 
 
 def by_repeat(prediction: Floats, n_rows: int) -> Floats:
@@ -121,7 +124,7 @@ class ModelOnFolds:
     @cached_property
     def key(self) -> str:
         """SHA-256 of everything that the predictions depend on; held-out prices are not among it."""
-        digest = hashlib.sha256(code_digest(fold_model.__file__).encode())
+        digest = hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
         hyperparameters = {field.name: getattr(self.model, field.name) for field in fields(Hyperparameters)}
         digest.update(json.dumps(hyperparameters).encode())
         for index, fold in enumerate(self.folds):
@@ -134,13 +137,13 @@ class ModelOnFolds:
             digest.update(fold.targets[fold.training].tobytes())
         return digest.hexdigest()
 
-    def start(self, executor: Executor) -> list[PendingMembers]:
+    def start(self, executor: Executor) -> list[PendingNetworks]:
         """Start to train on each fold's training rows."""
         return [
-            executor.submit(
-                fold.table,
-                [Member(fold.training, seed, self.model) for seed in self.seeds(index)],
-                fold.live_columns(self.model.blocks),
+            submit_networks(
+                executor,
+                fold.data(self.model.blocks, with_curves=False),
+                [NetworkSpec(seed, self.model) for seed in self.seeds(index)],
             )
             for index, fold in enumerate(self.folds)
         ]
@@ -154,7 +157,7 @@ class ModelOnFolds:
 
 
 def train_models(
-    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, on_trained: OnTrained
+    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, on_trained: Callable[[int], object]
 ) -> tuple[dict[str, Floats], dict[str, OutOfMemoryError]]:
     """Train all networks of the models that are not cached, as one job.
 
@@ -167,7 +170,7 @@ def train_models(
     """
     predictions: dict[str, Floats] = {}
     too_large: dict[str, OutOfMemoryError] = {}
-    pending: dict[str, list[PendingMembers]] = {}
+    pending: dict[str, list[PendingNetworks]] = {}
     for model in models:
         cached = read_cached(cache, model.key)
         if cached is not None:
@@ -181,7 +184,7 @@ def train_models(
         if model.key not in pending:
             continue
         try:
-            networks = [waiting.wait(on_trained)[0] for waiting in pending.pop(model.key)]
+            networks = [waiting.result(on_trained).network for waiting in pending.pop(model.key)]
         except OutOfMemoryError as error:
             too_large[model.key] = error
             continue
@@ -226,7 +229,7 @@ def predict_models(
     if missing:
         n_networks = sum(model.n_networks * len(model.folds) for model in missing.values())
         count = counting(notify, "training networks", n_networks)
-        with open_executor(settings) as executor:
+        with open_executor(settings, notify) as executor:
             trained, too_large = train_models(list(missing.values()), executor, cache, count)
             for error in too_large.values():
                 raise error
@@ -271,8 +274,9 @@ def predict_held_out(
     """
     n_rows = len(houses.log_price)
     splits = two_fold_splits(n_rows)
+    blocks = {block for candidate in candidates for model in candidate.models.values() for block in model.blocks}
     folds = {
-        features: fit_folds(features, houses.houses, houses.log_price, splits)
+        features: fit_folds(features, blocks, houses, splits)
         for features in {candidate.features for candidate in candidates}
     }
     models = [

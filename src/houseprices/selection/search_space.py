@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from houseprices.engine.hyperparameters import STRICT
+from houseprices.engine.specs import STRICT
 from houseprices.errors import SettingsError
+from houseprices.preprocessing.columns import Block
 from houseprices.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Space:
         return changed_model(base, settings)
 
     @property
-    def blocks(self) -> set[str]:
+    def blocks(self) -> set[Block]:
         """All blocks of columns that some choice names."""
         choices = self.dimensions.get("blocks")
         values = choices.values if isinstance(choices, Choices) else ()

@@ -5,7 +5,7 @@ uses, so that all trials have predictions of the same held-out houses.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,10 @@ from houseprices import preprocessing
 from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_training import FoldData
 from houseprices.cross_validation.workers import open_executor
-from houseprices.engine.code import code_digest
-from houseprices.engine.executor import Executor, OnTrained
+from houseprices.engine.training import Executor
 from houseprices.errors import RunError, SettingsError
-from houseprices.files import replacing, write_json
-from houseprices.preprocessing.blocks import OWN
+from houseprices.files import code_digest, replacing, write_json
+from houseprices.preprocessing.columns import CUSTOM
 from houseprices.progress import Notice, Notify, counting, silent
 from houseprices.selection import study as trials_on_disk
 from houseprices.selection.bias_correction import (
@@ -134,7 +133,7 @@ class Search:
     def folds(self) -> list[FoldData]:
         """The folds of `compare`, fitted."""
         splits = two_fold_splits(len(self.houses.log_price))
-        return fit_folds(self.base.features, self.houses.houses, self.houses.log_price, splits)
+        return fit_folds(self.base.features, {*self.model.blocks, *self.space.blocks}, self.houses, splits)
 
     def on_folds(self, model: ModelSettings) -> ModelOnFolds:
         """A trial's model with one network on each fold."""
@@ -155,7 +154,7 @@ class Search:
             "space": self.space.as_json(),
             "base": repr((self.model, self.base.features, self.base.seed)),
             "batch": str(batch),
-            "code": code_digest(fold_model.__file__, *map(str, sources)),
+            "code": code_digest("engine", fold_model.__file__, *map(str, sources)),
         }
 
 
@@ -191,11 +190,11 @@ def tune(
             has a score.
         ResourceError: see `workers.open_executor`.
     """
-    if OWN in space.blocks and not base.features.columns:
-        raise SettingsError(f"the space has the block {OWN!r}; accepted: it beside --features.columns FILE")
+    if CUSTOM in space.blocks and not base.features.columns:
+        raise SettingsError(f"the space has the block {CUSTOM!r}; accepted: it beside --features.columns FILE")
     search = Search(read_priced_houses(data, notify), base, space, _predictions(storage))
     # A cluster that does not answer is reported before the journal is touched.
-    with open_executor(base) as executor, open_study(storage, search.identity(batch)) as study:
+    with open_executor(base, notify) as executor, open_study(storage, search.identity(batch)) as study:
         with replacing(search.predictions / "log_price.npy") as (fresh,):
             np.save(fresh, search.houses.log_price)
         _run_trials(study, search, n_trials, batch, executor, time.monotonic() + timeout, notify)
@@ -270,7 +269,7 @@ def _train_and_tell(
     search: Search,
     asked: Sequence[tuple[int, ModelSettings]],
     executor: Executor,
-    on_trained: OnTrained,
+    on_trained: Callable[[int], object],
     notify: Notify,
 ) -> None:
     models = [search.on_folds(model) for _, model in asked]
@@ -343,7 +342,7 @@ def _settings(search: Search, trials: Sequence[FinishedTrial]) -> Settings:
     """The base's settings with a model for each trial in place of its own."""
     models = {f"trial_{trial.number}": changed_model(search.model, trial.settings) for trial in trials}
     features = search.base.features
-    if not any(OWN in model.blocks for model in models.values()):
+    if not any(CUSTOM in model.blocks for model in models.values()):
         features = replace(features, columns="")
     return replace(search.base, features=features, models=models)
 

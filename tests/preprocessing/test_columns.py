@@ -1,4 +1,4 @@
-"""The law of columns: each moves with its parents, with each of them, and with nothing else."""
+"""The law of columns: each changes with each of its parents, and with nothing else."""
 
 from dataclasses import replace
 
@@ -6,26 +6,17 @@ import numpy as np
 import pytest
 
 from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
-from houseprices.preprocessing.blocks import (
-    ALL_COLUMNS,
-    BLOCKS,
-    COLUMNS,
-    LINEAR_BLOCKS,
-    STATISTICS,
-    block_indices,
-    raw_shares,
-)
-from houseprices.preprocessing.columns import Column, Levels
-from houseprices.preprocessing.engineered import NUMBERS
-from houseprices.preprocessing.house_array import HouseArray
-from houseprices.preprocessing.house_features import HouseFeatures
+from houseprices.preprocessing.columns import BLOCKS, COLUMNS, Column, Levels, raw_shares
+from houseprices.preprocessing.features import HouseFeatures
+from houseprices.preprocessing.houses import POSITION, HouseArray
+from houseprices.preprocessing.numbers import NUMBERS
 
 N_ROWS = 800
 
 
 @pytest.fixture(scope="module")
 def varied() -> HouseArray:
-    """Gapless houses in which every feature takes many values, zero among them where the schema accepts it."""
+    """Houses without gaps in which every feature takes many values, zero among them where the schema accepts it."""
     generator = np.random.default_rng(0)
     values = np.empty((N_ROWS, len(FEATURES)))
     for index, feature in enumerate(FEATURES):
@@ -41,13 +32,14 @@ def varied() -> HouseArray:
 
 @pytest.fixture(scope="module")
 def fitted(varied: HouseArray) -> HouseFeatures:
-    gapped = varied.values.copy()
-    gapped[np.random.default_rng(1).random(gapped.shape) < 0.05] = np.nan
-    return HouseFeatures(min_level_rows=1).fit(HouseArray(gapped))
+    """All blocks, fitted on the varied houses with gaps."""
+    values = varied.values.copy()
+    values[np.random.default_rng(1).random(values.shape) < 0.05] = np.nan
+    return HouseFeatures(BLOCKS, min_level_rows=1).fit(HouseArray(values))
 
 
 def is_empty(column: Column, fitted: HouseFeatures) -> bool:
-    """Whether it is a piece between two ends that are equal: no house lies in it."""
+    """Return true for a linear piece of length zero, which is zero for every house."""
     if column not in COLUMNS["piecewise_linear"]:
         return False
     piece = [other for other in COLUMNS["piecewise_linear"] if other.parents == column.parents].index(column)
@@ -55,23 +47,21 @@ def is_empty(column: Column, fitted: HouseFeatures) -> bool:
     return bool(ends[piece] == ends[piece + 1])
 
 
-def test_a_column_moves_with_every_feature_that_it_counts_for_and_with_no_other(varied, fitted):
-    assert np.isfinite(fitted.scale_).all()
+def test_a_column_changes_with_every_feature_of_its_shares_and_with_no_other(varied, fitted):
     generator = np.random.default_rng(2)
-    before = fitted.transform(varied)
-    moved = np.empty(raw_shares().shape, dtype=bool)
+    before, shares = fitted.transform(varied), fitted.raw_shares()
+    changes = np.empty(shares.shape, dtype=bool)
     for index in range(len(FEATURES)):
-        changed = varied.values.copy()
-        changed[:, index] = generator.permutation(changed[:, index])
-        changed[generator.random(N_ROWS) < 0.1, index] = np.nan
-        moved[:, index] = (fitted.transform(HouseArray(changed)) != before).any(axis=0)
-    differing = np.argwhere(moved != (raw_shares() > 0))
-    found = [(ALL_COLUMNS[column], FEATURES[index].name) for column, index in differing]
-    assert [(column.name, feature) for column, feature in found if not is_empty(column, fitted)] == []
+        values = varied.values.copy()
+        values[:, index] = generator.permutation(values[:, index])
+        values[generator.random(N_ROWS) < 0.1, index] = np.nan
+        changes[:, index] = (fitted.transform(HouseArray(values)) != before).any(axis=0)
+    differing = [(fitted.columns[row], FEATURES[index].name) for row, index in np.argwhere(changes != (shares > 0))]
+    assert [(column.name, feature) for column, feature in differing if not is_empty(column, fitted)] == []
 
 
-def test_every_declared_parent_moves_its_column_by_itself(fitted):
-    """Where two parents are made of the same feature, the law above would not miss one of them."""
+def test_every_declared_parent_changes_its_column_by_itself(fitted):
+    """Two parents computed from the same feature would hide each other in the law above."""
     generator = np.random.default_rng(3)
 
     def draw() -> dict[str, object]:
@@ -85,52 +75,43 @@ def test_every_declared_parent_moves_its_column_by_itself(fitted):
         }
 
     parents, others = draw(), draw()
-    filled = [column for column in ALL_COLUMNS if not is_empty(column, fitted)]
-    assert len(filled) > 0.8 * len(ALL_COLUMNS)
-    for column in filled:
-        learnt = [fitted.statistics_[statistic.name] for statistic in column.statistics]
-        before = column.formula(*(parents[name] for name in column.parents), *learnt)
-        for moving in column.parents:
-            after = column.formula(*((others if name == moving else parents)[name] for name in column.parents), *learnt)
-            assert (after != before).any(), (column.name, moving)
+    columns = [column for column in fitted.columns if not is_empty(column, fitted)]
+    assert len(columns) > 0.8 * len(fitted.columns)
+    for column in columns:
+        statistics = [fitted.statistics_[statistic.name] for statistic in column.statistics]
+        before = column.formula(*(parents[name] for name in column.parents), *statistics)
+        for changed in column.parents:
+            arguments = ((others if name == changed else parents)[name] for name in column.parents)
+            assert (column.formula(*arguments, *statistics) != before).any(), (column.name, changed)
 
 
-def test_every_column_is_shared_out_wholly():
-    shares = raw_shares()
-    assert shares.shape == (len(ALL_COLUMNS), 79)
+def test_shares_of_a_column_sum_to_one(fitted):
+    shares = fitted.raw_shares()
+    assert shares.shape == (len(fitted.columns), 79)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (shares >= 0).all()
-    column = [column.name for column in ALL_COLUMNS].index("LogTotalArea in Neighborhood=OldTown")
-    counted = {FEATURES[i].name: shares[column, i] for i in np.flatnonzero(shares[column])}
-    assert counted == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
+    (slope,) = (column for column in fitted.columns if column.name == "LogTotalArea in Neighborhood=OldTown")
+    by_feature = {name: raw_shares(slope)[position] for name, position in POSITION.items()}
+    nonzero = {name: share for name, share in by_feature.items() if share}
+    assert nonzero == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
 
 
-def test_no_two_statistics_share_a_name():
-    assert len({statistic.name for statistic in STATISTICS}) == len(STATISTICS)
+def test_names_of_columns_and_of_statistics_are_unique(fitted):
+    for names in (fitted.get_feature_names_out(), [statistic.name for statistic in fitted.statistics]):
+        assert len(set(names)) == len(names)
 
 
-def test_blocks_part_the_columns(fitted):
-    assert list(COLUMNS) == list(BLOCKS)
-    names = fitted.get_feature_names_out()
-    for block in BLOCKS:
-        assert [names[index] for index in block_indices((block,))] == [column.name for column in COLUMNS[block]]
-    assert sorted(block_indices(BLOCKS)) == list(range(len(names)))
-    assert set(block_indices(LINEAR_BLOCKS)) == set(range(len(names))) - set(
-        block_indices(("products", "ranks", "piecewise_linear"))
-    )
-
-
-def test_normal_scores_are_those_of_ranks_alone():
+def test_normal_scores_depend_on_ranks_alone():
     (area,) = (column for column in COLUMNS["ranks"] if column.parents == ("LogTotalArea",))
     (quantiles,) = area.statistics
     values = np.random.default_rng(0).standard_normal(3000)
 
-    def scores(of: np.ndarray) -> np.ndarray:
-        return area.formula(of, quantiles.fit(of))
+    def scores(values: np.ndarray) -> np.ndarray:
+        return area.formula(values, quantiles.fit(values))
 
     within = np.abs(values) < 2
     np.testing.assert_allclose(scores(values)[within], values[within], atol=0.1)
-    # Any other scale gives the same but for the straight lines between quantiles.
+    # Another scale changes nothing but the interpolation between quantiles.
     np.testing.assert_allclose(scores(np.exp(values)), scores(values), atol=0.03)
     few = np.random.default_rng(1).integers(0, 3, 3000).astype(float)
     assert np.unique(scores(few)).round(1) == pytest.approx([-1.5, 0, 1.5])
@@ -152,10 +133,9 @@ def test_pieces_add_up_to_the_number_between_its_ends():
 
 
 @pytest.mark.parametrize("by", ["Neighborhood", "MSSubClass"])
-def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_where_there_are_none(varied, by):
+def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_without_any(varied, by):
     absent = 3
-    rows = np.flatnonzero(varied.codes(by) != absent)[:301]
-    training = varied.rows(rows)
+    training = varied.rows(np.flatnonzero(varied.codes(by) != absent)[:301])
     features = HouseFeatures().fit(training)
     values = features.transform(training)[:, list(features.get_feature_names_out()).index("LotArea")]
     medians = features.statistics_[f"LotArea, median of {by}"]
@@ -164,7 +144,7 @@ def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_where_there
         assert medians[code] == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_level_of_few_training_rows_has_no_column_of_its_own():
+def test_the_indicator_of_a_rare_level_is_zero_in_one_hot_columns_alone():
     levels = Levels(("a", "b"), np.array([0, 1, 1]), np.array([False, True]))
     assert levels.is_level("a").tolist() == [True, False, False]
     assert levels.one_hot("a").tolist() == [False, False, False]

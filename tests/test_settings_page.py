@@ -1,4 +1,4 @@
-"""The examples of docs/columns.md do what the page says."""
+"""The examples of docs/settings.md do what the page says."""
 
 import re
 import tomllib
@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 from houseprices.cli import app
-from houseprices.preprocessing.house_array import house_array
-from houseprices.preprocessing.own_columns import ColumnsFile
+from houseprices.preprocessing.custom_features import CustomFile
+from houseprices.preprocessing.houses import house_array
 from houseprices.settings import load_settings
 
-PAGE = (Path(__file__).parents[1] / "docs" / "columns.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "settings.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize(("place", "names"), [(0, ("built_share", "is_corner")), (1, ("price_level",))])
-def test_each_file_gives_its_columns_even_of_houses_with_gaps(houses, place, names):
+@pytest.mark.parametrize(("position", "names"), [(0, ["built_share", "is_corner"]), (1, ["price_level"])])
+def test_each_example_computes_its_features_even_of_houses_with_gaps(houses, position, names):
     log_price = np.log(houses.pop("SalePrice").to_numpy())
-    own = ColumnsFile(Path("page.py"), blocks("python")[place].encode()).fit(house_array(houses), log_price)
-    assert own.names == names
+    custom = CustomFile(Path("page.py"), blocks("python")[position].encode()).fit(house_array(houses), log_price)
+    assert custom.names == names
     for name in ("LotArea", "GrLivArea", "LotConfig", "Neighborhood"):
         houses[name] = houses[name].mask(np.arange(len(houses)) % 2 == 0)
-    assert own.transform(house_array(houses)).shape == (len(houses), len(names))
+    assert custom.transform(house_array(houses)).shape == (len(houses), len(names))
 
 
 def test_the_settings_are_accepted_and_the_commands_exist(tmp_path):

@@ -1,6 +1,6 @@
-"""The numbers of a house, one entry each: its name, the features that it is made of, its formula. Nothing is fitted.
+"""Numbers of a house (name, parent features, formula), and how they are scaled.
 
-The last of them are what a buyer adds up in the head; a new one is one more entry of `ENGINEERED`.
+A new engineered number is one more entry of `ENGINEERED`.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.data.schema import FEATURES, ORDINALS
-from houseprices.preprocessing.house_array import Floats, HouseArray
+from houseprices.preprocessing.houses import Floats, HouseArray
 
 Values = Floats | NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a house.
+    """A number computed from features; nothing about it is fitted.
 
     Attributes:
-        name: what it is called.
-        parents: the features of the data description that it is made of.
-        formula: their (n_rows,) columns, in this order -> (n_rows,).
-        sees_gaps: whether the formula gets the columns as they were before gaps were filled.
+        parents: features of the data description.
+        formula: the parents' (n_rows,) columns, in this order -> (n_rows,).
+        sees_gaps: the formula gets the columns as they were before gaps were filled.
     """
 
     name: str
@@ -36,7 +35,7 @@ def _as_it_is(values: Floats) -> Floats:
     return values
 
 
-# A price in logs is nearly additive in the logs of sizes, and huge lots lose their leverage.
+# The log price is nearly additive in log sizes, and huge lots lose their leverage.
 RAW = tuple(
     Number(feature.name, (feature.name,), np.log1p if feature.unit in ("sqft", "feet", "usd") else _as_it_is)
     for feature in FEATURES
@@ -84,7 +83,7 @@ ENGINEERED = (
     ),
     Number("QualityTimesCondition", ("OverallQual", "OverallCond"), lambda quality, condition: quality * condition),
     Number("QualitySum", ("ExterQual", "KitchenQual", "BsmtQual", "HeatingQC"), lambda *ranks: sum(ranks)),
-    # Of all the gaps only this one is common, and it tells of irregular lots.
+    # The only common gap; it indicates irregular lots.
     Number("LotFrontageUnknown", ("LotFrontage",), np.isnan, sees_gaps=True),
 )
 
@@ -92,14 +91,36 @@ NUMBERS = (*RAW, *RANKS, *ENGINEERED)
 
 
 def compute_numbers(houses: HouseArray, complete: HouseArray) -> Floats:
-    """Return the (n_rows, n_numbers) values of `NUMBERS`, unscaled.
-
-    Args:
-        houses: as they were read, gaps and all.
-        complete: the same with the gaps filled.
-    """
+    """Return the (n_rows, n_numbers) unscaled values of `NUMBERS` for houses, with gaps and with the gaps filled."""
     values = np.empty((len(houses), len(NUMBERS)))
     for column, number in enumerate(NUMBERS):
         source = houses if number.sees_gaps else complete
         values[:, column] = number.formula(*(source[parent] for parent in number.parents))
     return values
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Robust scaling: x = (number - centre) / spread, softly clipped to x / sqrt(1 + (x / clip)^2).
+
+    Attributes:
+        centre: (n_numbers,) medians of the training rows.
+        spread: (n_numbers,) interquartile ranges, or the standard deviation where that range is zero. A constant
+            number has spread zero and is scaled to zeros.
+        clip: bound of the scaled numbers.
+    """
+
+    centre: Floats
+    spread: Floats
+    clip: float
+
+    @classmethod
+    def fit(cls, numbers: Floats, clip: float) -> "Scaler":
+        """Compute centre and spread of the (n_rows, n_numbers) training rows."""
+        spread = np.subtract(*np.quantile(numbers, (0.75, 0.25), axis=0))
+        return cls(np.median(numbers, axis=0), np.where(spread == 0, numbers.std(axis=0), spread), clip)
+
+    def transform(self, numbers: Floats) -> Floats:
+        """Scale (n_rows, n_numbers) numbers."""
+        centred = (numbers - self.centre) / np.where(self.spread == 0, np.inf, self.spread)
+        return np.asarray(centred / np.sqrt((centred / self.clip) ** 2 + 1))

@@ -1,11 +1,11 @@
-"""Each number of a house, worked out by hand, and made of nothing that it does not declare."""
+"""Numbers of a house computed by hand, and the laws of their scaling."""
 
 import numpy as np
 import pytest
 
 from houseprices.data.schema import FEATURES
-from houseprices.preprocessing.engineered import ENGINEERED, NUMBERS, compute_numbers
-from houseprices.preprocessing.house_array import POSITION, HouseArray
+from houseprices.preprocessing.houses import POSITION, HouseArray
+from houseprices.preprocessing.numbers import ENGINEERED, NUMBERS, Scaler, compute_numbers
 
 HOUSE = {
     "GrLivArea": 1500, "TotalBsmtSF": 900, "BsmtFinSF1": 400, "BsmtFinSF2": 50, "OpenPorchSF": 30, "EnclosedPorch": 20,
@@ -45,17 +45,17 @@ def numbers(**changes: float) -> dict[str, float]:
     for name, value in {**HOUSE, **changes}.items():
         values[0, POSITION[name]] = value
     filled = np.where(np.isnan(values), 70.0, values)
-    found = compute_numbers(HouseArray(values), HouseArray(filled))[0]
-    return dict(zip((number.name for number in NUMBERS), found, strict=True))
+    computed = compute_numbers(HouseArray(values), HouseArray(filled))[0]
+    return dict(zip((number.name for number in NUMBERS), computed, strict=True))
 
 
-def test_a_house_worked_out_by_hand():
+def test_numbers_of_a_house_computed_by_hand():
     assert {number.name for number in ENGINEERED} <= EXPECTED.keys()
-    found = numbers()
-    assert {name: found[name] for name in EXPECTED} == pytest.approx(EXPECTED, abs=1e-12)
+    computed = numbers()
+    assert {name: computed[name] for name in EXPECTED} == pytest.approx(EXPECTED, abs=1e-12)
 
 
-def test_flags_turn_where_there_is_something_and_where_there_is_nothing():
+def test_flags_change_at_the_smallest_size_and_at_the_year_of_sale():
     changed = numbers(TotalBsmtSF=0, GarageArea=0, **{"2ndFlrSF": 1}, PoolArea=1, YearBuilt=2009, YearRemodAdd=2009)
     flags = ("HasBasement", "HasGarage", "HasSecondFloor", "HasPool", "IsNew", "IsRemodelled")
     assert [changed[flag] for flag in flags] == [0, 0, 1, 1, 1, 0]
@@ -69,3 +69,18 @@ def test_an_unknown_frontage_is_flagged_and_filled():
     unknown = numbers(LotFrontage=np.nan)
     assert unknown["LotFrontageUnknown"] == 1
     assert unknown["LotFrontage"] == pytest.approx(np.log(71))
+
+
+def test_scaled_training_rows_have_median_zero_and_interquartile_range_one_and_stay_within_the_clip():
+    skewed = np.exp(np.random.default_rng(0).normal(size=(501, 3)) * [1, 2, 3])
+    scaled = Scaler.fit(skewed, clip=1e9).transform(skewed)
+    np.testing.assert_allclose(np.median(scaled, axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(np.subtract(*np.quantile(scaled, (0.75, 0.25), axis=0)), 1)
+    assert 1.9 < np.abs(Scaler.fit(skewed, clip=2.0).transform(1e6 * skewed)).max() <= 2.0
+
+
+def test_a_number_that_most_rows_share_is_divided_by_its_standard_deviation_and_a_constant_becomes_zero():
+    rare = np.stack([np.arange(40) < 3, np.ones(40)], axis=1) * 1.0
+    scaler = Scaler.fit(rare, clip=1e9)
+    np.testing.assert_allclose(scaler.transform(rare)[:, 0], rare[:, 0] / rare[:, 0].std())
+    assert (scaler.transform(rare + 5.0)[:, 1] == 0).all()

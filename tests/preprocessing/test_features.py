@@ -1,3 +1,5 @@
+"""The transformer of a fold: the columns of its blocks, the same bits alone, among other rows and from JSON."""
+
 import json
 
 import numpy as np
@@ -5,13 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from houseprices.preprocessing.blocks import block_indices
-from houseprices.preprocessing.house_features import HouseFeatures
-
-
-@pytest.fixture
-def houses(houses: pd.DataFrame) -> pd.DataFrame:
-    return houses.drop(columns="SalePrice")
+from houseprices.preprocessing.columns import BLOCKS, COLUMNS, LINEAR_BLOCKS
+from houseprices.preprocessing.features import HouseFeatures
 
 
 def column(features: HouseFeatures, houses: pd.DataFrame, name: str) -> np.ndarray:
@@ -19,13 +16,34 @@ def column(features: HouseFeatures, houses: pd.DataFrame, name: str) -> np.ndarr
 
 
 def test_the_matrix_is_finite_float32_with_a_name_for_every_column(houses):
-    features = HouseFeatures().fit(houses)
+    features = HouseFeatures(BLOCKS).fit(houses)
     matrix = features.transform(houses)
-    names = features.get_feature_names_out()
     assert matrix.dtype == np.float32
-    assert matrix.shape == (len(houses), len(names))
+    assert matrix.shape == (len(houses), len(features.get_feature_names_out()))
     assert np.isfinite(matrix).all()
-    assert len(set(names)) == len(names)
+
+
+def test_the_blocks_that_are_built_do_not_change_the_bits_of_a_block(houses):
+    everything = HouseFeatures(BLOCKS).fit(houses)
+    matrix = everything.transform(houses)
+    for blocks in ([block] for block in BLOCKS):
+        np.testing.assert_array_equal(
+            HouseFeatures(blocks).fit(houses).transform(houses), matrix[:, everything.block_columns(blocks)]
+        )
+    some = HouseFeatures(["ranks", "numbers", "products"]).fit(houses)
+    np.testing.assert_array_equal(some.transform(houses), matrix[:, everything.block_columns(some.blocks)])
+    assert some.blocks == ("numbers", "products", "ranks")
+    assert some.statistics_.keys() == {statistic.name for of in COLUMNS["ranks"] for statistic in of.statistics}
+
+
+def test_blocks_partition_the_columns_in_order(houses):
+    features = HouseFeatures(BLOCKS).fit(houses)
+    names = features.get_feature_names_out()
+    for block in BLOCKS:
+        assert [names[index] for index in features.block_columns([block])] == [of.name for of in COLUMNS[block]]
+    np.testing.assert_array_equal(features.block_columns(BLOCKS), np.arange(len(names)))
+    with pytest.raises(KeyError, match="products"):
+        HouseFeatures(LINEAR_BLOCKS).fit(houses).block_columns(["products"])
 
 
 def test_columns_are_the_same_whatever_rows_are_fitted(houses):
@@ -36,16 +54,6 @@ def test_columns_are_the_same_whatever_rows_are_fitted(houses):
 def test_a_row_transforms_alike_alone_and_among_others(houses):
     features = HouseFeatures().fit(houses)
     np.testing.assert_array_equal(features.transform(houses)[3:4], features.transform(houses.iloc[3:4]))
-
-
-def test_numbers_have_median_zero_and_stay_within_the_clip(houses):
-    features = HouseFeatures(clip=2.0).fit(houses)
-    numbers = features.transform(houses)[:, block_indices(("numbers",))]
-    np.testing.assert_allclose(np.median(numbers, axis=0), 0, atol=1e-6)
-    unclipped = column(HouseFeatures(clip=1e9).fit(houses), houses, "LotArea")
-    assert np.subtract(*np.quantile(unclipped, (0.75, 0.25))) == pytest.approx(1, rel=1e-5)
-    huge = houses.assign(LotArea=1e9)
-    assert 1.9 < column(features, huge, "LotArea").max() <= 2.0
 
 
 def test_sizes_are_on_a_log_scale(houses):
@@ -137,16 +145,6 @@ def test_transforming_before_fitting_is_refused(houses):
         HouseFeatures().transform(houses)
     with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
         HouseFeatures().to_dict()
-
-
-def test_a_number_that_most_houses_share_is_divided_by_its_standard_deviation(houses):
-    """Its interquartile range is zero; a number that all share becomes zeros."""
-    porch = np.where(np.arange(len(houses)) < 3, 100.0, 0.0)
-    rare = houses.assign(**{"3SsnPorch": porch, "LowQualFinSF": 0.0})
-    features = HouseFeatures(clip=1e6).fit(rare)
-    expected = np.log1p(porch) / np.log1p(porch).std()
-    np.testing.assert_allclose(column(features, rare, "3SsnPorch"), expected, rtol=1e-5)
-    assert (column(features, houses.assign(LowQualFinSF=50.0), "LowQualFinSF") == 0).all()
 
 
 def test_a_product_is_the_product_of_its_numbers(houses):
