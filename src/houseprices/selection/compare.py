@@ -298,7 +298,7 @@ def read_candidate(key: str) -> KeptCandidate:
     """
     file = _candidate_file(key)
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             models = tomllib.loads(str(content["settings"]))["models"]
             return KeptCandidate(content["prediction"].astype(np.float64), np.asarray(content["log_price"]), models)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):

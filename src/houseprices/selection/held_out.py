@@ -201,7 +201,7 @@ def read_cached(cache: Path | None, key: str) -> Floats | None:
     if cache is None:
         return None
     try:
-        with np.load(cache / f"{key}.npz", allow_pickle=False) as content:
+        with (cache / f"{key}.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return np.asarray(content["prediction"], dtype=np.float64)
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # npz has a CRC of its own
         return None
