@@ -2,8 +2,8 @@
 
     python benchmarks/score.py [--data data/raw] [--config configs/default.toml] [--seeds 5]
 
-The last column leaves out Ids 524 and 1299, two huge houses sold unfinished, whose errors depend on whether a fold holds
-both of them.
+The last column leaves out Ids 524 and 1299, two huge houses sold unfinished, whose errors depend on whether a fold
+holds both of them.
 """
 
 import argparse

@@ -54,12 +54,12 @@ def compare(
         _correct(log, as_json=as_json)
         return
     from houseprices.selection import compare as job
-    from houseprices.settings import WHERE, load_settings, parse_overrides, with_own_columns
+    from houseprices.settings import WHERE, load_settings, parse_overrides, with_custom_features
 
     overrides = parse_overrides(settings)
     where = {name: overrides.pop(name) for name in WHERE if name in overrides}
     first = load_settings(config, where)
-    second = with_own_columns(load_settings(against or config, overrides | where), columns)
+    second = with_custom_features(load_settings(against or config, overrides | where), columns)
     options = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
     options += [f"--columns {columns}"] if columns else []
     options += [f"--{name} {value}" for name, value in overrides.items()]
