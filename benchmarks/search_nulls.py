@@ -2,8 +2,8 @@
 
     python benchmarks/search_nulls.py [--data data/raw] [--permutations 20] [--trials 100]
 
-The houses' prices are permuted, so that the best prediction is the mean of the training rows. The networks are small,
-so that two thousand trials take minutes. Printed are differences in RMSE from that constant, mean and standard error over
+The prices are permuted, so that the best prediction is the mean of the training rows. The networks are small, and two
+thousand trials take minutes. Printed are differences in RMSE from that constant, mean and standard error over
 permutations: of the best trial and of the ensemble, as found and corrected for selection.
 """
 
