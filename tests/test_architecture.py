@@ -32,7 +32,7 @@ FLOORS = (
 )
 ENGINE_IMPORTS = {"engine", "errors", "files", "progress"}
 MAX_FLAT_MODULES = 12
-SPEAKERS = ("cli", "lessons.terminal")
+SPEAKERS = ("cli", "estimators.house_price", "lessons.terminal")
 
 MOST_FILES_WITH_A_SETTING = 5
 
