@@ -133,7 +133,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
             )
         tables = HouseTables(Path(), "other", pd.DataFrame(), pd.DataFrame(), missing=self._missing)
-        seconds = {**result.seconds, "total": sum(result.seconds.values())}
+        seconds = {**result.seconds}
         metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
             write_run(staging, result, settings, metrics, tables, str(choose_device(settings.device)))
