@@ -249,7 +249,7 @@ class HeldOut:
     @cached_property
     def prediction(self) -> Floats:
         """The ensemble's log prices, (n_repeats, n_rows)."""
-        return ensemble_mean({name: prediction[None] for name, prediction in self.by_model.items()})
+        return ensemble_mean({name: prediction[:, None] for name, prediction in self.by_model.items()})
 
 
 def predict_held_out(
