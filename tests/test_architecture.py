@@ -28,13 +28,12 @@ FLOORS = (
     ("selection",),
     ("kaggle",),
     ("report",),
-    ("lessons",),
     ("cli",),
     ("__init__", "__main__"),
 )
 ENGINE_IMPORTS = {"engine", "errors", "files"}
 MAX_FLAT_MODULES = 12
-SPEAKERS = ("cli", "lessons.terminal")
+SPEAKERS = ("cli",)
 
 MOST_FILES_WITH_A_SETTING = 5
 

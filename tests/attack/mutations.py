@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import random
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -112,15 +111,6 @@ def toml_lines(content: bytes, rng: random.Random) -> bytes:
     odd = ("-1", "0", "1e400", "nan", '"x"', "[]", "{}", "[[1]]", "true", "9" * 30, "1979-05-27", "[" * 5000, "''")
     lines[row] = f"{name}= {rng.choice(odd)}" if equals else rng.choice(("[folds]", "[[models]]", "[models.'']", "= 1"))
     return "\n".join(lines).encode()
-
-
-def idx_header(content: bytes, rng: random.Random) -> bytes:
-    """An IDX file with another type or other dimensions."""
-    head = bytearray(content[:16])
-    head[rng.choice((2, 3))] = rng.randrange(256)
-    if rng.random() < 0.7:
-        head[4 * rng.randrange(1, 4) :][:4] = struct.pack(">I", rng.choice((0, 1, 2**31, 2**32 - 1)))
-    return bytes(head) + content[16:]
 
 
 ANY: tuple[Mutation, ...] = (flipped, cut, doubled, other_encoding)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from houseprices.cli.terminal import AsJson, Flag, in_terminal, print_table
-from houseprices.errors import SettingsError
 
 if TYPE_CHECKING:
     from houseprices.kaggle.ledger import Entry
@@ -13,41 +12,23 @@ if TYPE_CHECKING:
 
 def download_files(
     *,
-    dataset: Literal["house-prices", "fashion-mnist"] = "house-prices",
-    source: Literal["kaggle", "mirror"] | None = None,
+    source: Literal["kaggle", "mirror"] = "kaggle",
     to: Path | None = None,
 ) -> None:
-    """Bring the competition's files, or the images of the lesson on dropout; does nothing where they are.
+    """Bring the competition's files; does nothing where they are.
 
     Args:
-        dataset: house-prices or fashion-mnist.
-        source: Of house-prices: kaggle, the default, which needs credentials, or mirror, a public copy of train.csv
-            and test.csv.
-        to: The folder. Without it data/raw or data/fashion-mnist.
+        source: kaggle, which needs credentials, or mirror, a public copy of train.csv and test.csv.
+        to: The folder. Without it data/raw.
     """
-    if dataset == "fashion-mnist":
-        _download_fashion_mnist(source, to)
-        return
     from houseprices.cli.terminal import listening
     from houseprices.data.source import RAW_FOLDER
     from houseprices.kaggle.download import download
 
     to = to or RAW_FOLDER
     with listening() as notify:
-        files = download(source or "kaggle", to, notify=notify)
+        files = download(source, to, notify=notify)
     print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: train.csv and test.csv are there; nothing to do")
-
-
-def _download_fashion_mnist(source: str | None, to: Path | None) -> None:
-    from houseprices.cli.terminal import listening
-    from houseprices.lessons.fashion_mnist import FASHION_MNIST_FOLDER, download_fashion_mnist
-
-    if source:
-        raise SettingsError(f"--source {source} belongs to --dataset house-prices; fashion-mnist has one source")
-    to = to or FASHION_MNIST_FOLDER
-    with listening() as notify:
-        files = download_fashion_mnist(to, notify=notify)
-    print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: Fashion-MNIST is there; nothing to do")
 
 
 def submit_run(
