@@ -68,6 +68,7 @@ _QUANTITIES = {
     "weight_norm": "weight",
     "tensor": "weight",
     "log_rmse": "score",
+    "test_log_rmse": "score",
     "by_fold": "score",
     "models": "score",
 }
@@ -148,7 +149,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
     result = cross_validate(
         tables.train, tables.test, settings, lambda event: notify(event) if isinstance(event, Progress) else None
     )
-    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}))
+    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}, tables.test_price))
     now = conditions_on(str(choose_device(settings.device)))
     before = {name: value for name, value in as_json(saved.manifest).items() if name in _CAUSES}
     conditions = list(changes(before, {name: now[name] for name in _CAUSES}, absent="(not noted)"))
