@@ -262,6 +262,6 @@ def print_verification(run: Path, verification: "Verification") -> None:
     headings = ("output", "quantity", "rms", "largest", "where")
     print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
     print(f"houses: {verification.data}")
-    print(f"the run's networks give its predictions to {verification.own_predictions:.1e} in log price")
+    print(f"its networks give its predictions, prices and score to {verification.own_networks:.1e} in log price")
     print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))
     print(verification.verdict)
