@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     houseprices,
-    known_files,
-    patience,
     raw_files,
     run_folder,
     server,

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # Imports run upward, or stay on their floor; in the engine they reach three modules only.
 FLOORS = (
-    ("errors", "files", "http", "progress", "charts"),
+    ("errors", "files", "progress", "charts"),
     ("data",),
     ("preprocessing",),
     ("engine",),

@@ -11,7 +11,7 @@ from conftest import FinishedRun
 
 from houseprices.cli import main
 from houseprices.files import sha256_of
-from houseprices.kaggle.ledger import Entry, add_entry
+from houseprices.kaggle.ledger import Entry, note
 from houseprices.report.past_runs import compare_runs, past_runs
 
 
@@ -48,7 +48,7 @@ def command(*arguments: str) -> int | str | None:
 
 
 def test_the_list_is_newest_first_with_scores_and_changes(runs: Path, finished_run: FinishedRun) -> None:
-    add_entry(
+    note(
         Entry(
             submitted_utc="2126-01-02T00:00:00+00:00",
             file="submission.csv",
