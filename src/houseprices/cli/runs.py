@@ -206,8 +206,9 @@ def print_runs(runs: list["PastRun"]) -> None:
     newest = runs[0]
     for place, run in enumerate(runs[1:], start=1):
         if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
-            pair = f'make runs ARGS="{run.name} {newest.name}"'
-            _print_wrapped(f"next: `{pair}` compares two of them house by house")
+            pair = f"{run.name} {newest.name}"
+            command = f'make runs ARGS="{pair}"' if Path("Makefile").is_file() else f"houseprices runs {pair}"
+            _print_wrapped(f"next: `{command}` compares two of them house by house")
             break
 
 
