@@ -1,8 +1,8 @@
 """Ablation of weight decay x dropout: the whole grid, several seeds and all folds, as one job.
 
-The network is the settings' first model made smaller and trained for fewer epochs, without dropout of its inputs, so that
-the two regularisers act alone and the grid takes a minute or two. Scores are of single networks: compare them with each
-other, not with the ensemble's.
+The network is the settings' first model made smaller and trained for fewer epochs, without dropout of its inputs, so
+that the two regularisers act alone and the grid takes a minute or two. Scores are of single networks: compare them with
+each other, not with the ensemble's.
 """
 
 import time
