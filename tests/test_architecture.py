@@ -237,4 +237,4 @@ def test_every_module_and_every_import_is_looked_at():
     # Of three kinds: at the top, in a function, for types.
     assert {"cli.train", "errors"} <= imports["cli"]
     assert "report.page" in imports["cli.runs"]
-    assert "selection.comparison" in imports["cli.selection"]
+    assert "selection.compare" in imports["cli.selection"]

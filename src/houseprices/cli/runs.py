@@ -220,12 +220,10 @@ def print_run_comparison(comparison: "RunComparison") -> None:
     """The figures of both, their differences with intervals, and what was changed."""
     first, second = comparison.n_splits
     splits = f"{first} {'split' if first == 1 else 'splits'}" if first == second else f"{first} and {second} splits"
-    judgement = comparison.judgement
-    figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
-    headings = ("log price", "first", "second", "difference", "95%")
-    from houseprices.cli.selection import figure_rows
+    headings = ("log price", "first", "second", "difference", "95% interval")
+    from houseprices.cli.selection import score_rows
 
-    print_table(f"Out of fold, {splits}", headings, figure_rows(figures), words=("log price",))
+    print_table(f"Out of fold, {splits}", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 
