@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,7 +19,6 @@ FLOORS = (
     ("preprocessing",),
     ("engine",),
     ("settings",),
-    ("setting_help",),
     ("intervals",),
     ("cross_validation",),
     ("runs",),
@@ -240,13 +238,3 @@ def test_every_module_and_every_import_is_looked_at():
     assert {"cli.train", "errors"} <= imports["cli"]
     assert "report.job" in imports["cli.runs"]
     assert "selection.comparison" in imports["cli.selection"]
-
-
-def test_the_map_of_the_code_names_every_module_and_no_other():
-    text = (Path(__file__).parents[1] / "docs" / "code.md").read_text("utf-8")
-    words = re.sub("```.*?```", "", text, flags=re.DOTALL)
-    named = {name for code in re.findall(r"`([^`]+)`", words) for name in [Path(code).name] if name.endswith(".py")}
-    files = {file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if not file.name.startswith("__")}
-    whole = {"cli", "figures", "sample"}  # told by their folder
-    assert {file.name for file in files if not whole & set(file.parts)} <= named
-    assert named <= {file.name for file in files} | {"test_architecture.py"}

@@ -241,12 +241,12 @@ def compare(
             raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
         _correct_looks(log, as_json)
         return
-    from houseprices.settings import WHERE, load_settings, parse_overrides, with_own_columns
+    from houseprices.settings import WHERE, load_settings, parse_overrides, with_custom_features
 
     overrides = parse_overrides(settings)
     where = {name: overrides.pop(name) for name in WHERE if name in overrides}
     first = load_settings(config, where)
-    second = with_own_columns(load_settings(against or config, overrides | where), columns)
+    second = with_custom_features(load_settings(against or config, overrides | where), columns)
     new = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
     new += [f"--columns {columns}"] if columns else []
     new += [f"--{name} {value}" for name, value in overrides.items()]
