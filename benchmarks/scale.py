@@ -80,7 +80,7 @@ def _table(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """
     import tempfile
 
-    from houseprices.data.sample.write import write_sample
+    from houseprices.data.sample import write_sample
     from houseprices.data.schema import PRICE
     from houseprices.data.table import read_houses
     from houseprices.preprocessing.features import HouseFeatures

@@ -17,7 +17,7 @@ from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     server,
 )
 
-from houseprices.data.sample.write import draw_sample
+from houseprices.data.sample import draw_sample
 from houseprices.data.table import read_houses
 from houseprices.settings import Settings, load_settings
 

@@ -11,7 +11,7 @@ from kaggle_server import KEY, TOKEN, KaggleServer, kaggle_server
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import LogRmse
 from houseprices.data import source
-from houseprices.data.sample.write import draw_sample
+from houseprices.data.sample import draw_sample
 from houseprices.files import write_json
 from houseprices.kaggle import client
 from houseprices.kaggle.ledger import Entry, read_ledger

@@ -59,7 +59,7 @@ class Good:
 def make_good(folder: Path) -> Good:
     """A small town and a run on it, by the command line."""
     from houseprices.cli import main
-    from houseprices.data.sample.write import write_sample
+    from houseprices.data.sample import write_sample
 
     write_sample(folder, 40, 12, seed=1)
     (folder / "config.toml").write_text(TINY_TOML, "utf-8")

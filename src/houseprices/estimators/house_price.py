@@ -40,7 +40,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         fold_of_row_: (n_repeats, n_rows) the fold that held each row out.
         out_of_fold_prediction_: (n_rows,) dollars, by networks that never saw the row.
 
-    >>> from houseprices.data.sample.write import draw_sample
+    >>> from houseprices.data.sample import draw_sample
     >>> from houseprices.settings import FoldSettings, ModelSettings, Settings
     >>> town = draw_sample(n_rows=60, n_test_rows=2)
     >>> quick = Settings(folds=FoldSettings(n_folds=2), models={"tiny": ModelSettings(hidden=(8,), epochs=5)})
