@@ -37,10 +37,8 @@ OUTPUTS = (SETTINGS, METRICS, CURVES, OUT_OF_FOLD, SUBMISSION, MEMBERS, PREPROCE
 CUSTOM_FEATURES = "custom_features.py"
 """A copy of the file of user-defined features, in a run that has them. It never runs unless the user names it."""
 
-REPORT, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
-EXPLANATIONS = "explanations"
+REPORT, INTERVALS = "report.html", "intervals.csv"
 ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.json"
-RECIPE = "recipe.csv"
 """Files that later commands add to a run's folder."""
 
 EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
