@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.selection.ablation import Ablation, grid_of
-from houseprices.selection.gate import PairedDifference, paired_difference
+from houseprices.selection.acceptance import PairedDifference, paired_rmse
 from houseprices.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -100,9 +100,7 @@ def without_each_model(predictions: dict[str, Floats], log_price: Floats) -> dic
     of_models = {name: prediction.mean(axis=0, keepdims=True) for name, prediction in predictions.items()}
     whole = np.mean([*of_models.values()], axis=0)
     return {
-        left_out: paired_difference(
-            whole, np.mean([of_models[n] for n in of_models if n != left_out], axis=0), log_price
-        )
+        left_out: paired_rmse(whole, np.mean([of_models[n] for n in of_models if n != left_out], axis=0), log_price)
         for left_out in of_models
     }
 

@@ -16,7 +16,7 @@ from houseprices.report.words import by_theme, effect_names, level_words, theme_
 from houseprices.runs.format import ABLATION, SUBMISSION
 from houseprices.runs.read import SavedRun
 from houseprices.selection.ablation import Ablation, read_ablation
-from houseprices.selection.gate import PairedDifference
+from houseprices.selection.acceptance import PairedDifference
 
 Floats = NDArray[np.float64]
 
