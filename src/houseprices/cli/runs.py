@@ -205,8 +205,9 @@ def print_runs(runs: list["PastRun"]) -> None:
     newest = runs[0]
     for place, run in enumerate(runs[1:], start=1):
         if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
-            pair = f'make runs ARGS="{run.name} {newest.name}"'
-            _print_wrapped(f"next: `{pair}` compares two of them house by house")
+            pair = f"{run.name} {newest.name}"
+            command = f'make runs ARGS="{pair}"' if Path("Makefile").is_file() else f"houseprices runs {pair}"
+            _print_wrapped(f"next: `{command}` compares two of them house by house")
             break
 
 
@@ -260,6 +261,6 @@ def print_verification(run: Path, verification: "Verification") -> None:
     headings = ("output", "quantity", "rms", "largest", "where")
     print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
     print(f"houses: {verification.data}")
-    print(f"the run's networks give its predictions to {verification.own_predictions:.1e} in log price")
+    print(f"its networks give its predictions, prices and score to {verification.own_networks:.1e} in log price")
     print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))
     print(verification.verdict)
