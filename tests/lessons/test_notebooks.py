@@ -8,9 +8,8 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
-
 from houseprices.data.sample.write import write_sample
+from nbclient import NotebookClient
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 NOTEBOOKS = sorted(LESSONS.glob("0*.ipynb"))
