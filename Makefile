@@ -124,7 +124,7 @@ bench-null: $(VENV)/run.stamp ## changes that do nothing: how many are accepted.
 	@$(BIN)/python benchmarks/acceptance_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 	@$(BIN)/python benchmarks/search_nulls.py $(if $(DATA),--data "$$DATA")
 
-bench-peers: $(VENV)/run.stamp $(PEERS)/run.stamp ## other people's models on the folds of cv. An hour, goes on
+bench-peers: $(VENV)/run.stamp $(PEERS)/run.stamp ## other people's models on the folds of cv. An hour
 	@test -d $(KEPT)/ours || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 2 --run $(KEPT)/ours
 	@test -d $(KEPT)/ours-1 || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 1 --run $(KEPT)/ours-1
 	@$(PEERS)/bin/python -W ignore benchmarks/peers/run.py $(ARGS)
