@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from houseprices.cross_validation.baselines import baseline_predictions
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.data.schema import BY_NAME
 from houseprices.preprocessing.columns import LINEAR_BLOCKS
 from houseprices.preprocessing.features import HouseFeatures
@@ -55,8 +55,11 @@ def main() -> None:
     for index, (name, rows) in enumerate(sets.items()):
         of_set = {model: predictions[index] for model, predictions in by_model.items()}
         training = houses.log_price[splits[index][0]]
-        predictors = {"ensemble": combine({model: prediction[None] for model, prediction in of_set.items()}), **of_set}
-        linear = folds[index].matrix[:, folds[index].live_columns(LINEAR_BLOCKS)]
+        predictors = {
+            "ensemble": ensemble_mean({model: prediction[None] for model, prediction in of_set.items()}),
+            **of_set,
+        }
+        linear = folds[index].matrix[:, folds[index].columns(LINEAR_BLOCKS)]
         predictors |= baseline_predictions(linear[splits[index][0]], training, linear[rows])
         for predictor, prediction in predictors.items():
             error = prediction - houses.log_price[rows]

@@ -19,7 +19,6 @@ FLOORS = (
     ("preprocessing",),
     ("engine",),
     ("settings",),
-    ("intervals",),
     ("cross_validation",),
     ("runs",),
     ("estimators",),

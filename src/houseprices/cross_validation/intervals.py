@@ -7,8 +7,8 @@ With R_i = |y_i - mu_i(x_i)|, where mu_i are the models that never saw row i, th
     to   the ceil((1 - alpha) (n + 1))-th smallest of  mu_i(x) + R_i.
 
 For exchangeable rows it covers with a probability of about 1 - 2 alpha at worst (theorem 4), and in practice of about
-1 - alpha. Fewer than (1 - alpha) / alpha rows (9 at 0.9, 19 at 0.95) cannot bound it: it is infinite. With repeated
-folds mu_i is the mean over repeats of the models that held row i out, none of which saw it.
+1 - alpha. With fewer than (1 - alpha) / alpha rows (9 at 0.9, 19 at 0.95) it is infinite. With repeated folds mu_i is
+the mean over repeats of the models that held row i out; none of them saw it.
 
 Predictions, residuals and intervals are in the units of the target, for houses the log price: exp() of both ends is
 the interval of the price.
@@ -25,7 +25,7 @@ from houseprices.errors import SettingsError
 Floats = NDArray[np.float64]
 
 CELLS_AT_ONCE = 2**21
-"""New rows x training rows that are sorted at a time: 16 MiB an array, whatever the number of new rows."""
+"""New rows x training rows that are sorted at once: 16 MiB an array, whatever the number of new rows."""
 
 
 def cv_plus_intervals(
@@ -37,18 +37,18 @@ def cv_plus_intervals(
     scales: ArrayLike | None = None,
     scale_of_row: ArrayLike | None = None,
 ) -> Floats:
-    """Intervals of new rows.
+    """Compute intervals of new rows.
 
     The interval of a coverage lies inside that of any higher one, and the mean prediction lies inside all: where folds
-    disagree by more than the residuals, the formula's interval is widened up to it.
+    disagree by more than the residuals, the interval is widened up to the mean.
 
     Args:
-        predictions: of the new rows by the models of each fold.
+        predictions: predictions of the new rows by the models of each fold.
         fold_of_row: the fold that held each training row out.
-        residuals: target - out-of-fold prediction (the mean over repeats) of each training row; the sign is not used.
+        residuals: target - out-of-fold prediction (the mean over repeats) of each training row, of either sign.
         coverages: each between 0 and 1.
-        scales: how uncertain each fold's models are about each new row, > 0, say their members' spread; residuals are
-            then counted in scales (normalised residuals), so that the intervals of uncertain rows are wider.
+        scales: expected size of the error of each new row by each fold's models, > 0; residuals are then divided by
+            scales (normalised residuals), so that the intervals of uncertain rows are wider.
         scale_of_row: the same, out-of-fold, for the training rows; given with `scales` or not at all.
 
     Shape:
@@ -98,11 +98,14 @@ def out_of_fold_intervals(
     *,
     scale_of_row: ArrayLike | None = None,
 ) -> Floats:
-    """Intervals of the training rows themselves, to measure coverage: each from the other folds' residuals alone.
+    """Compute intervals of the training rows themselves, to look at calibration by groups of rows.
 
-    Row j's interval is its out-of-fold prediction -+ the ceil((1 - alpha) (m + 1))-th smallest of the m residuals of
-    the rows in other folds, those of the first repeat if there are several: neither the prediction nor the width knows
-    the target of j's fold.
+    The interval of row j is its out-of-fold prediction -+ the ceil((1 - alpha) (m + 1))-th smallest of the m residuals
+    of the rows in other folds, those of the first repeat if there are several.
+
+    The prediction and the scale of row j come from models that never saw it. The width depends on its target a little:
+    the models behind the residuals of other folds were trained on row j too. So coverage on these intervals is not that
+    of new rows, which needs rows that played no part (benchmarks/interval_coverage.py).
 
     Shape:
         prediction, residuals, scale_of_row: (n_rows,)
@@ -127,19 +130,8 @@ def out_of_fold_intervals(
     return np.stack([centre - reach, centre + reach], axis=1)
 
 
-def covered_share(intervals: Floats, targets: ArrayLike) -> Floats:
-    """The share of targets inside their intervals, ends included: (n_coverages, 2, n_rows) -> (n_coverages,).
-
-    >>> covered_share(np.array([[[0.0, 0.0], [1.0, 1.0]]]), [0.5, 2.0])
-    array([0.5])
-    """
-    values = np.asarray(targets, dtype=np.float64)
-    inside = (intervals[:, 0] <= values) & (values <= intervals[:, 1])
-    return np.asarray(inside.mean(axis=1), dtype=np.float64)
-
-
 def rank_of(coverage: float, n_rows: int) -> int:
-    """Which of n_rows residuals bounds an interval, ceil(coverage (n_rows + 1)); above n_rows, none: it is infinite.
+    """Compute the rank of the residual that bounds an interval: ceil(coverage (n_rows + 1)), above n_rows for infinite.
 
     Raises:
         SettingsError: the coverage is not between 0 and 1.
@@ -154,20 +146,20 @@ def rank_of(coverage: float, n_rows: int) -> int:
 
 
 def _order_statistics(values: Floats, ranks: Sequence[int]) -> Floats:
-    """(n_rows, n_values) -> (n_ranks, n_rows): the rank-th smallest of each row, infinite where there is none."""
+    """Return the rank-th smallest value of each row, infinite where there is none: (n_ranks, n_rows)."""
     n_values = values.shape[1]
-    found = np.full((len(ranks), len(values)), np.inf)
+    statistics = np.full((len(ranks), len(values)), np.inf)
     finite = [rank - 1 for rank in ranks if rank <= n_values]
     if finite:
         partitioned = np.partition(values, finite, axis=1)
         for index, rank in enumerate(ranks):
             if rank <= n_values:
-                found[index] = partitioned[:, rank - 1]
-    return found
+                statistics[index] = partitioned[:, rank - 1]
+    return statistics
 
 
 def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
-    """(n_repeats, n_folds, n_new) -> (n_new, n_rows): the mean over repeats of the models that held each row out."""
+    """Average over repeats the models that held each row out: (n_repeats, n_folds, n_new) -> (n_new, n_rows)."""
     total = np.zeros((of_folds.shape[2], fold_of_row.shape[1]))
     for by_fold, folds in zip(of_folds, fold_of_row, strict=True):
         total += by_fold.T[:, folds]
@@ -184,7 +176,7 @@ def _by_repeat(of_folds: ArrayLike, fold_of_row: NDArray[np.int64]) -> Floats:
 
 
 def _scores(residuals: ArrayLike, scale_of_row: ArrayLike | None, n_rows: int) -> Floats:
-    """Absolute residuals, in scales if there are any."""
+    """Return absolute residuals, divided by the scales if there are any."""
     scores = np.abs(np.asarray(residuals, dtype=np.float64))
     if scores.shape != (n_rows,):
         raise ValueError(f"fold_of_row has {n_rows} rows, residuals have the shape {scores.shape}")

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.fold import assign_folds
+from houseprices.cross_validation.intervals import cv_plus_intervals, out_of_fold_intervals
 from houseprices.errors import SettingsError
-from houseprices.intervals.cv_plus import covered_share, cv_plus_intervals, out_of_fold_intervals
 
 N_ROWS, N_FOLDS, N_NEW = 30, 3, 4
 FOLDS = np.arange(N_ROWS) % N_FOLDS
@@ -45,24 +45,6 @@ def test_an_interval_lies_inside_that_of_a_higher_coverage(predictions, residual
         assert (inner[1] <= outer[1]).all()
 
 
-@given(prediction_arrays, residual_arrays, st.floats(-10, 10), st.floats(0.1, 10))
-def test_intervals_follow_mirrored_shifted_and_stretched_targets(predictions, residuals, shift, stretch):
-    lower, upper = cv_plus_intervals(predictions, FOLDS, residuals, [0.8])[0]
-    mirrored = cv_plus_intervals(-predictions, FOLDS, -residuals, [0.8])[0]
-    np.testing.assert_allclose(mirrored, [-upper, -lower], atol=1e-9)
-    moved = cv_plus_intervals(stretch * predictions + shift, FOLDS, stretch * residuals, [0.8])[0]
-    np.testing.assert_allclose(moved, stretch * np.array([lower, upper]) + shift, atol=1e-9)
-
-
-@given(residual_arrays, st.permutations(range(N_ROWS)))
-def test_the_order_of_the_training_rows_does_not_matter(residuals, order):
-    predictions = np.random.default_rng(0).normal(size=(N_FOLDS, N_NEW))
-    shuffled = list(order)
-    one = cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES)
-    other = cv_plus_intervals(predictions, FOLDS[shuffled], residuals[shuffled], COVERAGES)
-    np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize(("coverage", "n_needed"), [(0.75, 3), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99)])
 def test_an_interval_is_infinite_until_there_are_rows_enough(coverage, n_needed):
     for n_rows, finite in ((n_needed, True), (n_needed - 1, False)):
@@ -96,8 +78,12 @@ def test_chunks_of_new_rows_leave_no_seam(monkeypatch):
     rng = np.random.default_rng(0)
     predictions, residuals = rng.normal(size=(N_FOLDS, 11)), rng.normal(size=N_ROWS)
     whole = cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES)
-    monkeypatch.setattr("houseprices.intervals.cv_plus.CELLS_AT_ONCE", 4 * N_ROWS)
+    monkeypatch.setattr("houseprices.cross_validation.intervals.CELLS_AT_ONCE", 4 * N_ROWS)
     np.testing.assert_array_equal(cv_plus_intervals(predictions, FOLDS, residuals, COVERAGES), whole)
+
+
+def covered_share(intervals: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return ((intervals[:, 0] <= targets) & (targets <= intervals[:, 1])).mean(axis=1)
 
 
 @pytest.mark.parametrize("n_repeats", [1, 2])
@@ -122,7 +108,7 @@ def test_coverage_on_new_exchangeable_rows_is_about_nominal(n_repeats):
     np.testing.assert_allclose(np.mean(covered, axis=0), [COVERAGES, COVERAGES], atol=0.025)
 
 
-def test_a_training_rows_interval_knows_nothing_of_its_own_folds_residuals():
+def test_a_training_rows_interval_is_made_from_the_residuals_of_other_folds():
     rng = np.random.default_rng(0)
     prediction, residuals = rng.normal(size=N_ROWS), rng.normal(size=N_ROWS)
     before = out_of_fold_intervals(prediction, FOLDS, residuals, COVERAGES)
@@ -132,17 +118,31 @@ def test_a_training_rows_interval_knows_nothing_of_its_own_folds_residuals():
     assert (after[:, 1, ~held_out] > before[:, 1, ~held_out]).any()
 
 
+def test_cv_plus_agrees_with_mapie():
+    mapie = pytest.importorskip("mapie.regression", reason="a second implementation of CV+, a development dependency")
+    from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import PredefinedSplit
+
+    generator = np.random.default_rng(0)
+    x, new = generator.normal(size=(60, 3)), generator.normal(size=(25, 3))
+    y = x @ [1.0, -2.0, 0.5] + generator.normal(size=60)
+    folds = generator.permutation(60) % 5
+    theirs = mapie.CrossConformalRegressor(
+        LinearRegression(), confidence_level=[0.5, 0.9], method="plus", cv=PredefinedSplit(folds)
+    )
+    _, expected = theirs.fit_conformalize(x, y).predict_interval(new)
+    models = [LinearRegression().fit(x[folds != fold], y[folds != fold]) for fold in range(5)]
+    residuals = y - np.array([models[fold].predict(row[None])[0] for fold, row in zip(folds, x, strict=True)])
+    ours = cv_plus_intervals([model.predict(new) for model in models], folds, residuals, [0.5, 0.9])
+    np.testing.assert_allclose(ours, expected.transpose(2, 1, 0), rtol=1e-10)
+
+
 @pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, 1.5, float("nan")])
 def test_a_coverage_outside_0_and_1_is_refused(coverage):
     with pytest.raises(SettingsError, match="coverage must be between 0 and 1"):
         cv_plus_intervals([[0.0]], [0, 0], [1.0, 1.0], [coverage])
     with pytest.raises(SettingsError, match="coverage must be between 0 and 1"):
         out_of_fold_intervals([0.0, 0.0], [0, 1], [1.0, 1.0], [coverage])
-
-
-def test_a_target_at_an_end_of_its_interval_is_covered():
-    intervals = np.array([[[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]])
-    assert covered_share(intervals, [0.0, 1.0, -0.01, 1.01]).tolist() == [0.5]
 
 
 def test_what_does_not_fit_is_refused():
