@@ -14,25 +14,23 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # Imports run upward, or stay on their floor; in the engine they reach three modules only.
 FLOORS = (
-    ("errors", "files", "progress", "charts"),
+    ("errors", "files", "progress"),
     ("data",),
     ("preprocessing",),
     ("engine",),
     ("settings",),
-    ("intervals",),
     ("cross_validation",),
     ("runs",),
     ("estimators",),
     ("selection",),
     ("kaggle",),
     ("report",),
-    ("lessons",),
     ("cli",),
     ("__init__", "__main__"),
 )
 ENGINE_IMPORTS = {"engine", "errors", "files", "progress"}
 MAX_FLAT_MODULES = 12
-SPEAKERS = ("cli", "lessons.terminal")
+SPEAKERS = ("cli", "estimators.house_price")
 
 MOST_FILES_WITH_A_SETTING = 5
 
@@ -176,7 +174,7 @@ def scattered_names(sources: Sources) -> list[str]:
     """Modules beside `runs.format` that name a file of a run in their code."""
     named = {
         run_format.MANIFEST, *run_format.OUTPUTS, run_format.REPORT, run_format.INTERVALS, run_format.ABLATION_TABLE,
-        run_format.ABLATION_NOTE, run_format.RECIPE, str(run_format.LATEST),
+        run_format.ABLATION_NOTE, str(run_format.LATEST),
     }  # fmt: skip
     return [
         f"{name} names {node.value}"
@@ -211,11 +209,11 @@ def test_the_package_keeps_the_rule(rule):
         (wrong_ways, {"kaggle.ledger": "from houseprices import Settings"}),
         (wrong_ways, {"engine.mlp": "def f():\n    import houseprices.data.schema"}),
         (wrong_ways, {"utilities": ""}),
-        (voices, {"report.job": "def f():\n    print(1)"}),
+        (voices, {"report.page": "def f():\n    print(1)"}),
         (voices, {"kaggle.submit": "import sys\nsys.stderr.write('no')"}),
         (voices, {"kaggle.submit": "from sys import stdout"}),
-        (voices, {"charts": "from rich.table import Table"}),
-        (voices, {"charts": "import rich.progress"}),
+        (voices, {"files": "from rich.table import Table"}),
+        (voices, {"files": "import rich.progress"}),
         (voices, {"runs.job": "import sys\nsys.exit(1)"}),
         (voices, {"runs.job": "raise SystemExit(1)"}),
         (scattered_settings, {f"report.{number}": "huber_delta = 1" for number in range(MOST_FILES_WITH_A_SETTING)}),
@@ -233,8 +231,8 @@ def test_a_change_that_breaks_the_rule_is_found(rule, changed: Sources):
 
 def test_every_module_and_every_import_is_looked_at():
     imports = imports_of(sources_of(SOURCE))
-    assert {"charts", "cli", "data.sample.write", "__init__"} <= set(imports)
+    assert {"files", "cli", "data.sample", "__init__"} <= set(imports)
     # Of three kinds: at the top, in a function, for types.
     assert {"cli.train", "errors"} <= imports["cli"]
-    assert "report.job" in imports["cli.runs"]
-    assert "selection.comparison" in imports["cli.selection"]
+    assert "report.page" in imports["cli.runs"]
+    assert "selection.compare" in imports["cli.selection"]

@@ -15,7 +15,7 @@ from conftest import N_FOLDS, N_ROWS, N_TEST_ROWS, FinishedRun
 from safetensors.numpy import load_file
 
 from houseprices.cli import main
-from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.sample import NOISE_FLOOR
 from houseprices.errors import DataError, RunError
 from houseprices.settings import explained_settings, load_settings
 

@@ -132,7 +132,7 @@ def sample(
         seed: Another seed draws another town.
         to: The folder.
     """
-    from houseprices.data.sample.write import NOISE_FLOOR, write_sample
+    from houseprices.data.sample import NOISE_FLOOR, write_sample
 
     write_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")

@@ -31,11 +31,11 @@ from houseprices.runs.format import (
 )
 
 if TYPE_CHECKING:
-    from houseprices.selection.gate import Judgement
+    from houseprices.selection.acceptance import PairedScores
 
 Floats = NDArray[np.float64]
 
-_N_DRAWS = 1000
+_N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class PastRun:
         data: kaggle, sample or other.
         sha256: of each file of its houses, by name.
         cv_log_rmse: over every training row, out of fold.
-        low, high: 95% interval of it, over draws of houses.
+        low, high: its 95% bootstrap interval over houses.
         seconds: that it took.
         public_score: on the leaderboard; None if it was not submitted or has no score.
         changes: settings that differ from the run before it, "folds.n_folds 10 -> 5".
@@ -74,20 +74,20 @@ class RunComparison:
         names: of the first and the second.
         n_splits: of each.
         changes: settings of the second that differ from the first.
-        judgement: of the second against the first, see `selection.gate`.
+        scores: of the second against the first.
     """
 
     names: tuple[str, str]
     n_splits: tuple[int, int]
     changes: list[str]
-    judgement: "Judgement"
+    scores: "PairedScores"
 
 
 def past_runs(notify: Notify = silent) -> list[PastRun]:
-    """The runs in runs/, newest first; runs of an earlier version are among them.
+    """List the runs in runs/, newest first; runs of an earlier version are among them.
 
     Args:
-        notify: hears of folders that cannot be read; they are left out.
+        notify: is called with each folder that cannot be read; these are left out.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -118,7 +118,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     Raises:
         RunError: a run cannot be read, or the two are of other houses or of equal settings and seed.
     """
-    from houseprices.selection.gate import judge
+    from houseprices.selection.acceptance import paired_scores
 
     folders = [find_run(Path(name)) for name in (first, second)]
     for folder in folders:
@@ -130,9 +130,9 @@ def compare_runs(first: str, second: str) -> RunComparison:
         raise RunError(f"{names[0]}, {names[1]}: their houses differ; accepted: two runs on the same train.csv")
     if settings[0] == settings[1]:
         raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
-    judgement = judge(one["prediction"][None], other["prediction"][None], one["log_price"])
+    scores = paired_scores(one["prediction"][None], other["prediction"][None], one["log_price"])
     n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
-    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), judgement)
+    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), scores)
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:
@@ -156,10 +156,10 @@ def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[
 
 
 def _interval(squares: Floats) -> tuple[float, float]:
-    """95% of the root of the mean, over draws of houses with replacement. Seeded: equal errors give equal figures."""
+    """Compute the 95% bootstrap interval of the RMSE over houses; equal errors give equal figures."""
     n_rows = len(squares)
-    draws = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_DRAWS)
-    low, high = np.quantile(np.sqrt(draws @ squares / n_rows), (0.025, 0.975))
+    counts = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_RESAMPLES)
+    low, high = np.quantile(np.sqrt(counts @ squares / n_rows), (0.025, 0.975))
     return float(low), float(high)
 
 

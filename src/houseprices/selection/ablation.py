@@ -1,8 +1,8 @@
-"""Weight decay x dropout: the whole grid, several seeds and all folds as members of one job of the engine.
+"""Ablation of weight decay x dropout: the whole grid, several seeds and all folds, as one job.
 
-The network is that of the settings' first group made smaller and trained for less long, and without noise or dropout
-on its inputs, so that the two regularisers are seen alone and the grid takes a minute or two. Its scores are of single
-networks: compare them with each other, not with the ensemble's.
+The network is the settings' first model made smaller and trained for fewer epochs, without dropout of its inputs, so
+that the two regularisers act alone and the grid takes a minute or two. Scores are of single networks: compare them with
+each other, not with the ensemble's.
 """
 
 import time
@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation.fold_training import Finish, FoldData, prepare_fold, start_members
-from houseprices.cross_validation.folds import assign_folds
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, split_rows
 from houseprices.data.schema import PRICE
 from houseprices.data.source import HouseTables
+from houseprices.engine.specs import NetworkSpec
+from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.houses import house_array
@@ -37,19 +37,19 @@ DROPOUTS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7)
 N_SEEDS = 3
 N_FOLDS = 5
 WIDTH, EPOCHS = 32, 20
-"""At most so many units a layer and passes over the rows; members of the main job may have more."""
+"""The largest number of units of a layer, and of epochs; the main job may have more of both."""
 
 
 @dataclass(frozen=True)
 class AblationNote:
-    """ablation.json: what the grid was made with, and the SHA-256 of its table.
+    """Content of ablation.json: the conditions of the grid, and the SHA-256 of its table.
 
     Attributes:
         format_version, code_version, data: as in a run's manifest.
-        group: of the settings, that lent its network.
-        network: how every network was made, but for weight decay and dropout.
-        n_folds, n_seeds, n_networks: how many.
-        seconds: that it took.
+        group: name of the model that lent its network.
+        network: settings of every network, but for weight decay and dropout.
+        n_folds, n_seeds, n_networks: size of the grid.
+        seconds: wall time.
         outputs_sha256: of the table.
     """
 
@@ -72,7 +72,7 @@ class Ablation:
     Attributes:
         table: a row a network: weight_decay, dropout, seed, fold, n_rows, training_log_rmse, validation_log_rmse,
             weight_norm.
-        note: what it was made with.
+        note: its conditions.
     """
 
     table: pd.DataFrame
@@ -119,34 +119,35 @@ def ablate(
     fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     # The same seed in every cell: cells differ in their regularisation and in nothing else.
-    members = [
-        (replace(group, weight_decay=decay, dropout=rate), settings.seed * N_SEEDS + seed)
+    networks = [
+        NetworkSpec(settings.seed * N_SEEDS + seed, replace(group, weight_decay=decay, dropout=rate))
         for decay, rate, seed in cells
     ]
     count = counting(notify, "training networks", n_folds * len(cells))
 
-    def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
-        curves = wait(count).curves
+    def table_of(fold: Fold, pending: PendingNetworks) -> pd.DataFrame:
+        curves = pending.result(count).curves.scaled(fold.log_price_std)
         return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
-            fold=data.fold,
-            n_rows=len(data.held_out),
+            fold=fold.fold,
+            n_rows=len(fold.held_out_rows),
             training_log_rmse=curves.training[:, -1],
             validation_log_rmse=curves.validation[:, -1],
             weight_norm=curves.weight_norm[:, -1],
         )
 
-    with open_executor(settings, notify) as executor:
+    with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
+        splits = [split_rows(fold_of_row[0], index) for index in range(n_folds)]
         folds = [
-            prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
-            for fold in range(n_folds)
+            fit_fold(0, index, rows, array, log_price, settings.features, group.blocks)
+            for index, rows in enumerate(splits)
         ]
-        pending = [start_members(executor, data, group.blocks, members) for data in folds]
-        tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
+        pending = [submit_networks(executor, fold.data(group.blocks), networks) for fold in folds]
+        tables = [table_of(*pair) for pair in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 
 
 def grid_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The grid's figures, a row a cell: errors pooled over folds, their mean over seeds and its spread.
+    """Summarise the grid, a row a cell: errors pooled over folds, their mean over seeds and its spread.
 
     Returns:
         weight_decay, dropout, validation_log_rmse, validation_std (over seeds), training_log_rmse, gap (validation -
@@ -183,7 +184,7 @@ def read_ablation(folder: Path) -> Ablation:
 
 
 def _small(settings: Settings) -> tuple[str, ModelSettings]:
-    name, group = next(iter(settings.models.items()))
-    hidden = tuple(min(width, WIDTH) for width in group.hidden)
-    epochs = min(group.epochs, EPOCHS)
-    return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)
+    name, model = next(iter(settings.models.items()))
+    hidden = tuple(min(width, WIDTH) for width in model.hidden)
+    epochs = min(model.epochs, EPOCHS)
+    return name, replace(model, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)
