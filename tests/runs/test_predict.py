@@ -113,7 +113,7 @@ def test_a_fault_far_down_leaves_the_old_output_and_no_other_file(
         ("--run RUN --input nowhere.csv", 1, "nowhere.csv: no such file"),
         ("--run RUN --input folder", 1, "folder: Is a directory"),
         ("--run RUN --input houses.csv --output folder", 1, "folder: Is a directory"),
-        ("--run RUN --input houses.csv --output nowhere/out.csv", 1, "nowhere/out.csv: No such file or directory"),
+        ("--run RUN --input houses.csv --output houses.csv/out.csv", 1, "houses.csv/out.csv: Not a directory"),
         ("--run RUN --input houses.csv --output houses.csv", 1, "is the input"),
         ("--run nowhere --input houses.csv", 1, "nowhere: no such folder"),
         ("--input houses.csv", 1, "runs/latest: there is no run yet; `make cv` makes one"),

@@ -26,7 +26,6 @@ from houseprices.runs.format import (
     changes,
     check_run,
     damaged,
-    find_run,
     read_record,
 )
 
@@ -72,13 +71,13 @@ class RunComparison:
 
     Attributes:
         names: of the first and the second.
-        n_splits: of each.
+        n_repeats: of each one's cross-validation.
         changes: settings of the second that differ from the first.
         scores: of the second against the first.
     """
 
     names: tuple[str, str]
-    n_splits: tuple[int, int]
+    n_repeats: tuple[int, int]
     changes: list[str]
     scores: "PairedScores"
 
@@ -120,9 +119,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     """
     from houseprices.selection.acceptance import paired_scores
 
-    folders = [find_run(Path(name)) for name in (first, second)]
-    for folder in folders:
-        check_run(folder)
+    folders = [check_run(Path(name))[0] for name in (first, second)]
     one, other = (_out_of_fold(folder) for folder in folders)
     settings = [_settings(folder) for folder in folders]
     names = folders[0].resolve().name, folders[1].resolve().name
@@ -131,8 +128,8 @@ def compare_runs(first: str, second: str) -> RunComparison:
     if settings[0] == settings[1]:
         raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
     scores = paired_scores(one["prediction"][None], other["prediction"][None], one["log_price"])
-    n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
-    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), scores)
+    n_repeats = [int(tree["folds"]["n_repeats"]) for tree in settings]
+    return RunComparison(names, (n_repeats[0], n_repeats[1]), list(changes(settings[0], settings[1])), scores)
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:

@@ -23,7 +23,7 @@ def conditions_on(device: str) -> dict[str, Any]:
         "code_version": code_version(),
         "code_sha256": code_digest(),
         "python": sys.version.split()[0],
-        "libraries": dict(_library_versions()),
+        "libraries": _library_versions(),
         "device": device,
         "step": step_on(torch.device(device)),
         "processor": _processor(),
@@ -37,18 +37,17 @@ def code_version() -> str:
     if not (checkout / "pyproject.toml").is_file():
         return version
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    try:
+    with suppress(OSError, subprocess.SubprocessError):
         described = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return version
-    return f"{version}+{described}"
+        return f"{version}+{described}"
+    return version
 
 
-def _library_versions() -> list[tuple[str, str]]:
-    versions = []
+def _library_versions() -> dict[str, str]:
+    versions = {}
     for name in _LIBRARIES:
         with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
-            versions.append((name, importlib.metadata.version(name)))
+            versions[name] = importlib.metadata.version(name)
     return versions
 
 
