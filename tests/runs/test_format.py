@@ -16,7 +16,6 @@ from houseprices.runs.format import (
     Metrics,
     PastMetrics,
     Preprocessing,
-    changes,
     check_run,
     find_run,
     read_record,
@@ -81,13 +80,6 @@ def test_runs_of_earlier_versions_can_be_listed_and_submitted(tmp_path: Path) ->
     assert read_record(PastMetrics, tmp_path / "metrics.json").log_rmse.pooled == 0.12
     with pytest.raises(RunError, match="format_version is 4"):
         read_record(Manifest, tmp_path / "manifest.json")
-
-
-def test_a_branch_of_settings_that_came_or_went_is_one_line() -> None:
-    before = {"seed": 0, "models": {"a": {"loss": "mse", "hidden": [8]}, "b": {}}}
-    after = {"seed": 1, "models": {"a": {"loss": "huber", "hidden": [8]}, "c": {"epochs": 3}}}
-    lines = ["seed 0 -> 1", "models.a.loss mse -> huber", "without models.b", "with models.c"]
-    assert list(changes(before, after)) == lines
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,20 @@ _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "numba", "llv
 
 
 def conditions_on(device: str) -> dict[str, Any]:
-    """The conditions of a run that is computed now on a torch device, as fields of its manifest."""
+    """Return the conditions of a run that is computed now on a torch device, as fields of its manifest."""
     import torch
 
     from houseprices.engine.training import step_on
 
+    libraries = {}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
+            libraries[name] = importlib.metadata.version(name)
     return {
         "code_version": code_version(),
         "code_sha256": code_digest(),
         "python": sys.version.split()[0],
-        "libraries": _library_versions(),
+        "libraries": libraries,
         "device": device,
         "step": step_on(torch.device(device)),
         "processor": _processor(),
@@ -31,7 +35,7 @@ def conditions_on(device: str) -> dict[str, Any]:
 
 
 def code_version() -> str:
-    """The package's version, with the commit where the code runs from a checkout; a label for people."""
+    """Return the package's version, with the commit if the code runs from a checkout; a label for people."""
     version = importlib.metadata.version("houseprices")
     checkout = Path(__file__).parents[3]
     if not (checkout / "pyproject.toml").is_file():
@@ -43,16 +47,8 @@ def code_version() -> str:
     return version
 
 
-def _library_versions() -> dict[str, str]:
-    versions = {}
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
-            versions[name] = importlib.metadata.version(name)
-    return versions
-
-
 def _processor() -> dict[str, str]:
-    """The processor that each library computes for: how many numbers are added at once decides a sum's last bits."""
+    """Return the processor that each library computes for: its vector width decides the last bits of a sum."""
     import torch
     from threadpoolctl import threadpool_info
 

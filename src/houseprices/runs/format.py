@@ -138,12 +138,12 @@ def find_run(run: Path | None) -> Path:
     Raises:
         RunError: there is no such folder.
     """
-    if run is None and not LATEST.exists():
-        raise RunError(f"{LATEST}: {NO_RUN_YET}")
     folder = run or LATEST
     for candidate in (folder, RUNS_FOLDER / folder):
         if candidate.is_dir():
             return candidate
+    if run is None:
+        raise RunError(f"{LATEST}: {NO_RUN_YET}")
     reason = "is a file" if folder.exists() else "no such folder"
     raise RunError(f"{folder}: {reason}; accepted: {_ACCEPTED}")
 

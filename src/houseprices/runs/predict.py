@@ -75,12 +75,7 @@ def predict(
 
 
 def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.DataFrame:
-    """Prices of typed houses and the ends of their intervals, in dollars and cents: (n_rows, 4), in the houses' order.
-
-    Raises:
-        SettingsError: the coverage is not between 0 and 1.
-        DataError: a price is not finite and positive.
-    """
+    """Price typed houses: Id, price and the ends of its interval, in dollars and cents, (n_rows, 4)."""
     predictions = saved.ensemble.predict_folds(houses)
     ends = saved.ensemble.intervals(predictions, (coverage,))[0]
     table = submission_table(houses.index.to_numpy(), predictions.mean).rename(columns={PRICE: "price"})

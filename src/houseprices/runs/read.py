@@ -46,12 +46,7 @@ from houseprices.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class SavedRun:
-    """The content of a run folder.
-
-    Attributes:
-        curves: curves.csv.
-        ensemble: the fitted folds on the CPU, and oof.csv.
-    """
+    """Content of a run folder; the networks of the ensemble are on the CPU."""
 
     folder: Path
     settings: Settings
@@ -60,13 +55,9 @@ class SavedRun:
     curves: pd.DataFrame
     ensemble: Ensemble
 
-    def tables(self, data: Path | None = None) -> HouseTables:
-        """Read the run's houses: its own copies, or the same tables in another folder."""
-        return _run_tables(self.folder, self.manifest, self.ensemble.out_of_fold, data)
-
     def houses(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Read the typed training houses, in the order of oof.csv and without prices, and the test houses."""
-        tables = self.tables()
+        tables = run_tables(self.folder, self.manifest, self.ensemble.out_of_fold)
         return tables.train.drop(columns=PRICE), tables.test
 
 
@@ -107,7 +98,7 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     sha256 = manifest.outputs_sha256.get(CUSTOM_FEATURES)
     custom_file = saved_custom_file(folder / CUSTOM_FEATURES, sha256, settings.features.columns, columns)
     if custom_file is not None:
-        train = _run_tables(folder, manifest, out_of_fold).train
+        train = run_tables(folder, manifest, out_of_fold).train
         houses, log_price = house_array(train.drop(columns=PRICE)), np.log(train[PRICE].to_numpy())
         training_rows = [out_of_fold.fold_of_row[record.repeat] != record.fold for record in records]
         custom = [custom_file.fit(houses.rows(rows), log_price[rows]) for rows in training_rows]
@@ -128,8 +119,8 @@ def _content_of(file: Path) -> Iterator[Path]:
         raise damaged(file, f"{error} is missing" if isinstance(error, KeyError) else str(error)) from None
 
 
-def _run_tables(folder: Path, manifest: Manifest, out_of_fold: OutOfFold, data: Path | None = None) -> HouseTables:
-    """Read the run's houses.
+def run_tables(folder: Path, manifest: Manifest, out_of_fold: OutOfFold, data: Path | None = None) -> HouseTables:
+    """Read the run's houses: its own copies, or the same tables in another folder.
 
     Raises:
         DataError: a table is missing.

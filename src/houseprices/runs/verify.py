@@ -26,7 +26,7 @@ from houseprices.engine.device import choose_device
 from houseprices.progress import Notify, Progress, silent
 from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import OUTPUTS, SETTINGS, SUBMISSION, as_json, changes
-from houseprices.runs.read import SavedRun, read_run
+from houseprices.runs.read import SavedRun, read_run, run_tables
 from houseprices.runs.write import metrics_of, output_files, submission_table
 
 Floats = NDArray[np.float64]
@@ -109,7 +109,7 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
         ColumnsError, DataError, ResourceError: see `cross_validate` and `read_tables`.
     """
     saved = read_run(run, columns)
-    tables, settings = saved.tables(data), saved.settings
+    tables, settings = run_tables(saved.folder, saved.manifest, saved.ensemble.out_of_fold, data), saved.settings
     if columns is not None:
         settings = replace(settings, features=replace(settings.features, columns=str(columns)))
     result = cross_validate(
@@ -117,17 +117,16 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
     )
     again = output_files(result, saved.settings, metrics_of(result, tables.kind, {}, tables.test_price))
     before, now = as_json(saved.manifest), conditions_on(str(choose_device(settings.device)))
-    conditions, causes = [], []
+    changed = {}
     for cause, names in _CAUSES.items():
         pair = ({name: before[name] for name in names if name in before}, {name: now[name] for name in names})
-        conditions += (changed := list(changes(*pair, absent="(not noted)")))
-        causes += [cause] * bool(changed)
-    differences = [
-        difference
-        for name in OUTPUTS
-        if name != SETTINGS
-        for difference in _differences(name, (saved.folder / name).read_bytes(), again[name], moved=bool(causes))
-    ]
+        changed[cause] = list(changes(*pair, absent="(not noted)"))
+    conditions = [text for texts in changed.values() for text in texts]
+    causes = [cause for cause, texts in changed.items() if texts]
+    differences = []
+    for name in OUTPUTS:
+        if name != SETTINGS:
+            differences += _differences(name, (saved.folder / name).read_bytes(), again[name], moved=bool(causes))
     own_networks = _distance_from_own_networks(saved, tables)
     unexplained = list(dict.fromkeys(difference.file for difference in differences if not difference.explained))
     if own_networks > ROUNDING:

@@ -148,12 +148,16 @@ def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) 
         folds.append(FoldRecord(fold.repeat, fold.fold, *scale, fold.features.to_dict(), columns))
         for model, network in fold.networks.items():
             tensors[tensor_name(fold.repeat, fold.fold, model)] = network.parameters.cpu().contiguous()
+    known = result.ensemble.out_of_fold
+    first_fold, *other_folds = zip(fold_columns(len(known.fold_of_row)), known.fold_of_row, strict=True)
+    exact = [(name, getattr(known, name)) for name in EXACT_COLUMNS]
+    out_of_fold = pd.DataFrame(dict([(ID, known.ids), first_fold, *exact, *other_folds]))
     texts = {
         # The address of a Ray cluster is no part of the result and means nothing elsewhere.
         SETTINGS: dump_settings(replace(settings, ray="")),
         METRICS: record_text(metrics),
         CURVES: _curves(result).to_csv(index=False),
-        OUT_OF_FOLD: _out_of_fold(result).to_csv(index=False),
+        OUT_OF_FOLD: out_of_fold.to_csv(index=False),
         SUBMISSION: submission_table(result.test_ids, result.test).to_csv(index=False),
         PREPROCESSING: record_text(Preprocessing(FORMAT_VERSION, folds), indent=None),
     }
@@ -179,13 +183,6 @@ def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> 
         faults = zip(ids[bad], price_usd[bad], strict=True)
         raise DataError([f"submission: Id {house}, SalePrice: {price}; {accepted}" for house, price in faults])
     return pd.DataFrame({ID: ids, PRICE: price_usd})
-
-
-def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
-    known = result.ensemble.out_of_fold
-    folds = dict(zip(fold_columns(len(known.fold_of_row)), known.fold_of_row, strict=True))
-    first = {"fold": folds.pop("fold")}
-    return pd.DataFrame({ID: known.ids, **first, **{name: getattr(known, name) for name in EXACT_COLUMNS}, **folds})
 
 
 def _curves(result: CrossValidation) -> pd.DataFrame:
