@@ -12,7 +12,10 @@ NA_IS_A_LEVEL = {
     "Alley", "BsmtQual", "BsmtCond", "BsmtExposure", "BsmtFinType1", "BsmtFinType2", "FireplaceQu", "GarageType",
     "GarageFinish", "GarageQual", "GarageCond", "PoolQC", "Fence", "MiscFeature",
 }  # fmt: skip
-GRADED = "ExterQual ExterCond BsmtQual BsmtCond HeatingQC KitchenQual FireplaceQu GarageQual GarageCond PoolQC".split()
+GRADED = [
+    "ExterQual", "ExterCond", "BsmtQual", "BsmtCond", "HeatingQC", "KitchenQual", "FireplaceQu", "GarageQual",
+    "GarageCond", "PoolQC",
+]  # fmt: skip
 WORST_AND_BEST = {
     "LotShape": ("IR3", "Reg"), "LandSlope": ("Sev", "Gtl"), "Utilities": ("ELO", "AllPub"), "CentralAir": ("N", "Y"),
     "BsmtExposure": ("No", "Gd"), "BsmtFinType1": ("Unf", "GLQ"), "BsmtFinType2": ("Unf", "GLQ"),
