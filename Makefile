@@ -38,7 +38,7 @@ $(call need,explain,ID,1461)
 
 help: ##- this page
 	@awk -F ':.*##-? ' '/^#### / {print substr($$0, 6) ":"} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2} \
-		/^[a-z-]+:.*##- / {others = others " " $$1} END {print "Others, explained in the Makefile:" others}' $(MAKEFILE_LIST) | fold -sw 80
+		/^[a-z-]+:.*##- / {others = others " " $$1} END {print "Others, see the Makefile:" others}' $(MAKEFILE_LIST) | fold -sw 80
 
 #### Every day
 
@@ -120,8 +120,11 @@ bench-null: $(VENV)/run.stamp ##- changes that do nothing: how many are accepted
 	@$(BIN)/python benchmarks/acceptance_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 	@$(BIN)/python benchmarks/search_nulls.py $(if $(DATA),--data "$$DATA")
 
-PEERS := .venv-peers
-KEPT := benchmarks/peers/kept
+bench-peers: $(VENV)/run.stamp $(PEERS)/run.stamp ##- other people's models on the folds of cv. An hour
+	@test -d $(KEPT)/ours || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 2 --run $(KEPT)/ours
+	@test -d $(KEPT)/ours-1 || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 1 --run $(KEPT)/ours-1
+	@$(PEERS)/bin/python -W ignore benchmarks/peers/run.py $(ARGS)
+
 bench-estimator: $(VENV)/run.stamp ##- the estimator beside scikit-learn's on three tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
 
