@@ -4,10 +4,12 @@
 |---|---|
 | numbers | raw numbers, ordinal ranks, engineered numbers, a flag for an unknown lot frontage; scaled |
 | one_hot | one-hot columns of the nominal features, a column for every level of the schema |
+| one_hot_ordinals | the same of the ordinal features, whose steps differ in worth |
 | neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): slopes by neighbourhood |
 | neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
+| neighborhood_sales | neighbourhood with sale condition, one-hot, where at least 3 training rows have both |
 | products | products of pairs of ten leading numbers, squares included |
 | ranks | the numbers as normal scores of their ranks: no size is extreme |
 | piecewise_linear | the numbers in eight linear pieces, each with an eighth of the training rows |
@@ -27,17 +29,19 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
+from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS, ORDINALS
 from houseprices.preprocessing.houses import POSITION, Floats
 from houseprices.preprocessing.numbers import NUMBERS, Values
 
 Block = Literal[
     "numbers",
     "one_hot",
+    "one_hot_ordinals",
     "neighborhood_slopes",
     "neighborhood_medians",
     "subclass_medians",
     "unfinished_sale",
+    "neighborhood_sales",
     "products",
     "ranks",
     "piecewise_linear",
@@ -46,7 +50,9 @@ Block = Literal[
 CUSTOM: Block = "custom"
 BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != CUSTOM)
 """The blocks that need no user's file, in the order of their columns in a matrix; custom columns stand last."""
-DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "piecewise_linear"))
+DEFAULT_BLOCKS = tuple(
+    block for block in BLOCKS if block not in ("one_hot_ordinals", "neighborhood_sales", "ranks", "piecewise_linear")
+)
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """Inputs of the ridge regression, which predicts worse with the products."""
 
@@ -66,14 +72,21 @@ _LEADING_NUMBERS = (
     "TotalBaths",
     "Fireplaces",
 )
+_MIN_SALE_ROWS = 3
 _N_PIECES = 8
 _SCORES = np.linspace(-2.6, 2.6, 33)
 """Normal scores at which a number's quantiles are kept; beyond either end, one house in 200, they are clipped."""
 
 
+ORDINAL_LEVELS = {f"levels of {name}": name for name in ORDINALS}
+"""The ordinal feature of each argument of formulas that is given as `Levels`; by their names they are ranks."""
+LEVELS = {**{name: name for name in NOMINALS}, **ORDINAL_LEVELS}
+"""The feature of every argument that is given as `Levels`."""
+
+
 @dataclass(frozen=True)
 class Levels:
-    """The levels of a nominal feature, the argument of a formula.
+    """The levels of a nominal or ordinal feature, the argument of a formula.
 
     Attributes:
         names: levels in the schema's order.
@@ -100,7 +113,7 @@ class Statistic:
 
     Attributes:
         name: key under which it is saved.
-        parents: numbers and nominal features, as a column's.
+        parents: as a column's.
         fit: the training rows' parents -> an array.
         shape: shape of that array.
     """
@@ -116,9 +129,8 @@ class Column:
     """A column of the matrix.
 
     Attributes:
-        parents: names of `NUMBERS` and nominal features.
-        formula: the parents in this order (a number as its (n_rows,) scaled values, a nominal feature as `Levels`),
-            then the statistics -> (n_rows,).
+        parents: names of `NUMBERS` and keys of `LEVELS`.
+        formula: the parents in this order, a number as its (n_rows,) scaled values, then the statistics -> (n_rows,).
     """
 
     name: str
@@ -131,8 +143,8 @@ def _number(name: str) -> Column:
     return Column(name, (name,), lambda values: values)
 
 
-def _level(feature: str, level: str) -> Column:
-    return Column(f"{feature}={level}", (feature,), lambda levels: levels.one_hot(level))
+def _level(feature: str, parent: str, level: str) -> Column:
+    return Column(f"{feature}={level}", (parent,), lambda levels: levels.one_hot(level))
 
 
 def _slope(number: str, neighborhood: str) -> Column:
@@ -189,6 +201,30 @@ def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
     )
 
 
+_SALE_ROWS = Statistic(
+    "rows of Neighborhood and SaleCondition",
+    ("Neighborhood", "SaleCondition"),
+    lambda neighborhoods, sales: _cross_table(neighborhoods, sales),
+    (len(BY_NAME["Neighborhood"].levels), len(BY_NAME["SaleCondition"].levels)),
+)
+
+
+def _cross_table(rows: Levels, columns: Levels) -> Floats:
+    counts = np.zeros((len(rows.names), len(columns.names)))
+    np.add.at(counts, (rows.codes, columns.codes), 1)
+    return counts
+
+
+def _neighborhood_sale(neighborhood: str, condition: str) -> Column:
+    def both(neighborhoods: Levels, sales: Levels, n_rows: Floats) -> Values:
+        is_both = neighborhoods.is_level(neighborhood) & sales.is_level(condition)
+        cell = n_rows[neighborhoods.names.index(neighborhood), sales.names.index(condition)]
+        return is_both & bool(cell >= _MIN_SALE_ROWS)
+
+    name = f"Neighborhood={neighborhood} and SaleCondition={condition}"
+    return Column(name, ("Neighborhood", "SaleCondition"), both, (_SALE_ROWS,))
+
+
 def _product(first: str, second: str) -> Column:
     return Column(f"{first} * {second}", (first, second), lambda values, others: values * others)
 
@@ -228,7 +264,10 @@ def _eighths(values: Floats) -> Floats:
 
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
-    "one_hot": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
+    "one_hot": [_level(name, name, level) for name in NOMINALS for level in BY_NAME[name].levels],
+    "one_hot_ordinals": [
+        _level(name, levels, level) for levels, name in ORDINAL_LEVELS.items() for level in BY_NAME[name].levels
+    ],
     "neighborhood_slopes": [
         _slope(number, neighborhood) for number in _SLOPE_NUMBERS for neighborhood in BY_NAME["Neighborhood"].levels
     ],
@@ -239,6 +278,10 @@ COLUMNS: dict[Block, list[Column]] = {
         for column, numbers in ((_unfinished, _UNFINISHED_NUMBERS), (_unfinished_deviation, _MEDIAN_NUMBERS))
         for sale in _UNFINISHED_SALES
         for number in numbers
+    ],
+    "neighborhood_sales": [
+        _neighborhood_sale(*pair)
+        for pair in itertools.product(BY_NAME["Neighborhood"].levels, BY_NAME["SaleCondition"].levels)
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
     "ranks": [_rank(number.name) for number in NUMBERS],
@@ -258,7 +301,7 @@ def raw_shares(column: Column) -> Floats:
     features_of_number = {number.name: number.parents for number in NUMBERS}
     shares = np.zeros(len(FEATURES))
     for parent in column.parents:
-        features = features_of_number.get(parent, (parent,))
+        features = features_of_number[parent] if parent in features_of_number else (LEVELS[parent],)
         for feature in features:
             shares[POSITION[feature]] += 1 / (len(column.parents) * len(features))
     shares.setflags(write=False)
