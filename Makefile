@@ -32,7 +32,7 @@ $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune stress runs lessons settings \
-	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check lock format clean
+	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -130,18 +130,14 @@ bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on thr
 test: $(VENV)/dev.stamp ## the tests; HOUSEPRICES_REAL_DATA=folder for all of them
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-attack: $(VENV)/dev.stamp ## spoilt files, stopped commands; ARGS="--seconds 600"
-	@$(BIN)/python tests/attack/bad_input.py $(ARGS)
+attack: $(VENV)/dev.stamp ## corrupted files, killed commands, a full disk
+	@$(BIN)/python tests/attack/bad_input.py
 	@$(BIN)/python tests/attack/faults.py $(ARGS)
-	@$(BIN)/python tests/attack/circumstances.py
 
 check: $(VENV)/dev.stamp ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-
-lock: $(VENV)/dev.stamp ## requirements.lock anew: checksums and licences
-	@$(BIN)/python tests/attack/lock.py
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

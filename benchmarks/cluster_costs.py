@@ -21,9 +21,8 @@ from houses import find_houses
 
 from houseprices.cross_validation.fold_training import blocks_of
 from houseprices.data.schema import PRICE
-from houseprices.engine.executor import TrainingTable
-from houseprices.engine.members import Member
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.specs import NetworkSpec
+from houseprices.engine.training import open_executor
 from houseprices.preprocessing.houses import house_array
 from houseprices.selection.corrected import corrected_score, lowest
 from houseprices.selection.gate import halvings
@@ -59,16 +58,15 @@ def of_networks(data: Path | None) -> dict[str, float]:
         "features: bytes a house of the typed table": array.values.nbytes / len(array),
     }
     for name, group in settings.models.items():
-        columns, member = fold.live_columns(group.blocks), Member(fold.training, 0, group)
-        with TrainingPool(1, torch.device("cpu")) as pool:
-            seconds, (network, curves) = _timed(lambda: pool.submit(fold.table, [member], columns).wait())  # noqa: B023  # called at once
+        data = fold.data(group.blocks, with_curves=False)
+        with open_executor(1, "cpu") as executor:
+            seconds, trained = _timed(lambda: executor.submit(data, [NetworkSpec(0, group)]).result())  # noqa: B023  # called at once
         found |= {
             f"{name}: seconds a network": seconds,
-            f"{name}: bytes of the result": network.parameters.nbytes
-            + sum(curve.nbytes for curve in vars(curves).values()),
+            f"{name}: bytes of the result": trained.network.parameters.nbytes
+            + sum(curve.nbytes for curve in vars(trained.curves).values()),
         }
-    table = TrainingTable(fold.matrix, fold.targets)
-    found["bytes of a half's table"] = table.matrix.nbytes + table.targets.nbytes + fold.training.nbytes
+    found["bytes of a half's table"] = fold.matrix.nbytes + fold.targets.nbytes + fold.training.nbytes
     return found
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from houseprices.engine.activations import NONLINEARITIES
-from houseprices.engine.hyperparameters import Hyperparameters
+from houseprices.engine.specs import Hyperparameters
 
 
 class TextbookNetwork(nn.Module):

@@ -49,23 +49,19 @@ def main() -> None:
 
 def measure(n_members: int, n_rows: int) -> dict[str, float]:
     """Train one epoch; peak memory covers the making of the table too, which needs several times the table."""
-    import torch
-
-    from houseprices.engine.executor import TrainingTable
-    from houseprices.engine.hyperparameters import Hyperparameters
-    from houseprices.engine.members import Member
-    from houseprices.engine.pool import TrainingPool
-    from houseprices.engine.training import warm_up
+    from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData
+    from houseprices.engine.training import open_executor, submit_networks, warm_up
 
     matrix, targets = _table(n_rows)
     warm_up()
     _reset_peak()
     before = _peak_bytes()
     hyperparameters = Hyperparameters(hidden=(256, 128), activation="relu", epochs=1)
-    members = [Member(np.arange(n_rows), seed, hyperparameters) for seed in range(n_members)]
+    data = TrainingData(matrix, targets, np.arange(n_rows))
+    specs = [NetworkSpec(seed, hyperparameters) for seed in range(n_members)]
     start = time.perf_counter()
-    with TrainingPool(0, torch.device("cpu")) as pool:
-        networks = pool.submit(TrainingTable(matrix, targets), members).wait()[0]
+    with open_executor(0, "cpu") as executor:
+        networks = submit_networks(executor, data, specs).result().network
     return {
         "members": n_members,
         "rows": n_rows,

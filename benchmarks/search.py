@@ -30,7 +30,6 @@ from torch import Tensor, nn
 from houseprices.cross_validation.fold_training import FoldData
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
-from houseprices.engine.executor import ignore
 from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.optimizer import schedule_factor
 from houseprices.preprocessing.columns import DEFAULT_BLOCKS
@@ -71,7 +70,7 @@ def measure(data: Path | None, seconds: float, n_seeds: int, n_trials: int) -> d
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     models = [group for _, group in zip(range(n_trials), random_groups(space, 0), strict=False)]
     with open_executor(Settings()) as executor:
-        ours = _seconds(lambda: list(halves.predict(models, executor, ignore)))
+        ours = _seconds(lambda: list(halves.predict(models, executor, lambda _n_networks: None)))
     looped(models[0], folds[:1], 1)  # what is loaded once
     threads = min((1, torch.get_num_threads()), key=lambda n: _seconds(lambda: looped(models[0], folds[:4], n)))
     loop = _seconds(lambda: [looped(group, folds, threads) for group in models])

@@ -33,10 +33,8 @@ from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_
 from houseprices.data.sample.write import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
-from houseprices.engine.executor import TrainingTable
-from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member, architecture_of
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData, architecture_of
+from houseprices.engine.training import open_executor, submit_networks
 from houseprices.preprocessing.houses import house_array
 from houseprices.settings import Settings
 
@@ -104,9 +102,9 @@ def sample_fold() -> FoldData:
 
 def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: int, n_threads: int) -> Any:
     """The engine as the main job calls it; held-out rows are not watched, as the loops do not either."""
-    members = [Member(np.arange(N_ROWS), seed, of) for seed in range(n_members)]
-    with TrainingPool(n_threads, torch.device("cpu")) as pool:
-        return pool.submit(TrainingTable(matrix, targets), members).wait()[0]
+    data = TrainingData(matrix, targets, np.arange(N_ROWS))
+    with open_executor(n_threads, "cpu") as executor:
+        return submit_networks(executor, data, [NetworkSpec(seed, of) for seed in range(n_members)]).result().network
 
 
 def measure(cases: list[Case], targets: Floats, n_rounds: int) -> list[dict[str, Any]]:

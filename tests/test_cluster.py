@@ -1,9 +1,5 @@
 """Networks on a Ray cluster of this machine: three nodes, of which one is lost in the middle."""
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,28 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from houseprices.engine.executor import Executor, TrainingTable
-from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData
+from houseprices.engine.training import open_executor, submit_networks
 from houseprices.errors import ResourceError
 from houseprices.progress import Notice, Progress
 from houseprices.runs import format as run_format
 from houseprices.runs.write import run_main_job
-from houseprices.selection.search import search
-from houseprices.selection.search_space import read_space
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'houseprices[cluster]'")
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own are no fault of the code under test
 
 RNG = np.random.default_rng(0)
-TABLE = TrainingTable(RNG.standard_normal((40, 6), dtype=np.float32), RNG.standard_normal(40, dtype=np.float32))
 NETWORK = Hyperparameters(hidden=(5,), epochs=3, batch_size=8)
-MEMBERS = [Member(np.arange(30), seed, NETWORK, np.arange(30, 40)) for seed in range(7)]
-WEIGHTED = [replace(MEMBERS[0], weights=np.linspace(0.5, 1.5, 40).astype(np.float32))]
-COLUMNS = np.array([0, 2, 5])
-ARRAYS = [TABLE.matrix, TABLE.targets, COLUMNS, WEIGHTED[0].weights]
-ARRAYS += [rows for member in MEMBERS for rows in (member.rows, member.validation_rows)]
+NETWORKS = [NetworkSpec(seed, NETWORK) for seed in range(7)]
+DATA = TrainingData(
+    RNG.standard_normal((40, 6), dtype=np.float32),
+    RNG.standard_normal(40, dtype=np.float32),
+    np.arange(30),
+    np.arange(30, 40),
+)
+WEIGHTED = replace(DATA, row_weights=np.linspace(0.5, 1.5, 40).astype(np.float32))
 
 
 class Nodes:
@@ -69,16 +63,6 @@ def nodes() -> Iterator[Nodes]:
     nodes.end()
 
 
-@pytest.fixture
-def cluster(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> Executor:
-    """All three nodes, to which every member is sent by itself, so that each has work when the first one is done."""
-    from houseprices.engine import cluster
-
-    nodes.make_whole()
-    monkeypatch.setattr(cluster, "TASK_WORK", 1.0)
-    return cluster.RayCluster(nodes.address)
-
-
 class LosesANode:
     """Hears how a job goes on, and kills a node as soon as some networks are trained but not all."""
 
@@ -94,36 +78,46 @@ class LosesANode:
             self._nodes.lose_one()
 
 
-JOBS = [(MEMBERS, COLUMNS), (MEMBERS[:2], None), (WEIGHTED, COLUMNS)]
+def test_a_cluster_trains_to_the_bits_of_this_process_and_is_sent_each_table_once(nodes, monkeypatch):
+    nodes.make_whole()
+    with open_executor(2, "cpu") as executor:
+        expected = [submit_networks(executor, data, NETWORKS).result() for data in (DATA, WEIGHTED)]
+    put, ray_put = [], ray.put
+    monkeypatch.setattr(ray, "put", lambda data: put.append(data) or ray_put(data))
+    with open_executor(0, "cpu", nodes.address) as executor:
+        assert executor.n_slots == 3
+        for data, local in zip((DATA, WEIGHTED), expected, strict=True):
+            counts: list[int] = []
+            trained = submit_networks(executor, data, NETWORKS).result(counts.append)
+            assert torch.equal(trained.network.parameters, local.network.parameters)
+            np.testing.assert_array_equal(trained.curves.validation, local.curves.validation)
+            assert counts == [1] * 7
+        assert put == [DATA, WEIGHTED]
 
-
-def test_a_cluster_trains_to_the_bits_of_this_process_and_is_sent_each_array_once(cluster, monkeypatch):
-    with TrainingPool(2, torch.device("cpu")) as pool:
-        expected = [pool.submit(TABLE, members, columns).wait() for members, columns in JOBS]
-    put = []
-    with cluster:
-        really, sizes = ray.put, put.append
-        monkeypatch.setattr(ray, "put", lambda array: sizes(array.nbytes) or really(array))
-        pending = [cluster.submit(TABLE, members, columns) for members, columns in JOBS]
-        for one, (right, right_curves) in zip(pending, expected, strict=True):
-            told: list[int] = []
-            network, curves = one.wait(told.append)
-            assert torch.equal(network.parameters, right.parameters)
-            np.testing.assert_array_equal(curves.validation, right_curves.validation)
-            assert sum(told) == len(right.parameters)
-        assert cluster.n_slots == 3
-        assert len(put) == len({*map(id, ARRAYS)})
-        assert put.count(TABLE.matrix.nbytes) == 1
-
-        huge = replace(MEMBERS[0], hyperparameters=replace(NETWORK, hidden=(2_000_000, 2_000_000)))
+        huge = NetworkSpec(0, replace(NETWORK, hidden=(2_000_000, 2_000_000)))
         with pytest.raises(ResourceError, match=r"^training 1 networks of .* GB of memory") as refused:
-            cluster.submit(TABLE, [huge]).wait()
-    assert "\n" not in str(refused.value)  # in the node's own words, without Ray's
+            executor.submit(DATA, [huge]).result()
+    assert "\n" not in str(refused.value)  # the line of the node, without Ray's traceback
 
 
-def test_a_run_is_the_same_though_a_node_is_lost_and_notes_no_address(
-    nodes, cluster, place, data_folder, fast_settings
-):
+def test_a_cluster_whose_cpus_are_busy_is_reported_and_one_without_cpus_is_refused(nodes, monkeypatch):
+    notices: list[Progress | Notice] = []
+    monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 0.5})
+    with open_executor(0, "cpu", nodes.address, notices.append):
+        pass
+    [notice] = notices
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith(f"ray {nodes.address}: all 3 CPUs of the cluster are busy; ")
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    with (
+        pytest.raises(ResourceError, match="the cluster has no CPUs; accepted: "),
+        open_executor(0, "cpu", nodes.address),
+    ):
+        pass
+
+
+def test_a_run_is_the_same_though_a_node_is_lost_and_notes_no_address(nodes, place, data_folder, fast_settings):
+    nodes.make_whole()
     settings = replace(
         fast_settings, models={"tiny": replace(fast_settings.models["tiny"], n_members=6, epochs=200, hidden=(256,))}
     )
@@ -133,32 +127,6 @@ def test_a_run_is_the_same_though_a_node_is_lost_and_notes_no_address(
     assert listener.lost_at
     for name in set(run_format.OUTPUTS) - {run_format.METRICS}:  # which has seconds
         assert (Path("alone") / name).read_bytes() == (Path("far") / name).read_bytes(), name
-
-
-def test_a_search_is_the_same_though_a_node_is_lost_and_its_coordinator_killed(
-    nodes, cluster, place, data_folder, fast_config, fast_settings
-):
-    Path("space.toml").write_text('dropout = { low = 0.1, high = 0.5 }\nloss = ["huber", "student_t"]', "utf-8")
-    space = read_space(Path("space.toml"))
-    search(data_folder, fast_settings, space, 4, storage=Path("alone/search.journal"), n_kept=1)
-    on_cluster = replace(fast_settings, ray=nodes.address)
-    options = {"config": fast_config, "data": data_folder, "space": "space.toml", "storage": "far/search.journal"}
-    options |= {"trials": 4, "keep": 1, "ray": nodes.address}
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "houseprices", "tune", *words]
-    coordinator = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while coordinator.poll() is None and not list(Path("far").glob("search.journal-predictions/*.npy")):
-        time.sleep(0.001)
-    coordinator.send_signal(signal.SIGKILL)
-    assert coordinator.wait() == -signal.SIGKILL
-    listener = LosesANode(nodes)
-    search(data_folder, on_cluster, space, 4, storage=Path("far/search.journal"), n_kept=1, notify=listener)
-    assert listener.lost_at
-    alone, far = (
-        [file.read_bytes() for file in sorted(Path(f"{name}/search.journal-predictions").iterdir())]
-        for name in ("alone", "far")
-    )
-    assert far == alone
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells who listens in /proc")

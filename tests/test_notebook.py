@@ -87,7 +87,7 @@ def test_the_notebook_is_stored_as_it_was_written() -> None:
 def test_what_is_gathered_is_all_that_the_package_needs_but_torch() -> None:
     needed_by = gathering().needed_by
     found = needed_by("houseprices", besides="torch")
-    assert {"houseprices", "captum", "numba", "llvmlite", "pandera", "typeguard"} <= set(found)
+    assert {"houseprices", "captum", "numba", "llvmlite"} <= set(found)
     assert found["numpy"] == importlib.metadata.version("numpy")
     assert not {"torch", "sympy", "pytest", "ruff"} & set(found)
     assert "sympy" in needed_by("houseprices")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "pandera", "captum", "jinja2"}
+HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "captum", "jinja2"}
 SHOW_IMPORTS = """
 import sys
 from houseprices.cli import main

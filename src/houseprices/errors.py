@@ -1,5 +1,6 @@
 """The errors a user can mend; the command line prints each as it stands, without a traceback."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 
@@ -8,15 +9,17 @@ class HousePricesError(Exception):
 
 
 class DataError(HousePricesError, ValueError):
-    """Faults in a table, all of them at once, one line each: file, row, column, value and what is accepted."""
+    """Faults in a table, one line each: file, row, column, value and what is accepted; many are counted by column."""
 
-    SHOWN = 20
+    SHOWN = 5
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[str], columns: Sequence[str] = ()) -> None:
         self.faults = [faults] if isinstance(faults, str) else list(faults)
         lines = self.faults[: self.SHOWN]
-        if len(self.faults) > self.SHOWN:
-            lines.append(f"and {len(self.faults) - self.SHOWN} more faults")
+        if n_more := len(self.faults) - len(lines):
+            by_column = Counter(columns[self.SHOWN :]).most_common()
+            counts = ", ".join(f"{column} {n_faults}" for column, n_faults in by_column)
+            lines.append(f"and {n_more} more faults" + (f": {counts}" if counts else ""))
         super().__init__("\n".join(lines))
 
 

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,20 @@ def checksum(file: Path, algorithm: str) -> str:
 def sha256_of(file: Path) -> str:
     """The file's SHA-256 in hexadecimal digits."""
     return checksum(file, "sha256")
+
+
+@cache
+def code_digest(*parts: str) -> str:
+    """Compute the SHA-256 of the package's source files, or of the named modules and folders of modules alone.
+
+    >>> code_digest("engine") == code_digest("engine/losses.py")
+    False
+    """
+    package, digest = Path(__file__).parent, hashlib.sha256()
+    for path in [package / part for part in parts] or [package]:
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:

@@ -35,8 +35,9 @@ def explained_settings() -> list[ExplainedSetting]:
         for field in fields(stage):
             value = getattr(defaults, field.name)
             if not (is_dataclass(value) or isinstance(value, dict)):
+                meaning = schema[field.name].get("description") or meanings[field.name]
                 # JSON writes these kinds of values as TOML does.
-                one = prefix + field.name, json.dumps(value), _accepted(schema[field.name]), meanings[field.name]
+                one = prefix + field.name, json.dumps(value), _accepted(schema[field.name]), meaning
                 explained.append(ExplainedSetting(*one))
     return explained
 

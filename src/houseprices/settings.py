@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from houseprices.engine.hyperparameters import STRICT, Count, Hyperparameters, Positive
+from houseprices.engine.specs import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.columns import CUSTOM, DEFAULT_BLOCKS, Block
 

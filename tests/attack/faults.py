@@ -1,294 +1,316 @@
-"""Stops commands at random moments, and looks at what they leave: `make attack`.
+"""Kill commands that write, fill the disk under them, forbid writing, and run two at once; then look at what is left.
 
-After each: run folders are whole or absent, no process of the command lives on, the ledger has what Kaggle has, the
-next command works and leaves no hidden file. Linux alone: it looks into /proc.
+After each fault every file is whole or absent, no process of the command lives on, the ledger has each accepted
+submission once, and the same command works again and leaves no hidden file. Linux only: it reads /proc.
 """
 
 import argparse
 import csv
+import itertools
+import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from attack.bad_input import make_good
-from kaggle_fixtures import write_run
 from kaggle_server import TOKEN, KaggleServer, kaggle_server
 
 from houseprices.kaggle.ledger import read_ledger
 from houseprices.runs.read import read_run
-from houseprices.selection.experiments import read_looks
-from houseprices.selection.search_journal import open_journal
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_PARTS = 20
-
-
-def _nothing(_place: Path) -> None:
-    """Leaves nothing that could be half done."""
-
-
-def _run_is_whole(place: Path) -> None:
-    if (place / "runs" / "new").exists():
-        read_run(place / "runs" / "new")
-
-
-def _prices_are_whole(place: Path) -> None:
-    file, houses = place / "prices.csv", place / "data" / "test.csv"
-    if file.exists():
-        assert [row[0] for row in csv.reader(file.open())] == [row[0] for row in csv.reader(houses.open())]
-
-
-def _looks_are_whole(place: Path) -> None:
-    if (place / "docs").exists():
-        read_looks(place / "docs" / "experiments.csv")
-
-
-def _files_are_whole(place: Path) -> None:
-    for name in ("train.csv", "test.csv"):
-        file = place / "fetched" / name
-        assert not file.exists() or file.read_bytes() == (place / "data" / name).read_bytes()
-
-
-def _trials_are_whole(place: Path) -> None:
-    if (place / "search" / "journal-predictions").exists():
-        with open_journal(place / "search" / "journal", {}, to_read=True) as journal:
-            journal.finished()
+_NOBODY = 65534
+_LARGEST_BYTES = 500
+"""No file may grow beyond that on the full disk."""
+_SETTINGS = """device = "cpu"
+[folds]
+n_folds = 3
+n_repeats = 1
+[models.tiny]
+hidden = [4]
+epochs = 2
+"""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command to be stopped.
+    """A command that writes.
 
     Attributes:
-        arguments: of houseprices, in a place as `make_place` makes it.
-        check: raises where what it leaves is half done.
-        fresh: what is removed before it is given again.
-        refusal: what it may say then, because the first one did its work.
+        arguments: of houseprices, in the folder that `make_place` makes.
+        new: a folder that it refuses to write twice, removed before the command is repeated.
+        refusal: an error that is right when it is repeated after its work was done.
     """
 
-    arguments: list[str]
-    check: Callable[[Path], None] = _nothing
-    fresh: str = ""
+    arguments: str
+    new: str = ""
     refusal: str = ""
 
 
-SETTINGS = ["--data", "data", "--config", "config.toml"]
-# Whoever adds a command that writes adds a line.
-COMMANDS: dict[str, Command] = {
-    "cv": Command(["cv", *SETTINGS, "--run", "runs/new"], _run_is_whole, fresh="runs/new"),
-    "compare": Command(["compare", *SETTINGS, "--models.tiny.dropout", "0.3"], _looks_are_whole),
-    "tune": Command(
-        ["tune", *SETTINGS, "--space", "space.toml", "--trials", "10", "--storage", "search/journal"], _trials_are_whole
-    ),
-    "report": Command(["report", "--run", "runs/old"]),
-    "verify": Command(["verify", "--run", "runs/old"]),
-    "predict": Command(
-        ["predict", "--run", "runs/old", "--input", "data/test.csv", "--output", "prices.csv"], _prices_are_whole
-    ),
-    "download": Command(["download", "--to", "fetched"], _files_are_whole),
-    "submit": Command(["submit", "--run", "runs/first"], refusal="this very file was submitted"),
-    "sample": Command(["sample", "--rows", "400", "--test-rows", "400", "--to", "town"]),
+COMMANDS = {
+    "cv": Command("cv --config config.toml --run runs/new", new="runs/new"),
+    "predict": Command("predict --run old --input data/raw/test.csv --output prices.csv"),
+    "report": Command("report --run old"),
+    "explain": Command("explain --run old --id 1"),
+    "submit": Command("submit --run old", refusal="submitted"),
+    "sample": Command("sample --rows 400 --test-rows 400 --to town"),
+    "download": Command("download --to fetched"),
+    "compare": Command("compare --config config.toml --models.tiny.dropout 0.3"),
+    "tune": Command("tune --config config.toml --space space.toml --trials 6 --storage search/journal"),
+    "ablate": Command("ablate --run old"),
 }
 
 
-@contextmanager
-def running(place: Path, environment: dict[str, str], arguments: list[str], **how: Any) -> Iterator[Any]:
-    """The command, the first of a process group of its own, which ends with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "houseprices", *arguments],
-        cwd=place, env={**os.environ, **environment}, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+@dataclass(frozen=True)
+class Place:
+    """A working folder with data, settings and a finished run, and a stand-in for Kaggle."""
 
+    folder: Path
+    server: KaggleServer
+    environment: dict[str, str] = field(default_factory=dict)
 
-def group_lives(group: int) -> bool:
-    """Whether a process of the group lives; a dead one that nobody has asked about does not."""
-    for process in Path("/proc").glob("[0-9]*"):
+    @contextmanager
+    def running(self, command: Command, **options: Any) -> Iterator[subprocess.Popen[str]]:
+        """Start the command in a process group of its own, which ends with the block."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "houseprices", *command.arguments.split()],
+            cwd=self.folder, env={**os.environ, **self.environment}, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+        )  # fmt: skip
         try:
-            state, _, of_group = (process / "stat").read_text().rpartition(") ")[2].split()[:3]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(of_group) == group and state not in "ZX":
-            return True
-    return False
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def run(self, command: Command, **options: Any) -> tuple[int, str]:
+        """Run the command to its end; return its exit code and stderr."""
+        with self.running(command, **options) as process:
+            _, stderr = process.communicate()
+        return process.returncode, stderr
 
 
 def make_place(folder: Path) -> Path:
-    """Data, settings, a finished run, and one to be submitted: to be copied for each attack."""
-    good, place = make_good(folder), folder / "place"
+    """Make the working folder, to be copied for each fault."""
+    place = folder / "place"
     (place / "data" / "raw").mkdir(parents=True)
-    for name in ("train.csv", "test.csv"):
-        shutil.copy(good.data / name, place / "data")
-    shutil.copy(good.config, place / "config.toml")
+    (place / "config.toml").write_text(_SETTINGS)
     (place / "space.toml").write_text("dropout = { low = 0.1, high = 0.5 }\n")
-    shutil.copytree(good.run, place / "runs" / "old")
-    before = Path.cwd()
-    os.chdir(place)
-    write_run(Path("runs/first"))
-    os.chdir(before)
-    lines = ["Id,MSSubClass", *(f"{house},20" for house in range(61, 101))]
-    (place / "data" / "raw" / "test.csv").write_text("\n".join(lines) + "\n")
+    for arguments in ("sample --rows 40 --test-rows 12 --to ../town", "cv --config config.toml --run runs/old"):
+        subprocess.run([sys.executable, "-m", "houseprices", *arguments.split()], cwd=place, check=True)
+        for name in ("train.csv", "test.csv"):  # without the note that they are synthetic, which cannot be submitted
+            shutil.copy(folder / "town" / name, place / "data" / "raw" / name)
     return place
 
 
 @contextmanager
-def workplace(template: Path) -> Iterator[tuple[Path, KaggleServer, dict[str, str]]]:
-    """A copy of the place, with a stand-in for Kaggle whose archive comes slowly, and what leads there."""
+def workplace(template: Path) -> Iterator[Place]:
+    """Copy the working folder; Kaggle's archive comes slowly, so that a download can be killed."""
     with tempfile.TemporaryDirectory() as name, kaggle_server() as server:
         place = Path(shutil.copytree(template, Path(name) / "place", symlinks=True))
-        server.files = {file: (place / "data" / file).read_bytes() for file in ("train.csv", "test.csv")}
+        server.files = {file: (place / "data" / "raw" / file).read_bytes() for file in ("train.csv", "test.csv")}
         server.faults["Storage"] = [_slowly] * 2
-        yield place, server, {**server.environment, "KAGGLE_API_TOKEN": TOKEN, "HOME": name}
+        yield Place(place, server, {**server.environment, "KAGGLE_API_TOKEN": TOKEN, "HOME": name})
 
 
 def _slowly(handler: Any, _body: bytes) -> None:
-    whole = handler.server.kaggle.archive_bytes()
+    archive = handler.server.kaggle.archive_bytes()
     handler.send_response(200)
-    handler.send_header("Content-Length", str(len(whole)))
+    handler.send_header("Content-Length", str(len(archive)))
     handler.end_headers()
-    size = len(whole) // _PARTS + 1
+    size = len(archive) // 20 + 1
     with suppress(OSError):
-        for start in range(0, len(whole), size):
-            handler.wfile.write(whole[start : start + size])
+        for start in range(0, len(archive), size):
+            handler.wfile.write(archive[start : start + size])
             time.sleep(0.02)
 
 
-def hidden_in(place: Path) -> list[str]:
-    """What is hidden there, but for locks."""
-    return [str(path) for path in place.rglob(".*") if path.suffix != ".lock" and path.name != ".lock"]
-
-
-def traceback_in(told: str) -> bool:
-    """Whether a command ended in one; before its first line Python tells of Ctrl-C in its own way."""
-    return "Traceback" in told and 'File "<frozen' not in told and "houseprices/cli/__init__" not in told
-
-
-def stop_once(name: str, template: Path, rng: random.Random, seconds: float) -> list[str]:
-    """Stop the command once, within so many seconds; return what gave way."""
-    gave_way, command = [], COMMANDS[name]
-    number, moment, whole_group = rng.choice(SIGNALS), rng.uniform(0.1, seconds), rng.random() < 0.5
-    with workplace(template) as (place, server, environment):
-        with running(place, environment, command.arguments) as process:
+def broken_files(place: Place) -> list[str]:
+    """Return the files that are half written, runs that cannot be read, and wrong lines of the ledger."""
+    broken = []
+    for file in sorted(place.folder.rglob("*")):
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(place.folder).parts):
             try:
-                process.communicate(timeout=moment)
-            except subprocess.TimeoutExpired:
-                (os.killpg if whole_group else os.kill)(process.pid, number)
-                _, told = process.communicate()
-                if traceback_in(told):
-                    gave_way.append(f"traceback: {told[-300:]}")
-            end = time.monotonic() + 10
-            while group_lives(process.pid) and time.monotonic() < end:
-                time.sleep(0.02)
-            if group_lives(process.pid):
-                gave_way.append("a process lives on")
-        gave_way += left_by(name, place, server)
-        if command.fresh:
-            shutil.rmtree(place / command.fresh, ignore_errors=True)
-        with running(place, environment, command.arguments) as again:
-            _, told = again.communicate()
-        if again.returncode != 0 and not (command.refusal and command.refusal in told):
-            gave_way.append(f"the next command: {told[-300:]}")
-        gave_way += left_by(name, place, server)
-        if len(server.submissions) > 1:
-            gave_way.append("submitted twice")
-        gave_way += [f"left over: {one}" for one in hidden_in(place)]
-    return [f"{signal.Signals(number).name} after {moment:.2f} s: {one}" for one in gave_way]
+                _check_whole(file)
+            except Exception as error:
+                broken.append(f"{file.name} is half written: {error!r}")
+    noted = Counter(entry.message for entry in read_ledger(place.folder / "submissions" / "ledger.jsonl"))
+    accepted = [submission["description"] for submission in place.server.submissions]
+    broken += [f"{noted[message]} times in the ledger: {message}" for message in accepted if noted[message] != 1]
+    return broken + ["submitted twice"] * (len(accepted) > 1)
 
 
-def left_by(name: str, place: Path, server: KaggleServer) -> list[str]:
-    """What is half done, and what was accepted and is not in the ledger exactly once."""
-    gave_way = []
-    try:
-        COMMANDS[name].check(place)
-        read_run(place / "runs" / "old")
-    except Exception as error:
-        gave_way.append(f"half done: {error}")
-    noted = Counter(entry.message for entry in read_ledger(place / "submissions" / "ledger.jsonl"))
-    accepted = [one["description"] for one in server.submissions]
-    return gave_way + [f"{noted[one]} times in the ledger: {one}" for one in accepted if noted[one] != 1]
+def _check_whole(file: Path) -> None:
+    match file.suffix:
+        case ".json":
+            json.loads(file.read_text("utf-8"))
+            if file.name == "manifest.json":
+                read_run(file.parent)
+        case ".jsonl":
+            for line in file.read_text("utf-8").splitlines():
+                json.loads(line)
+        case ".csv":
+            with file.open(newline="", encoding="utf-8") as stream:
+                assert len({len(row) for row in csv.reader(stream)}) == 1, "rows of several lengths, or none"
+        case ".html" | ".svg":
+            assert file.read_text("utf-8").rstrip().endswith((">",)), "it does not end"
+        case ".npz":
+            with np.load(file) as arrays:
+                assert all(arrays[name].size for name in arrays.files), "an empty array"
 
 
-@dataclass
-class _Count:
-    """How often each command is to be stopped, was stopped, and gave way; the threads share it."""
+def hidden_files(place: Place) -> list[str]:
+    """Return what is hidden in the folder, but for locks."""
+    return [f"left over: {path.name}" for path in place.folder.rglob(".*") if not path.name.endswith(".lock")]
 
-    most: float
-    end: float
-    rng: random.Random
-    stopped: Counter[str] = field(default_factory=Counter)
-    gave_way: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self) -> tuple[str, random.Random] | None:
-        with self.lock:
-            if self.stopped.total() >= self.most or time.monotonic() > self.end:
-                return None
-            name = min(COMMANDS, key=lambda one: self.stopped[one])
-            self.stopped[name] += 1
-            return name, random.Random(self.rng.random())
+def group_lives(group: int) -> bool:
+    """Whether a process of the group lives; a zombie does not."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, of_group = (process / "stat").read_text().rpartition(") ")[2].split()[:3]
+            if int(of_group) == group and state not in "ZX":
+                return True
+    return False
+
+
+def ended_badly(exit_code: int, stderr: str) -> list[str]:
+    """Return what is wrong with a command's end: a traceback, or a failure without its line."""
+    if "Traceback" in stderr:
+        return [f"traceback: {stderr[-300:]}"]
+    if exit_code not in (0, 1) or (exit_code == 1 and "houseprices: " not in stderr):
+        return [f"exit {exit_code}: {stderr[-300:]}"]
+    return []
+
+
+def repeated(place: Place, command: Command) -> list[str]:
+    """Repeat the command; return what fails or is left over."""
+    if command.new:
+        shutil.rmtree(place.folder / command.new, ignore_errors=True)
+    exit_code, stderr = place.run(command)
+    failed = exit_code != 0 and not (command.refusal and command.refusal in stderr)
+    return [f"repeated: {stderr[-300:]}"] * failed + broken_files(place) + hidden_files(place)
+
+
+def kill(place: Place, command: Command, rng: random.Random, seconds: float) -> list[str]:
+    """Kill the command, or its whole process group, at a random moment of its usual seconds."""
+    number, moment, whole_group = rng.choice(SIGNALS), rng.uniform(0.1, 1.1 * seconds), rng.random() < 0.5
+    faults = []
+    with place.running(command) as process:
+        try:
+            process.communicate(timeout=moment)
+        except subprocess.TimeoutExpired:
+            (os.killpg if whole_group else os.kill)(process.pid, number)
+            _, stderr = process.communicate()
+            # Before our first line Python ends Ctrl-C in its own way.
+            if "Traceback" in stderr and 'File "<frozen' not in stderr and "houseprices/cli/__init__" not in stderr:
+                faults.append(f"traceback: {stderr[-300:]}")
+        end = time.monotonic() + 10
+        while group_lives(process.pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        faults += ["a process lives on"] * group_lives(process.pid)
+    faults += broken_files(place) + repeated(place, command)
+    return [f"{signal.Signals(number).name} after {moment:.2f} of {seconds:.2f} s: {fault}" for fault in faults]
+
+
+def full_disk(place: Place, command: Command, _rng: random.Random, _seconds: float) -> list[str]:
+    """Let no file grow beyond some bytes, as `ulimit -f` does."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_BYTES, _LARGEST_BYTES))
+
+    return ended_badly(*place.run(command, preexec_fn=limit)) + broken_files(place) + repeated(place, command)
+
+
+def read_only(place: Place, command: Command, _rng: random.Random, _seconds: float) -> list[str]:
+    """Run as a user who may read the folder and write nothing in it."""
+    paths = [place.folder, *(path for path in place.folder.rglob("*") if not path.is_symlink())]
+    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    home = place.folder.with_name("home")
+    home.mkdir()
+    user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        place.folder.parent.chmod(0o755)
+        os.chown(home, _NOBODY, _NOBODY)
+        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+    environment = place.environment | {"HOME": str(home), "NUMBA_CACHE_DIR": str(home)}
+    faults = ended_badly(*Place(place.folder, place.server, environment).run(command, **user))
+    changed = {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()} != before
+    for path in paths:
+        path.chmod(0o755)
+    return faults + broken_files(place) + ["something was written"] * changed
+
+
+def two_at_once(place: Place, command: Command, _rng: random.Random, _seconds: float) -> list[str]:
+    """Run the command twice at the same time: both work, or one says that the other does."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(place.running(command)) for _ in range(2)]
+        ends = [(process.communicate()[1], process.returncode) for process in processes]
+    faults = [fault for stderr, exit_code in ends for fault in ended_badly(exit_code, stderr)]
+    faults += [f"neither worked: {ends}"] * all(exit_code for _, exit_code in ends)
+    return faults + broken_files(place) + hidden_files(place)
+
+
+KINDS: dict[str, Callable[[Place, Command, random.Random, float], list[str]]] = {
+    "kill": kill,
+    "full_disk": full_disk,
+    "read_only": read_only,
+    "two_at_once": two_at_once,
+}
 
 
 def main() -> None:
-    """Attack for so many seconds, or so many times; exit 1 if anything gave way."""
+    """Try each kind of fault on each command; exit 1 if a file, a process or a submission was left wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--stops", type=float, default=float("inf"), help="at most so many, all commands together")
-    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=60, help="over all commands; the other faults come once each")
+    parser.add_argument("--kind", choices=KINDS, help="one kind alone")
     parser.add_argument("--command", choices=COMMANDS, help="one command alone")
+    parser.add_argument("--seed", type=int, default=0)
     options, _ = parser.parse_known_args()
-    if options.command:
-        for other in set(COMMANDS) - {options.command}:
-            del COMMANDS[other]
+    names = [options.command] if options.command else list(COMMANDS)
+    rng = random.Random(options.seed)
+    n_failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        template, usual = make_place(Path(folder)), {}
-        for name, command in COMMANDS.items():  # how long it takes undisturbed
-            with workplace(template) as (place, _, environment):
-                begin = time.monotonic()
-                with running(place, environment, command.arguments) as process:
-                    _, told = process.communicate()
-                usual[name] = time.monotonic() - begin
-                assert process.returncode == 0, f"{name}: {told}"
-        print("undisturbed:", ", ".join(f"{name} {seconds:.1f} s" for name, seconds in usual.items()), flush=True)
-        begin = time.monotonic()
-        count = _Count(options.stops, begin + options.seconds, random.Random(options.seed))
-
-        def attack() -> None:
-            while task := count.next():
-                name, rng = task
-                found = stop_once(name, template, rng, 1.1 * usual[name])
-                with count.lock:
-                    count.gave_way += bool(found)
-                    for one in found:
-                        print(f"{name}: {one}", flush=True)
-
-        with ThreadPoolExecutor(options.at_once) as threads:
-            for one in [threads.submit(attack) for _ in range(options.at_once)]:
-                one.result()
-    seconds = time.monotonic() - begin
-    print(f"stopped {count.stopped.total()}, {dict(count.stopped)}, in {seconds:.0f} s; {count.gave_way} gave way")
-    sys.exit(count.gave_way > 0)
+        template, seconds = make_place(Path(folder)), {}
+        for name in names:
+            with workplace(template) as place:
+                start = time.monotonic()
+                exit_code, stderr = place.run(COMMANDS[name])
+                seconds[name] = time.monotonic() - start
+                assert exit_code == 0, f"{name}: {stderr}"
+                assert not (faults := broken_files(place) + hidden_files(place)), f"{name}: {faults}"
+        print("undisturbed:", ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
+        for kind in [options.kind] if options.kind else KINDS:
+            start = time.monotonic()
+            tries = list(itertools.islice(itertools.cycle(names), options.kills if kind == "kill" else len(names)))
+            for name in tries:
+                with workplace(template) as place:
+                    faults = KINDS[kind](place, COMMANDS[name], rng, seconds[name])
+                n_failed += bool(faults)
+                for fault in faults:
+                    print(f"{kind}, {name}: {fault}", flush=True)
+            print(
+                f"{kind}: {len(tries)} tries in {time.monotonic() - start:.0f} s; {n_failed} failed so far", flush=True
+            )
+    sys.exit(n_failed > 0)
 
 
 if __name__ == "__main__":

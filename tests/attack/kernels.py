@@ -1,6 +1,6 @@
-"""One run computed again by the machine code of other processors, and by the readable step: how far its numbers move.
+"""Measure how far another rounding moves a run: `verify` with other processors' machine code, and with the torch step.
 
-Libraries choose machine code by the processor; variables of the environment make them choose another one's.
+Libraries choose their machine code by the processor; environment variables make them choose another one's.
 """
 
 import argparse
@@ -13,55 +13,51 @@ from pathlib import Path
 
 VARIANTS: dict[str, dict[str, str]] = {
     "the same": {},
-    "1 thread": {"OMP_NUM_THREADS": "1"},
-    "2 threads": {"OMP_NUM_THREADS": "2"},
-    "BLAS of AVX2 (Haswell)": {"OPENBLAS_CORETYPE": "Haswell"},
-    "BLAS of AVX (Sandy Bridge)": {"OPENBLAS_CORETYPE": "Sandybridge"},
-    "BLAS of SSE (Nehalem)": {"OPENBLAS_CORETYPE": "Nehalem"},
-    "torch without AVX512": {"ATEN_CPU_CAPABILITY": "avx2"},
-    "torch without AVX": {"ATEN_CPU_CAPABILITY": "default"},
-    "torch's MKL for any processor": {"MKL_CBWR": "COMPATIBLE"},
-    "numba for Haswell": {"NUMBA_CPU_NAME": "haswell"},
+    "2 threads": dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2"),
+    "OpenBLAS for AVX2 (Haswell)": {"OPENBLAS_CORETYPE": "Haswell"},
+    "OpenBLAS for AVX (Sandy Bridge)": {"OPENBLAS_CORETYPE": "Sandybridge"},
+    "OpenBLAS for SSE (Nehalem)": {"OPENBLAS_CORETYPE": "Nehalem"},
+    "torch without AVX": {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"},
     "numba for any x86-64": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""},
-    "all of AVX2": {"OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "avx2", "NUMBA_CPU_NAME": "haswell"},
-    "the readable step": {},
+    "all for AVX2": {"OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "avx2", "NUMBA_CPU_NAME": "haswell"},
+    "the torch step": {},
 }
 
 
 def houseprices(*arguments: str, environment: dict[str, str] | None = None) -> str:
-    """What a command prints."""
+    """Run a command and return its stdout."""
     command = [sys.executable, "-m", "houseprices", *arguments]
-    done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, text=True, capture_output=True, check=False
-    )
-    if not done.stdout:
-        sys.exit(done.stderr)
-    return done.stdout
+    environment = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
+    return done.stdout or sys.exit(done.stderr)
 
 
 def main() -> None:
-    """Print the largest difference of each output, in parts of a number above 1."""
+    """Print the differences of each variant by output and quantity: root mean square / largest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder with train.csv and test.csv; a synthetic sample without it")
+    parser.add_argument("--data", help="folder with the houses; a synthetic sample without it")
     parser.add_argument("--config", default="configs/quick.toml")
     parser.add_argument("--only", choices=VARIANTS, action="append", help="one variant alone; may be repeated")
+    parser.add_argument("--run", help="a finished run in place of a new one")
     options, settings = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        without_numba = place / "numba.py"
-        without_numba.write_text("raise ImportError\n", "utf-8")
-        data, run = options.data or str(place / "town"), str(place / "run")
-        if not options.data:
+        (Path(name) / "numba.py").write_text("raise ImportError\n", "utf-8")
+        data, run = options.data or f"{name}/sample", options.run or f"{name}/run"
+        if not options.data and not options.run:
             houseprices("sample", "--to", data)
-        houseprices("cv", "--data", data, "--config", options.config, "--run", run, *settings, "--json")
+        if not options.run:
+            houseprices("cv", "--data", data, "--config", options.config, "--run", run, *settings, "--json")
         for variant in options.only or VARIANTS:
             environment = dict(VARIANTS[variant])
-            if variant == "the readable step":
+            if variant == "the torch step":
                 environment["PYTHONPATH"] = os.pathsep.join([name, os.environ.get("PYTHONPATH", "")])
             found = json.loads(houseprices("verify", "--run", run, "--json", environment=environment))
-            differences = {one["file"]: one["largest"] for one in found["differences"] if one["place"]}
-            moved = ", ".join(f"{file} {largest:.1e}" for file, largest in differences.items()) or "all bits equal"
-            print(f"{variant}: {moved} [{'; '.join(found['conditions'])}]", flush=True)
+            moved = [
+                f"{item['file']} {item['quantity']} {item['rms']:.1e}/{item['largest']:.1e}"
+                for item in found["differences"]
+                if item["place"]
+            ]
+            print(f"{variant}: {', '.join(moved) or 'all bits equal'} [{found['verdict']}]", flush=True)
 
 
 if __name__ == "__main__":

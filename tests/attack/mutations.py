@@ -1,4 +1,4 @@
-"""Spoilt files: what a broken disk, an odd program or somebody with bad intentions may have made of a good one."""
+"""Corruptions of a good file: what a broken disk, an odd program or an attacker may make of it."""
 
 import csv
 import gzip
@@ -14,84 +14,66 @@ CELLS = (
     "True", "=1+1", "<script>alert(1)</script>", "'; drop table houses; --", "\x00", "\ud7ff", "a" * 5000, "9" * 400,
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    10**30,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "x" * 5000,
-    [],
-    {},
-    [[]],
-    {"a": 0},
-)
+    None, True, -1, 0, 10**30, 1e308, float("nan"), float("inf"), "", "x" * 5000, [], {}, [[]], {"a": 0},
+)  # fmt: skip
+TOML_VALUES = (
+    "-1", "0", "1e400", "nan", '"x"', "[]", "{}", "[[1]]", "true", "9" * 30, "1979-05-27", "[" * 5000, "''",
+)  # fmt: skip
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
 
 def flipped(content: bytes, rng: random.Random) -> bytes:
-    """Some bytes changed."""
-    spoilt = bytearray(content)
+    """Change some bytes."""
+    corrupted = bytearray(content)
     for _ in range(rng.choice((1, 3, 30))):
-        spoilt[rng.randrange(len(spoilt))] = rng.randrange(256)
-    return bytes(spoilt)
+        corrupted[rng.randrange(len(corrupted))] = rng.randrange(256)
+    return bytes(corrupted)
 
 
-def cut(content: bytes, rng: random.Random) -> bytes:
-    """A part missing: the end, the beginning, or the middle."""
+def cut_or_doubled(content: bytes, rng: random.Random) -> bytes:
+    """Leave out or double a part: the end, the beginning, or the middle."""
     start, end = sorted(rng.randrange(len(content) + 1) for _ in range(2))
-    return rng.choice((content[:start], content[end:], content[:start] + content[end:]))
-
-
-def doubled(content: bytes, rng: random.Random) -> bytes:
-    """A part that stands twice."""
-    start, end = sorted(rng.randrange(len(content) + 1) for _ in range(2))
-    return content[:end] + content[start:end] + content[end:]
+    return rng.choice(
+        (content[:start], content[end:], content[:start] + content[end:], content[:end] + content[start:])
+    )
 
 
 def other_encoding(content: bytes, rng: random.Random) -> bytes:
-    """The same text in another encoding, or packed."""
+    """Write the same text in another encoding, or packed."""
     text = content.decode("utf-8", "replace")
     return rng.choice((text.encode("utf-16"), b"\xef\xbb\xbf" + content, gzip.compress(content), text.encode("utf-7")))
 
 
 def table_cells(content: bytes, rng: random.Random) -> bytes:
-    """A CSV file with odd cells, columns or rows."""
+    """Put odd cells, columns or rows into a CSV file."""
     rows = list(csv.reader(io.StringIO(content.decode())))
     for _ in range(rng.choice((1, 1, 5))):
         row = rng.randrange(len(rows))
-        place = rng.randrange(max(1, len(rows[row])))
+        column = rng.randrange(max(1, len(rows[row])))
         match rng.randrange(8):
             case 0 if len(rows) > 2:
                 del rows[row]
             case 1:
                 rows.insert(row, list(rows[row]))
             case 2:
-                rows[row] = rows[row][:place]
+                rows[row] = rows[row][:column]
             case 3:
-                column = rng.randrange(len(rows[0]))
                 value = rng.choice(CELLS)
-                rows = [rows[0], *([*one[:column], value, *one[column + 1 :]] for one in rows[1:])]
+                rows = [rows[0], *([*cells[:column], value, *cells[column + 1 :]] for cells in rows[1:])]
             case _ if rows[row]:
-                rows[row][place] = rng.choice(CELLS)
+                rows[row][column] = rng.choice(CELLS)
     stream = io.StringIO()
     csv.writer(stream, lineterminator=rng.choice(("\n", "\r\n"))).writerows(rows)
     return stream.getvalue().encode("utf-8", "replace")
 
 
 def json_values(content: bytes, rng: random.Random) -> bytes:
-    """A JSON file with odd values."""
+    """Put odd values into a JSON file, or leave an entry out."""
     tree = json.loads(content)
     for _ in range(rng.choice((1, 1, 4))):
         node: Any = tree
-        while True:
-            places = list(node) if isinstance(node, dict) else list(range(len(node)))
-            if not places:
-                break
+        while places := list(node) if isinstance(node, dict) else list(range(len(node))):
             place = rng.choice(places)
             if isinstance(node[place], dict | list) and rng.random() < 0.8:
                 node = node[place]
@@ -105,17 +87,17 @@ def json_values(content: bytes, rng: random.Random) -> bytes:
 
 
 def toml_lines(content: bytes, rng: random.Random) -> bytes:
-    """A TOML file with odd values."""
+    """Put an odd value or table into a TOML file."""
     lines = content.decode().splitlines()
     row = rng.randrange(len(lines))
     name, equals, _ = lines[row].partition("=")
-    odd = ("-1", "0", "1e400", "nan", '"x"', "[]", "{}", "[[1]]", "true", "9" * 30, "1979-05-27", "[" * 5000, "''")
-    lines[row] = f"{name}= {rng.choice(odd)}" if equals else rng.choice(("[folds]", "[[models]]", "[models.'']", "= 1"))
+    table = rng.choice(("[folds]", "[[models]]", "[models.'']", "= 1"))
+    lines[row] = f"{name}= {rng.choice(TOML_VALUES)}" if equals else table
     return "\n".join(lines).encode()
 
 
 def idx_header(content: bytes, rng: random.Random) -> bytes:
-    """An IDX file with another type or other dimensions."""
+    """Give an IDX file another type or other dimensions."""
     head = bytearray(content[:16])
     head[rng.choice((2, 3))] = rng.randrange(256)
     if rng.random() < 0.7:
@@ -123,4 +105,4 @@ def idx_header(content: bytes, rng: random.Random) -> bytes:
     return bytes(head) + content[16:]
 
 
-ANY: tuple[Mutation, ...] = (flipped, cut, doubled, other_encoding)
+ANY: tuple[Mutation, ...] = (flipped, cut_or_doubled, other_encoding)

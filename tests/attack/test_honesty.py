@@ -1,4 +1,4 @@
-"""A small set of what `honesty.py` asks."""
+"""A small set of the checks of `honesty.py`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from attack.honesty import (
-    COMMITTEE,
     COVERAGES,
+    ENSEMBLE,
     JOBS,
     Job,
     coverage,
@@ -37,32 +37,32 @@ def test_on_permuted_prices_no_score_is_better_than_a_constants(job: Job, town: 
 
 def test_a_column_that_names_the_fold_does_not_tell_its_level(town: pd.DataFrame, tmp_path: Path) -> None:
     """Each fold's prices are shifted by a level of its own, which no other fold's houses know."""
-    settings = replace(COMMITTEE, folds=FoldSettings(n_folds=3, n_repeats=1))
+    settings = replace(ENSEMBLE, folds=FoldSettings(n_folds=3, n_repeats=1))
     fold_of_row = assign_folds(len(town), 3, 1, settings.seed)[0]
     fold_of_id = dict(zip(town.index.tolist(), fold_of_row.tolist(), strict=True))
     file = tmp_path / "folds.py"
     file.write_text(
         f"import pandas as pd\nFOLD = {fold_of_id}\ndef features(houses):\n"
         "    fold = houses.index.map(FOLD)\n"
-        "    return pd.DataFrame({str(one): (fold == one) * 1.0 for one in range(3)}, index=houses.index)\n",
+        "    return pd.DataFrame({str(number): (fold == number) * 1.0 for number in range(3)}, index=houses.index)\n",
         "utf-8",
     )
     settings = with_own_columns(settings, file)
 
     def errors(levels: tuple[float, ...]) -> np.ndarray:
         shifted = town.assign(SalePrice=town["SalePrice"] * np.exp(np.array(levels)[fold_of_row]))
-        found = cross_validate(shifted, town.iloc[:0].drop(columns="SalePrice"), settings)
-        return found.log_price - found.prediction
+        result = cross_validate(shifted, town.iloc[:0].drop(columns="SalePrice"), settings)
+        return result.log_price - result.prediction
 
     for fold in range(3):
-        low, high = (errors(tuple(level * (one == fold) for one in range(3))) for level in (0.0, 2.0))
+        low, high = (errors(tuple(level * (number == fold) for number in range(3))) for level in (0.0, 2.0))
         np.testing.assert_allclose((high - low)[fold_of_row == fold], 2.0, atol=1e-9)
 
 
 def test_intervals_cover_unseen_houses_as_they_promise() -> None:
     """New houses may be covered more often: all folds' networks price them, one fold's a training house."""
     n_towns, n_train, n_new = 8, 150, 150
-    settings = Settings(device="cpu", folds=FoldSettings(n_folds=5, n_repeats=1), models=COMMITTEE.models)
+    settings = Settings(device="cpu", folds=FoldSettings(n_folds=5, n_repeats=1), models=ENSEMBLE.models)
     out_of_fold, new = np.mean([coverage(*town, settings) for town in towns(n_towns, n_train, n_new)], axis=0)
     errors = standard_errors(n_train, n_new, n_towns)
     assert (np.abs(out_of_fold - COVERAGES) < 2 * errors).all()

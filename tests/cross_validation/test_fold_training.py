@@ -8,7 +8,7 @@ import torch
 
 from houseprices.cross_validation.fold_training import FoldData, prepare_fold, start_members, start_training
 from houseprices.cross_validation.folds import assign_folds
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.training import open_executor
 from houseprices.preprocessing.columns import BLOCKS
 from houseprices.preprocessing.houses import house_array
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
@@ -48,14 +48,13 @@ def test_a_column_is_live_where_a_training_row_fills_it(data):
 
 
 def test_members_of_different_regularisation_are_those_that_train_alone(data):
-    columns = data.live_columns(("numbers",))
     members = [(TINY, 0), (replace(TINY, weight_decay=5.0), 0), (replace(TINY, dropout=0.1), 7)]
-    with TrainingPool(2, torch.device("cpu")) as pool:
-        network, curves = start_members(pool, data, columns, members)(lambda _n_members: None)
-        alone = [start_members(pool, data, columns, [member])(lambda _n_members: None) for member in members]
-    assert torch.equal(network.parameters, torch.cat([one.parameters for one, _ in alone]))
-    np.testing.assert_array_equal(curves.validation, np.concatenate([one.validation for _, one in alone]))
-    assert not torch.equal(network.parameters[0], network.parameters[1])
+    with open_executor(2, "cpu") as executor:
+        batch = start_members(executor, data, ("numbers",), members)(lambda _n_networks: None)
+        alone = [start_members(executor, data, ("numbers",), [one])(lambda _n_networks: None) for one in members]
+    assert torch.equal(batch.network.parameters, torch.cat([one.network.parameters for one in alone]))
+    np.testing.assert_array_equal(batch.curves.validation, np.concatenate([one.curves.validation for one in alone]))
+    assert not torch.equal(batch.network.parameters[0], batch.network.parameters[1])
 
 
 def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(data):
@@ -63,11 +62,11 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_group_and_seed(d
     group = replace(TINY, n_members=2, blocks=("numbers",), learning_rate=1e-30, weight_decay=0.0)
     places = [(0, 0), (0, 1), (1, 0), (1, 1)]
     starts = []
-    with TrainingPool(2, torch.device("cpu")) as pool:
+    with open_executor(2, "cpu") as executor:
         for seed in (0, 1):
             settings = Settings(seed=seed, models={"one": group, "other": group})
             for repeat, fold in places:
-                wait = start_training(pool, replace(data, repeat=repeat, fold=fold), settings)
+                wait = start_training(executor, replace(data, repeat=repeat, fold=fold), settings)
                 model, curves = wait(lambda _n_members: None)
                 assert (model.repeat, model.fold) == (repeat, fold)
                 assert curves["one"].training.shape == (2, TINY.epochs)

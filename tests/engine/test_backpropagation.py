@@ -2,13 +2,12 @@ import pytest
 import torch
 from reference_losses import OF_LOSS
 
-from houseprices.engine.backpropagation import backpropagate
 from houseprices.engine.losses import LIKELIHOODS, huber_derivative
-from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.mlp import Architecture, BatchedMLP, backpropagate
 
-N_MEMBERS, N_ROWS, D_IN = 3, 32, 20
+N_NETWORKS, N_ROWS, D_IN = 3, 32, 20
 RATE = torch.tensor([0.0, 0.2, 0.5])[:, None, None]
-ONES = torch.ones(N_MEMBERS, N_ROWS)
+ONES = torch.ones(N_NETWORKS, N_ROWS)
 SQUARED = torch.full((3, 1), torch.inf)
 
 
@@ -23,8 +22,8 @@ def test_gradients_equal_those_of_automatic_differentiation_in_float64(
     torch.manual_seed(0)
     network = BatchedMLP(Architecture(D_IN, hidden, activation, linear_path), seeds=[0, 1, 2])
     network.parameters += 0.1 * torch.randn_like(network.parameters)  # biases and linear path start at zero
-    inputs, targets = torch.randn(N_MEMBERS, N_ROWS, D_IN), torch.randn(N_MEMBERS, N_ROWS)
-    keep = [torch.rand(N_MEMBERS, N_ROWS, width) >= RATE for width in hidden] if with_dropout else None
+    inputs, targets = torch.randn(N_NETWORKS, N_ROWS, D_IN), torch.randn(N_NETWORKS, N_ROWS)
+    keep = [torch.rand(N_NETWORKS, N_ROWS, width) >= RATE for width in hidden] if with_dropout else None
 
     parameters = network.parameters.double().requires_grad_(True)
     reference = BatchedMLP(network.architecture, parameters=parameters)
@@ -54,8 +53,8 @@ def test_so_do_those_of_both_outputs_of_a_likelihood(hidden, loss):
     torch.manual_seed(0)
     network = BatchedMLP(Architecture(D_IN, hidden, "tanh", True, n_outputs=2), seeds=[0, 1, 2])
     network.parameters += 0.1 * torch.randn_like(network.parameters)
-    inputs, targets = torch.randn(N_MEMBERS, N_ROWS, D_IN), torch.randn(N_MEMBERS, N_ROWS)
-    keep = [torch.rand(N_MEMBERS, N_ROWS, width) >= RATE for width in hidden]
+    inputs, targets = torch.randn(N_NETWORKS, N_ROWS, D_IN), torch.randn(N_NETWORKS, N_ROWS)
+    keep = [torch.rand(N_NETWORKS, N_ROWS, width) >= RATE for width in hidden]
 
     parameters = network.parameters.double().requires_grad_(True)
     reference = BatchedMLP(network.architecture, parameters=parameters)

@@ -5,27 +5,27 @@ from torch import nn
 from houseprices.engine.mlp import Architecture, BatchedMLP
 
 
-def torch_network(network: BatchedMLP, member: int) -> nn.Sequential:
-    """The same member built from torch's own layers, without the linear path."""
+def torch_network(network: BatchedMLP, index: int) -> nn.Sequential:
+    """Build one network from torch's own layers, without the linear path."""
     layers: list[nn.Module] = []
     for matrix, bias in zip(network.matrices(), network.biases(), strict=False):
         layer = nn.Linear(matrix.shape[1], matrix.shape[2])
-        layer.weight.data, layer.bias.data = matrix[member].T.clone(), bias[member, 0].clone()
+        layer.weight.data, layer.bias.data = matrix[index].T.clone(), bias[index, 0].clone()
         layers += [layer, nn.ReLU() if network.architecture.activation == "relu" else nn.Tanh()]
     return nn.Sequential(*layers[:-1])
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("linear_path", [True, False])
-def test_every_member_equals_a_network_of_torchs_layers(activation, linear_path):
+def test_every_network_equals_a_network_of_torchs_layers(activation, linear_path):
     torch.manual_seed(0)
     network = BatchedMLP(Architecture(6, (5, 4), activation, linear_path), seeds=[0, 1])
     network.parameters += 0.3 * torch.randn_like(network.parameters)
     rows = torch.randn(9, 6)
-    for member, predicted in enumerate(network.predict(rows)):
-        expected = torch_network(network, member)(rows).squeeze(1)
+    for index, predicted in enumerate(network.predict(rows)):
+        expected = torch_network(network, index)(rows).squeeze(1)
         if linear_path:
-            expected = expected + (rows @ network.matrices()[3][member]).squeeze(1)
+            expected = expected + (rows @ network.matrices()[3][index]).squeeze(1)
         torch.testing.assert_close(predicted, expected.detach())
 
 
@@ -51,7 +51,7 @@ def test_weights_start_with_the_spread_that_keeps_the_activations_scale():
     assert float(first.std()) == pytest.approx((2 / 400) ** 0.5, rel=0.02)
 
 
-def test_a_members_start_depends_on_its_seed_alone():
+def test_the_start_of_a_network_depends_on_its_seed_alone():
     shape = Architecture(6, (5,), "relu", True)
     alone, together = BatchedMLP(shape, seeds=[7]), BatchedMLP(shape, seeds=[1, 7])
     assert torch.equal(alone.parameters[0], together.parameters[1])

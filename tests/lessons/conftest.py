@@ -10,5 +10,5 @@ from houseprices.engine import device
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """On small matrices threads wait for each other more than they compute."""
-    with device.one_thread():
+    with device.single_threads():
         yield

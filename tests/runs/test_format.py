@@ -1,4 +1,4 @@
-"""The format's records come back as they were written, and a wrong folder is refused before torch is there."""
+"""Records come back as they were written, runs are found by their name, and a wrong folder is refused before torch."""
 
 import json
 import subprocess
@@ -15,8 +15,11 @@ from houseprices.runs.format import (
     DataNote,
     Manifest,
     Metrics,
+    PastMetrics,
     Preprocessing,
+    changes,
     check_run,
+    find_run,
     fold_columns,
     read_record,
     record_text,
@@ -25,62 +28,83 @@ from houseprices.runs.format import (
 )
 
 MANIFEST = Manifest(FORMAT_VERSION, "0.1.0", DataNote("other", {}), {}, "3.11", {}, "cpu", {"total": 1.5}, [], "now")
+ACCEPTED = "accepted: a folder that `houseprices cv` has written, or a run's name in runs/"
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("manifest.json", Manifest), ("metrics.json", Metrics), ("preprocessing.json", Preprocessing)]
+    ("name", "record"), [("manifest.json", Manifest), ("metrics.json", Metrics), ("preprocessing.json", Preprocessing)]
 )
-def test_what_a_run_wrote_is_read_and_written_again_to_the_same_bytes(
-    name: str, kind: type, finished_run: FinishedRun
+def test_a_record_is_read_and_written_again_to_the_same_bytes(
+    name: str, record: type, finished_run: FinishedRun
 ) -> None:
-    record = read_record(kind, finished_run.folder / name)
-    written = record_text(record, indent=None if kind is Preprocessing else 2)
-    assert written.encode() == (finished_run.folder / name).read_bytes()
-
-
-def test_a_value_that_is_not_there_is_left_out(finished_run: FinishedRun) -> None:
-    assert read_record(Metrics, finished_run.folder / "metrics.json").noise_floor is None
-    assert "noise_floor" not in json.loads((finished_run.folder / "metrics.json").read_text("utf-8"))
+    text = record_text(read_record(record, finished_run.folder / name), indent=None if record is Preprocessing else 2)
+    assert text.encode() == (finished_run.folder / name).read_bytes()
 
 
 def test_a_whole_run_is_accepted_and_its_manifest_returned(finished_run: FinishedRun) -> None:
     assert set(OUTPUTS) < set(check_run(finished_run.folder).outputs_sha256)
 
 
+def test_a_run_is_found_by_its_name_its_folder_or_as_the_newest(place: Path) -> None:
+    with pytest.raises(RunError, match=r"^runs/latest: there is no run yet; `make cv` makes one$"):
+        find_run(None)
+    for name in ("runs/one", "runs/two", "two", "elsewhere/three"):
+        (place / name).mkdir(parents=True)
+    (place / "runs/latest").symlink_to("one")
+    (place / "file").write_text("")
+    folders = {None: "runs/latest", "one": "runs/one", "runs/two": "runs/two", "two": "two", "latest": "runs/latest"}
+    for name, folder in (folders | {"elsewhere/three": "elsewhere/three"}).items():
+        assert find_run(name and Path(name)) == Path(folder)
+    for name, reason in (("none", "no such folder"), ("file", "is a file")):
+        with pytest.raises(RunError) as error:
+            find_run(Path(name))
+        assert str(error.value) == f"{name}: {reason}; {ACCEPTED}"
+
+
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "line"),
     [
-        ({"format_version": 2}, "format_version is 2; accepted: 5"),
+        ({"format_version": 4}, "format_version is 4; accepted: 5 (such a run can be listed and submitted; "),
         ({"seconds": {"total": "long"}}, "seconds.total: "),
         ({"data": {"kind": "mine", "sha256": {}}}, "data.kind: "),
         ({"outputs_sha256": {}}, "outputs_sha256 has no checksum of config.toml"),
     ],
 )
-def test_a_manifest_that_no_run_writes_is_one_line(change: dict[str, object], told: str, tmp_path: Path) -> None:
-    write_record(tmp_path / "manifest.json", MANIFEST)
-    content = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
-    (tmp_path / "manifest.json").write_text(json.dumps(content | change), "utf-8")
+def test_a_manifest_that_no_run_writes_is_one_line(change: dict[str, object], line: str, tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    write_record(file, MANIFEST)
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | change), "utf-8")
     with pytest.raises(RunError) as error:
         check_run(tmp_path)
-    assert str(error.value).startswith(f"{tmp_path / 'manifest.json'}: {told}")
+    assert str(error.value).startswith(f"{file}: {line}")
     assert "\n" not in str(error.value)
 
 
-def test_an_earlier_versions_record_is_read_where_that_is_asked_for(tmp_path: Path) -> None:
-    file = tmp_path / "manifest.json"
-    write_record(file, {**vars(MANIFEST), "format_version": 1})
-    assert read_record(Manifest, file, any_version=True).code_version == "0.1.0"
-    with pytest.raises(RunError, match="format_version is 1"):
-        read_record(Manifest, file)
+def test_runs_of_earlier_versions_can_be_listed_and_submitted(tmp_path: Path) -> None:
+    write_record(tmp_path / "manifest.json", {**vars(MANIFEST), "format_version": 4})
+    scores = {"pooled": 0.12, "fold_mean": 0.12, "fold_std": 0.01, "train": 0.08}
+    write_record(tmp_path / "metrics.json", {"log_rmse": scores, "groups": {}, "data": "kaggle", "seconds": {}})
+    assert read_record(Manifest, tmp_path / "manifest.json", any_version=True).code_version == "0.1.0"
+    assert read_record(PastMetrics, tmp_path / "metrics.json").log_rmse.pooled == 0.12
+    with pytest.raises(RunError, match="format_version is 4"):
+        read_record(Manifest, tmp_path / "manifest.json")
 
 
-def test_names_of_columns_and_tensors_tell_repeats_and_folds_apart() -> None:
-    assert fold_columns(1) == ["fold"]
+def test_names_of_columns_and_tensors_distinguish_repeats_folds_and_models() -> None:
     assert fold_columns(3) == ["fold", "fold_2", "fold_3"]
-    assert len({tensor_name(repeat, fold, group) for repeat in (0, 1) for fold in (0, 1) for group in "ab"}) == 8
+    assert len({tensor_name(repeat, fold, model) for repeat in (0, 1) for fold in (0, 1) for model in "ab"}) == 8
 
 
-@pytest.mark.parametrize("command", [["predict", "--input", "-"], ["report"], ["explain", "--id", "1"], ["ablate"]])
+def test_a_branch_of_settings_that_came_or_went_is_one_line() -> None:
+    before = {"seed": 0, "models": {"a": {"loss": "mse", "hidden": [8]}, "b": {}}}
+    after = {"seed": 1, "models": {"a": {"loss": "huber", "hidden": [8]}, "c": {"epochs": 3}}}
+    lines = ["seed 0 -> 1", "models.a.loss mse -> huber", "without models.b", "with models.c"]
+    assert list(changes(before, after)) == lines
+
+
+@pytest.mark.parametrize(
+    "command", [["predict", "--input", "-"], ["report"], ["explain", "--id", "1"], ["verify"], ["ablate"]]
+)
 def test_a_wrong_folder_is_refused_before_torch_is_imported(command: list[str], tmp_path: Path) -> None:
     code = f"""
 import sys
@@ -92,5 +116,4 @@ except SystemExit as ending:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "1\n"
-    accepted = "a folder that `houseprices cv` has written, or a run's name in runs/"
-    assert done.stderr == f"houseprices: nowhere: no such folder; accepted: {accepted}\n"
+    assert done.stderr == f"houseprices: nowhere: no such folder; {ACCEPTED}\n"

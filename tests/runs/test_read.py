@@ -1,4 +1,4 @@
-"""A run that is read back is the run that was written, or one line says which file is not."""
+"""A run that is read back is the run that was written, or one line names the file that is not."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from houseprices.data.table import read_houses
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.preprocessing.features import HouseFeatures
-from houseprices.runs.format import FORMAT_VERSION, as_json
+from houseprices.runs.format import FORMAT_VERSION, MANIFEST, OUTPUTS, as_json
 from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.write import submission_table
 from houseprices.settings import load_settings
@@ -26,7 +26,7 @@ from houseprices.settings import load_settings
 
 @pytest.fixture
 def copy(finished_run: FinishedRun, tmp_path: Path) -> Path:
-    """A copy of the finished run, to be spoilt."""
+    """A copy of the finished run, to be corrupted."""
     return Path(shutil.copytree(finished_run.folder, tmp_path / "copy"))
 
 
@@ -55,9 +55,6 @@ def refusal(folder: Path) -> str:
     assert "\n" not in text
     assert "accepted: " in text
     return text
-
-
-# ---- the same bits ----
 
 
 def test_new_houses_get_the_submissions_prices_to_the_byte(
@@ -107,12 +104,25 @@ def test_all_else_is_as_the_run_wrote_it(saved: SavedRun, finished_run: Finished
     assert len(saved.curves) == N_FOLDS * 2
 
 
-def test_files_that_a_user_adds_do_no_harm(copy: Path) -> None:
-    (copy / "notes.txt").write_text("mine")
-    assert read_run(copy).folder == copy
+@pytest.mark.parametrize("name", ["train.csv", "test.csv"])
+def test_houses_are_the_runs_own_or_refused(copy: Path, name: str) -> None:
+    training, test = read_run(copy).houses()
+    assert training.index.tolist() == read_run(copy).out_of_fold["Id"].tolist()
+    assert "SalePrice" not in training
+    assert not set(test.index) & set(training.index)
+    (copy / name).write_text((copy / name).read_text("utf-8") + "\n", "utf-8")
+    with pytest.raises(RunError, match=rf"{name}: was altered since the run; accepted:"):
+        read_run(copy).houses()
+    (copy / name).unlink()
+    with pytest.raises(RunError, match=rf"{name}: no such file; accepted:"):
+        read_run(copy).houses()
 
 
-# ---- what is no run ----
+def test_out_of_fold_predictions_of_other_houses_are_refused(copy: Path) -> None:
+    pd.read_csv(copy / "oof.csv", dtype="str")[::-1].to_csv(copy / "oof.csv", index=False)
+    sign(copy)
+    with pytest.raises(RunError, match=r"oof\.csv: its Ids are not those of train\.csv"):
+        read_run(copy).houses()
 
 
 def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
@@ -121,25 +131,16 @@ def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "empty").startswith(f"{tmp_path / 'empty' / 'manifest.json'}: No such file")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
-     "preprocessing.json", "manifest.json"],
-)  # fmt: skip
-def test_a_missing_or_truncated_file_is_named(copy: Path, name: str) -> None:
-    whole = (copy / name).read_bytes()
-    (copy / name).write_bytes(whole[: len(whole) // 2])
+@pytest.mark.parametrize("name", [MANIFEST, *OUTPUTS])
+def test_a_missing_truncated_or_altered_file_is_named(copy: Path, name: str) -> None:
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: len(content) // 2])
     assert refusal(copy).startswith(f"{copy / name}: ")
+    if name != MANIFEST:
+        (copy / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert refusal(copy).startswith(f"{copy / name}: was truncated or altered since the run")
     (copy / name).unlink()
     assert refusal(copy).startswith(f"{copy / name}: No such file")
-
-
-def test_one_altered_weight_is_found(copy: Path) -> None:
-    file = copy / "members.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    assert refusal(copy).startswith(f"{file}: was truncated or altered since the run")
 
 
 @pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1, None, "1"])
@@ -149,7 +150,7 @@ def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "fault"),
     [
         (lambda content: content["folds"][1].update(colour="red"), "folds.1.colour"),
         (lambda content: content["folds"][1]["features"].update(colour="red"), "folds.1.features.colour is unknown"),
@@ -172,11 +173,11 @@ def test_a_run_of_another_version_is_refused(copy: Path, version: object) -> Non
         (lambda content: content.clear(), "format_version is None"),
     ],
 )
-def test_preprocessing_that_no_run_writes_is_refused(copy: Path, change: Callable[[Any], Any], what: str) -> None:
-    """Even where somebody has mended the checksums."""
+def test_preprocessing_that_no_run_writes_is_refused(copy: Path, change: Callable[[Any], Any], fault: str) -> None:
+    """Even where the checksums are right."""
     change_json(copy / "preprocessing.json", change)
     sign(copy)
-    assert what in refusal(copy)
+    assert fault in refusal(copy)
 
 
 def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
@@ -184,7 +185,7 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
     with safe_open(file, "pt") as opened:
         metadata = opened.metadata()
     good = load_file(file)
-    for tensors, what in (
+    for tensors, fault in (
         ({**good, "0/0/tiny": good["0/0/tiny"].double()}, "tensor 0/0/tiny is"),
         ({**good, "0/0/tiny": good["0/0/tiny"][:, :-1].contiguous()}, "tensor 0/0/tiny is"),
         ({**good, "0/9/tiny": torch.zeros(1)}, "tensor 0/9/tiny is not of this run"),
@@ -192,7 +193,7 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
     ):
         save_file(tensors, file, metadata)
         sign(copy)
-        assert what in refusal(copy)
+        assert fault in refusal(copy)
     save_file(good, file)
     sign(copy)
     assert "format_version is None" in refusal(copy)
@@ -202,7 +203,7 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "column", "value", "what"),
+    ("name", "column", "value", "fault"),
     [
         ("oof.csv", "Id", "1.5", "an Id or a fold is no whole number"),
         ("oof.csv", "fold", "NA", "an Id or a fold is no whole number"),
@@ -214,14 +215,14 @@ def test_members_that_no_run_writes_are_refused(copy: Path) -> None:
         ("curves.csv", "model", "other", "its models are not those of config.toml"),
     ],
 )
-def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str, value: str, what: str) -> None:
+def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str, value: str, fault: str) -> None:
     table = pd.read_csv(copy / name, dtype="str")
     table.loc[3, column] = value
     table.to_csv(copy / name, index=False)
     sign(copy)
     text = refusal(copy)
     assert text.startswith(f"{copy / name}: ")
-    assert what in text
+    assert fault in text
 
 
 @pytest.mark.parametrize("part", ["models", "baselines"])

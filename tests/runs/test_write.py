@@ -1,30 +1,28 @@
-"""A run folder appears whole or not at all, and what stood there before stays."""
+"""A run folder appears whole or not at all; what stood there before stays; its submission is as Kaggle accepts it."""
 
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import safetensors
 from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 
-from houseprices.errors import RunError
+from houseprices.errors import DataError, RunError
 from houseprices.files import sha256_of
-from houseprices.runs.format import RUNS_FOLDER
-from houseprices.runs.write import new_run_folder
-
-FILES = {
-    "config.toml", "metrics.json", "curves.csv", "oof.csv", "submission.csv", "members.safetensors",
-    "preprocessing.json", "manifest.json", "train.csv", "test.csv",
-}  # fmt: skip
-
+from houseprices.runs.format import MANIFEST, OUTPUTS, RUNS_FOLDER
+from houseprices.runs.write import new_run_folder, submission_table
 
 pytestmark = pytest.mark.usefixtures("place")
 
 
-def everything_in(folder: Path) -> dict[Path, bytes | None]:
-    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def make_run(folder: Path, failure: BaseException | None = None) -> None:
@@ -34,153 +32,109 @@ def make_run(folder: Path, failure: BaseException | None = None) -> None:
             raise failure
 
 
-# ---- whole or not at all ----
-
-
-@pytest.mark.parametrize("name", ["runs/first", "run", "a/b/c"])
-def test_a_folder_appears_with_all_that_was_written(name: str, place: Path) -> None:
+@pytest.mark.parametrize("name", ["runs/first", "run", "a/b/c", "empty"])
+def test_a_folder_appears_whole_at_the_end_of_the_block(name: str, place: Path) -> None:
+    (place / "empty").mkdir()
     with new_run_folder(Path(name)) as staging:
         (staging / "one.txt").write_text("1")
-        assert not Path(name).exists()
+        assert not Path(name, "one.txt").exists()
         (staging / "two.txt").write_text("2")
     assert sorted(path.name for path in (place / name).iterdir()) == ["one.txt", "two.txt"]
-    assert [path for path in (place / name).parent.iterdir() if path.name.endswith(".partial")] == []
+    assert not list(place.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("failure", [ValueError("no"), RunError("no"), KeyboardInterrupt(), SystemExit(1)])
+@pytest.mark.parametrize(
+    "failure",
+    [ValueError("no"), RunError("no"), KeyboardInterrupt(), SystemExit(1), OSError(28, "No space left on device")],
+)
 def test_a_failure_inside_the_block_leaves_nothing(failure: BaseException, place: Path) -> None:
-    with pytest.raises(type(failure)):
+    full_disk = isinstance(failure, OSError)
+    line = "^run: No space left on device; nothing was written$"
+    with pytest.raises(RunError if full_disk else type(failure), match=line if full_disk else None):
         make_run(Path("run"), failure)
-    assert everything_in(place) == {}
+    assert contents(place) == {}
 
 
-def test_a_full_disk_inside_the_block_is_a_run_error_and_leaves_nothing(place: Path) -> None:
-    with pytest.raises(RunError, match=r"^run: No space left on device; nothing was written$"):
-        make_run(Path("run"), OSError(28, "No space left on device"))
-    assert everything_in(place) == {}
-
-
-def test_an_empty_folder_that_exists_is_filled(place: Path) -> None:
-    (place / "run").mkdir()
-    make_run(Path("run"))
-    assert (place / "run" / "metrics.json").read_text() == "done"
-
-
-# ---- refused before any work ----
-
-
-def test_a_folder_with_something_in_it_is_refused_before_work_and_left_as_it_was(place: Path) -> None:
-    (place / "run").mkdir()
-    (place / "run" / "old.txt").write_text("old")
-    before = everything_in(place)
-    with (
-        pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"),
-        new_run_folder(Path("run")),
-    ):
-        pytest.fail("the work began")
-    assert everything_in(place) == before
-
-
-def test_a_folder_that_somebody_else_filled_meanwhile_is_left_to_them(place: Path) -> None:
-    def theirs_comes_first() -> None:
-        with new_run_folder(Path("run")):
-            (place / "run").mkdir()
-            (place / "run" / "theirs.txt").write_text("theirs")
-
-    with pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"):
-        theirs_comes_first()
-    assert everything_in(place) == {place / "run": None, place / "run" / "theirs.txt": b"theirs"}
-
-
-def test_a_file_or_link_in_the_folders_place_is_refused_and_left_as_it_was(place: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("full", "full: exists already; accepted: a new or empty folder"),
+        ("file", "file: exists already; accepted: a new or empty folder"),
+        ("link", "link: exists already; accepted: a new or empty folder"),
+        ("file/run", "file/run: Not a directory; accepted: a folder that can be written"),
+        (".", ".: "),
+    ],
+)
+def test_a_place_that_is_taken_is_refused_before_any_work(name: str, line: str, place: Path) -> None:
+    (place / "full").mkdir()
+    (place / "full" / "old.txt").write_text("old")
     (place / "file").write_text("old")
     (place / "link").symlink_to("nowhere")
-    before = everything_in(place)
-    for name in ("file", "link"):
-        with pytest.raises(RunError, match=f"^{name}: exists already"), new_run_folder(Path(name)):
-            pytest.fail("the work began")
-    assert everything_in(place) == before
-
-
-def test_a_place_that_cannot_be_written_is_refused_before_work(place: Path) -> None:
-    (place / "file").write_text("old")
-    before = everything_in(place)
-    with (
-        pytest.raises(RunError, match=r"^file/run: Not a directory; accepted: a folder that can be written$"),
-        new_run_folder(Path("file/run")),
-    ):
+    before = contents(place)
+    with pytest.raises(RunError) as error, new_run_folder(Path(name)):
         pytest.fail("the work began")
-    assert everything_in(place) == before
+    assert str(error.value).startswith(line)
+    assert contents(place) == before
 
 
-def test_the_working_folder_itself_is_refused(place: Path) -> None:
-    with pytest.raises(RunError, match="accepted: "), new_run_folder(Path(".")):
-        pytest.fail("the work began")
-    assert everything_in(place) == {}
+def test_a_folder_that_another_process_filled_meanwhile_is_left_to_it(place: Path) -> None:
+    def other_run_comes_first() -> None:
+        with new_run_folder(Path("run")):
+            (place / "run").mkdir()
+            (place / "run" / "other.txt").write_text("other")
+
+    with pytest.raises(RunError, match=r"^run: exists already; accepted: a new or empty folder$"):
+        other_run_comes_first()
+    assert contents(place) == {"run": None, "run/other.txt": b"other"}
 
 
-# ---- runs/latest ----
-
-
-def test_latest_points_to_the_newest_run_wherever_it_is(place: Path) -> None:
+def test_latest_points_to_the_newest_run_wherever_it_is_and_after_the_folder_has_moved(place: Path) -> None:
     latest = place / RUNS_FOLDER / "latest"
     for folder in (Path("runs/first"), Path("elsewhere/second"), place / "third", Path("runs/fourth")):
         make_run(folder)
         assert latest.is_symlink()
         assert latest.resolve() == folder.resolve()
-    assert not [path for path in (place / RUNS_FOLDER).iterdir() if path.name.startswith(".")]
-
-
-def test_latest_still_holds_after_the_checkout_has_moved(place: Path) -> None:
-    make_run(Path("runs/first"))
-    moved = place.with_name("moved")
-    place.rename(moved)
-    assert (moved / "runs" / "latest" / "metrics.json").read_text() == "done"
-
-
-def test_a_failed_run_leaves_latest_where_it_pointed(place: Path) -> None:
-    make_run(Path("runs/good"))
     with pytest.raises(ValueError, match="no"):
         make_run(Path("runs/bad"), ValueError("no"))
-    assert (place / "runs" / "latest").resolve() == place / "runs" / "good"
+    assert latest.resolve().name == "fourth"
+    assert not [path for path in (place / RUNS_FOLDER).iterdir() if path.name.startswith(".")]
+    place.rename(place.with_name("moved"))
+    assert (place.with_name("moved") / "runs" / "latest" / "metrics.json").read_text() == "done"
 
 
-# ---- a finished run ----
+def test_a_finished_run_holds_the_documented_files_with_their_checksums(finished_run: FinishedRun) -> None:
+    names = {MANIFEST, *OUTPUTS, "train.csv", "test.csv"}
+    assert {path.name for path in finished_run.folder.iterdir()} == names
+    manifest = json.loads((finished_run.folder / MANIFEST).read_text("utf-8"))
+    assert manifest["outputs_sha256"] == {name: sha256_of(finished_run.folder / name) for name in names - {MANIFEST}}
+    checksums = {name: sha256_of(finished_run.data / name) for name in ("train.csv", "test.csv")}
+    assert (manifest["data"]["kind"], manifest["data"]["sha256"]) == ("other", checksums)
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in finished_run.folder.iterdir():
+        assert path.stat().st_mode & 0o444 == 0o444 & ~umask, path.name
 
 
-def test_a_finished_run_holds_the_documented_files_and_nothing_else(finished_run: FinishedRun) -> None:
-    assert {path.name for path in finished_run.folder.iterdir()} == FILES
-
-
-def test_the_manifests_checksums_are_those_of_the_files(finished_run: FinishedRun) -> None:
-    manifest = json.loads((finished_run.folder / "manifest.json").read_text("utf-8"))
-    others = [path for path in finished_run.folder.iterdir() if path.name != "manifest.json"]
-    assert manifest["outputs_sha256"] == {path.name: sha256_of(path) for path in others}
-    inputs = (finished_run.data / "train.csv", finished_run.data / "test.csv")
-    assert manifest["data"] == {"kind": "other", "sha256": {path.name: sha256_of(path) for path in inputs}}
-
-
-def test_the_manifest_says_with_what_the_run_was_made(finished_run: FinishedRun) -> None:
-    manifest = json.loads((finished_run.folder / "manifest.json").read_text("utf-8"))
+def test_the_manifest_names_code_libraries_device_and_seconds(finished_run: FinishedRun) -> None:
+    manifest = json.loads((finished_run.folder / MANIFEST).read_text("utf-8"))
     assert manifest["code_version"]
+    assert len(manifest["code_sha256"]) == 64
     assert manifest["device"] == "cpu"
     assert {"numpy", "pandas", "scikit-learn", "torch"} <= set(manifest["libraries"])
     assert {"features", "training", "prediction"} <= set(manifest["seconds"])
 
 
-def test_curves_have_a_line_an_epoch_fold_and_group(finished_run: FinishedRun) -> None:
+def test_curves_have_a_row_an_epoch_fold_and_model(finished_run: FinishedRun) -> None:
     curves = pd.read_csv(finished_run.folder / "curves.csv")
-    assert {"training_log_rmse", "validation_log_rmse", "weight_norm"} <= set(curves.columns)
     keys = curves[["repeat", "fold", "model", "epoch"]].itertuples(index=False, name=None)
     assert list(keys) == [(0, fold, "tiny", epoch + 1) for fold in range(N_FOLDS) for epoch in range(N_EPOCHS)]
     assert (curves[["training_log_rmse", "validation_log_rmse", "weight_norm"]] > 0).all(axis=None)
 
 
-def test_members_and_preprocessing_are_kept_for_each_fold(finished_run: FinishedRun) -> None:
+def test_networks_and_statistics_are_kept_for_each_fold(finished_run: FinishedRun) -> None:
     with safetensors.safe_open(finished_run.folder / "members.safetensors", "np") as members:
         assert sorted(members.keys()) == [f"0/{fold}/tiny" for fold in range(N_FOLDS)]
-        for name in members.keys():  # noqa: SIM118  # no mapping
-            assert len(members.get_tensor(name)) == 2
+        assert {len(members.get_tensor(f"0/{fold}/tiny")) for fold in range(N_FOLDS)} == {2}
     preprocessing = json.loads((finished_run.folder / "preprocessing.json").read_text("utf-8"))
     assert [(fold["repeat"], fold["fold"]) for fold in preprocessing["folds"]] == [(0, 0), (0, 1), (0, 2)]
     prices = pd.read_csv(finished_run.folder / "oof.csv")
@@ -191,8 +145,23 @@ def test_members_and_preprocessing_are_kept_for_each_fold(finished_run: Finished
         assert fold["log_price_std"] == pytest.approx(training.std(ddof=0))
 
 
-def test_the_files_are_readable_by_whoever_may_read_the_folder(finished_run: FinishedRun) -> None:
-    umask = os.umask(0)
-    os.umask(umask)
-    for path in finished_run.folder.iterdir():
-        assert path.stat().st_mode & 0o444 == 0o444 & ~umask, path.name
+def test_a_submission_has_each_id_in_its_order_and_its_price_in_whole_cents() -> None:
+    ids, log_price = np.array([1470, 1461, 1465]), np.random.default_rng(0).normal(12, 0.4, 3)
+    table = submission_table(ids, log_price)
+    assert list(table.columns) == ["Id", "SalePrice"]
+    assert table["Id"].tolist() == ids.tolist()
+    price_usd = table["SalePrice"].to_numpy()
+    np.testing.assert_allclose(price_usd, np.exp(log_price), atol=0.005, rtol=0)
+    np.testing.assert_allclose(price_usd * 100, np.rint(price_usd * 100), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("log_price", "price"),
+    [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "0.0"), (800.0, "inf"), (-800.0, "0.0"), (-7.0, "0.0")],
+)
+def test_a_price_that_is_not_finite_and_positive_is_refused_by_id(log_price: float, price: str) -> None:
+    with pytest.raises(DataError) as error:
+        submission_table(np.array([1461, 1463, 1462, 1464]), np.array([12.0, log_price, 11.0, log_price]))
+    accepted = "accepted: a finite price above 0 dollars"
+    assert all(f"Id {house}, SalePrice: {price}; {accepted}" in str(error.value) for house in (1463, 1464))
+    assert "Id 1461" not in str(error.value)

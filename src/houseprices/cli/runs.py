@@ -118,9 +118,10 @@ def verify_run(
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute a run again, with its settings on its houses, and say what differs and what may explain it.
+    """Compute a run again, with its settings on its houses, and show the differences and what may explain them.
 
-    Nothing is written. Exit code 0 if every number is the same, but for rounding in float32; 1 if not.
+    Nothing is written. Exit code 0 if every value is the same, or differs as far as another processor, library or code
+    was measured to move it; 1 if the run differs.
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
@@ -138,14 +139,14 @@ def verify_run(
     from houseprices.runs.verify import verify
 
     with listening() as notify:
-        found = verify(folder, data, columns, notify)
+        verification = verify(folder, data, columns, notify)
     if as_json:
-        print(json.dumps({**asdict(found), "data": str(found.data), "unexplained": found.unexplained}))
+        print(json.dumps({**asdict(verification), "unexplained": verification.unexplained}))
     else:
-        print_verification(folder, found)
-    if found.unexplained:
-        names = ", ".join(found.unexplained)
-        raise RunError(f"{folder}: {names}: more than rounding differs from what its settings and houses give now")
+        print_verification(folder, verification)
+    if verification.unexplained:
+        reason = "; ".join(verification.causes) or "code, libraries and processor are the same"
+        raise RunError(f"{folder}: differs in {', '.join(verification.unexplained)} by more than explained ({reason})")
 
 
 def list_runs(first: str | None = None, second: str | None = None, *, as_json: AsJson = False) -> None:
@@ -250,14 +251,17 @@ def print_explanation(explanation: dict[str, Any]) -> None:
     print(explanation["figure"])
 
 
-def print_verification(run: Path, found: "Verification") -> None:
-    """A line an output, what has changed since the run, and what follows from both."""
-    rows = [(one.file, f"{one.largest:.1e}" if one.place else "equal", one.place) for one in found.differences]
-    headings = ("output", "difference", "the largest one")
-    print_table(f"{run}, computed again", headings, rows, words=("output", "the largest one"))
-    print(f"houses: {found.data}")
-    print("since the run: " + ("; ".join(found.conditions) or "no other code, library, device or processor"))
-    if found.equal:
-        print("verified: every value is the same to the last bit")
-    elif not found.unexplained:
-        print("verified: nothing differs by more than rounding in float32 makes under these conditions")
+def print_verification(run: Path, verification: "Verification") -> None:
+    """The differences by output and quantity, the conditions that changed since the run, and the verdict."""
+    rows = [
+        (item.file, item.quantity, f"{item.rms:.1e}", f"{item.largest:.1e}", item.place)
+        if item.place
+        else (item.file, item.quantity, "equal", "equal", "")
+        for item in verification.differences
+    ]
+    headings = ("output", "quantity", "rms", "largest", "where")
+    print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
+    print(f"houses: {verification.data}")
+    print(f"the run's networks give its predictions to {verification.own_predictions:.1e} in log price")
+    print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))
+    print(verification.verdict)

@@ -140,6 +140,8 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
         f"log-RMSE {scores.pooled:.4f} out of fold, {scores.train:.4f} in training{others}"
         f"{metrics.n_members} networks in {metrics.seconds['total']:.1f} s, {manifest.step} step on {manifest.device}"
     )
+    if metrics.test_log_rmse is not None:
+        print(f"log-RMSE {metrics.test_log_rmse:.4f} on the prices of the test table")
     if metrics.noise_floor is not None:
         print(f"synthetic data, best possible {metrics.noise_floor:.4f}")
     print(run / SUBMISSION)

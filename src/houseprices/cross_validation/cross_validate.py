@@ -131,7 +131,7 @@ def _train_and_predict(
         with stopwatch("prediction"):
             return _predict(data, model, curves, log_price, baselines)
 
-    with open_executor(settings) as executor:
+    with open_executor(settings, notify) as executor:
         # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
         n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.models.values()))
         in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()

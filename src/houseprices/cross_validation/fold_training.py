@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel
 from houseprices.cross_validation.folds import split_rows
-from houseprices.engine.executor import Executor, OnTrained, TrainingTable
-from houseprices.engine.members import Member
-from houseprices.engine.mlp import BatchedMLP
-from houseprices.engine.training import LearningCurves
+from houseprices.engine.specs import NetworkSpec, TrainingData
+from houseprices.engine.training import Executor, LearningCurves, Trained, submit_networks
 from houseprices.errors import DataError
 from houseprices.preprocessing.columns import CUSTOM, LINEAR_BLOCKS, Block
 from houseprices.preprocessing.custom_features import read_custom_file
@@ -22,10 +20,11 @@ from houseprices.preprocessing.houses import HouseArray
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 Floats = NDArray[np.float64]
-Finish = Callable[[OnTrained], tuple[BatchedMLP, LearningCurves]]
-"""Waits for members: all of them as one network, and their learning curves in units of the log price."""
+Count = Callable[[int], object]
+Finish = Callable[[Count], Trained]
+"""Waits for networks; their learning curves are in units of the log price."""
 
-FinishFold = Callable[[OnTrained], tuple[FoldModel, dict[str, LearningCurves]]]
+FinishFold = Callable[[Count], tuple[FoldModel, dict[str, LearningCurves]]]
 """Waits for the members of all models: the finished fold, and the models' learning curves."""
 
 
@@ -52,10 +51,17 @@ class FoldData:
     log_price_std: float
     targets: NDArray[np.float32]
 
+    def data(self, blocks: tuple[Block, ...], *, with_curves: bool = True) -> TrainingData:
+        """Return the data of networks with these blocks, made once; without curves no row is a validation row."""
+        if (blocks, with_curves) not in self._data:
+            inputs = np.ascontiguousarray(self.matrix[: len(self.targets), self.live_columns(blocks)])
+            validation_rows = self.held_out if with_curves else self.held_out[:0]
+            self._data[blocks, with_curves] = TrainingData(inputs, self.targets, self.training, validation_rows)
+        return self._data[blocks, with_curves]
+
     @cached_property
-    def table(self) -> TrainingTable:
-        """What the fold's networks train on, held-out rows included: a member names the rows that it may see."""
-        return TrainingTable(self.matrix[: len(self.targets)], self.targets)
+    def _data(self) -> dict[tuple[tuple[Block, ...], bool], TrainingData]:
+        return {}
 
     def live_columns(self, blocks: tuple[Block, ...]) -> NDArray[np.intp]:
         """The positions of the blocks' columns that some training row fills: of others no row would move a weight."""
@@ -119,15 +125,15 @@ def fit_fold(
 
 
 def start_members(
-    executor: Executor, data: FoldData, columns: NDArray[np.intp], members: Sequence[tuple[ModelSettings, int]]
+    executor: Executor, data: FoldData, blocks: tuple[Block, ...], members: Sequence[tuple[ModelSettings, int]]
 ) -> Finish:
-    """Start members of one shape on the fold's training rows, each with its settings and seed."""
-    batch = [Member(data.training, seed, settings, data.held_out) for settings, seed in members]
-    pending = executor.submit(data.table, batch, columns)
+    """Start networks of one shape on the fold's training rows, each with its settings and seed."""
+    networks = [NetworkSpec(seed, settings) for settings, seed in members]
+    pending = submit_networks(executor, data.data(blocks), networks)
 
-    def finish(on_trained: OnTrained) -> tuple[BatchedMLP, LearningCurves]:
-        network, curves = pending.wait(on_trained)
-        return network, curves.scaled(data.log_price_std)
+    def finish(count: Count) -> Trained:
+        trained = pending.result(count)
+        return Trained(trained.network, trained.curves.scaled(data.log_price_std))
 
     return finish
 
@@ -146,14 +152,14 @@ def start_training(executor: Executor, data: FoldData, settings: Settings) -> Fi
     pending = {}
     for name, group in settings.models.items():
         seeds = [member_seed(settings.seed, data.repeat, data.fold, name, member) for member in range(group.n_members)]
-        pending[name] = start_members(executor, data, columns[name], [(group, seed) for seed in seeds])
+        pending[name] = start_members(executor, data, group.blocks, [(group, seed) for seed in seeds])
 
-    def finish(on_trained: OnTrained) -> tuple[FoldModel, dict[str, LearningCurves]]:
-        trained = {name: wait(on_trained) for name, wait in pending.items()}
-        networks = {name: network for name, (network, _) in trained.items()}
+    def finish(count: Count) -> tuple[FoldModel, dict[str, LearningCurves]]:
+        trained = {name: wait(count) for name, wait in pending.items()}
+        networks = {name: of_model.network for name, of_model in trained.items()}
         scale = (data.log_price_mean, data.log_price_std)
         model = FoldModel(data.repeat, data.fold, data.features, *scale, columns, networks)
-        return model, {name: curves for name, (_, curves) in trained.items()}
+        return model, {name: of_model.curves for name, of_model in trained.items()}
 
     return finish
 

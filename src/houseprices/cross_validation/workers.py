@@ -1,10 +1,13 @@
 """Who trains a job's networks, as its settings say: threads of this process, or a Ray cluster."""
 
+from contextlib import AbstractContextManager
+
 import torch
 
+from houseprices.engine import training
 from houseprices.engine.device import choose_device
-from houseprices.engine.executor import Executor
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.training import Executor
+from houseprices.progress import Notify, silent
 from houseprices.settings import Settings
 
 
@@ -14,17 +17,13 @@ def device_of(settings: Settings) -> torch.device:
     Raises:
         ResourceError: there is no such device here.
     """
-    return choose_device("cpu" if settings.ray else settings.device)
+    return choose_device(settings.device, settings.ray)
 
 
-def open_executor(settings: Settings) -> Executor:
+def open_executor(settings: Settings, notify: Notify = silent) -> AbstractContextManager[Executor]:
     """By `workers` and `device`, or by the cluster's address in `ray`.
 
     Raises:
         ResourceError: there is no such device here, Ray is not installed, or no cluster answers at the address.
     """
-    if not settings.ray:
-        return TrainingPool(settings.workers, device_of(settings))
-    from houseprices.engine.cluster import RayCluster
-
-    return RayCluster(settings.ray)
+    return training.open_executor(settings.workers, settings.device, settings.ray, notify)

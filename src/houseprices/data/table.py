@@ -1,21 +1,22 @@
-"""Raw CSV -> typed, checked table.
+"""Any table of houses -> typed, checked table.
 
 The typed table has `Id` as its index; numbers as float64 with NaN for a gap; ordinal and nominal features as
 categories whose levels are the schema's, where the level "NA" says that the house has none of it and NaN is a gap.
 """
 
-import difflib
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Set
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
+from houseprices.data.containers import Part, frame_table, open_file, table_parts
 from houseprices.data.contradictions import resolve_contradictions
-from houseprices.data.csv_rows import open_csv, text_parts
+from houseprices.data.forms import KaggleForm, kaggle_form
 from houseprices.data.schema import (
-    BY_NAME,
     FEATURES,
     HIGHEST_PRICE_USD,
     ID,
@@ -25,184 +26,177 @@ from houseprices.data.schema import (
     Feature,
 )
 from houseprices.errors import DataError
+from houseprices.progress import Notice, Notify, silent
 
-_GAP_WORDS = (NOT_APPLICABLE, "")
+Fault = tuple[int, str, str]
+"""A faulty cell: its row, its column and what is accepted."""
 
 
-def read_houses(path: Path, *, priced: bool) -> pd.DataFrame:
-    """Read one of Kaggle's CSV files, check every cell against the schema and resolve its known contradictions.
-
-    A byte order mark, CRLF line ends and the columns' order do not matter.
+def read_houses(
+    source: Path | pd.DataFrame, *, priced: bool, absent: Collection[str] = (), notify: Notify = silent
+) -> pd.DataFrame:
+    """Read a table of houses in any form, check every cell against the schema and resolve its known contradictions.
 
     Args:
-        path: the CSV file.
-        priced: whether the file must have the column SalePrice (train.csv) or must not have it (test.csv).
+        source: a file in a form that `data.containers` reads, or a DataFrame, whose Id may be missing.
+        priced: the table must have prices, as train.csv; those of another table are ignored.
+        absent: features that the training houses lack: gaps in every row.
+        notify: called with a notice for each thing that was understood.
 
     Returns:
         (n_rows, 79) or, priced, (n_rows, 80); index Id, columns in the schema's order, SalePrice in dollars last.
 
     Raises:
-        DataError: with every fault of the file, one line each.
+        DataError: with every fault of the table.
     """
-    with open_csv(path) as stream:
-        return next(house_parts(stream, str(path), priced=priced, rows_at_once=sys.maxsize))
+    if isinstance(source, Path):
+        with open_file(source) as stream:
+            parts = house_parts(stream, str(source), priced=priced, absent=absent, notify=notify)
+            return next(parts)
+    form = kaggle_form(frame_table(source, "X"), priced=priced, absent=absent)
+    return _checked(form, set(), set(), priced=priced, notify=notify)
 
 
-def house_parts(stream: BinaryIO, source: str, *, priced: bool, rows_at_once: int) -> Iterator[pd.DataFrame]:
-    """Read a CSV file of any length part by part, each as `read_houses` would.
+def house_parts(
+    stream: IO[bytes],
+    source: str,
+    *,
+    priced: bool,
+    rows_at_once: int = sys.maxsize,
+    absent: Collection[str] = (),
+    notify: Notify = silent,
+) -> Iterator[pd.DataFrame]:
+    """Read a table of any length part by part, each as `read_houses` would.
 
     Args:
         stream: the file's bytes; they are read once, forward.
         source: what the messages call it.
-        priced: as for `read_houses`.
+        priced, absent, notify: as for `read_houses`; a thing understood is one notice, however many parts there are.
         rows_at_once: rows of a part.
 
     Raises:
         DataError: with every fault of the first part that has any.
     """
     earlier_ids: set[int] = set()
-    for raw in text_parts(stream, source, rows_at_once):
-        houses = typed_houses(raw, source, priced=priced, earlier_ids=earlier_ids)
+    topics: set[str] = set()
+    part: Part = "train" if priced else "test"
+    for raw in table_parts(stream, source, part, rows_at_once):
+        form = kaggle_form(raw, priced=priced, absent=absent)
+        houses = _checked(form, earlier_ids, topics, priced=priced, notify=notify)
         earlier_ids.update(houses.index)
         yield houses
 
 
-def typed_houses(
-    raw: pd.DataFrame,
-    source: str,
-    *,
-    priced: bool,
-    place: str = "line",
-    earlier_ids: Set[int] = frozenset(),
+def _checked(
+    form: KaggleForm, earlier_ids: Set[int], topics: set[str], *, priced: bool, notify: Notify
 ) -> pd.DataFrame:
-    """Check a table of text and type it, as `read_houses` describes.
+    if form.missing:
+        accepted = "accepted: a table with the features of the training houses"
+        raise DataError([f"{form.raw.source}: column {name} is missing; {accepted}" for name in form.missing])
+    if form.price is not None and form.raw.place == "line":
+        form.notices["price"] = f"the column {PRICE} is ignored"
+    for topic, text in form.notices.items():
+        if topic not in topics:
+            notify(Notice(f"{form.raw.source}: {text}"))
+            topics.add(topic)
+    return typed_houses(form, priced=priced, earlier_ids=earlier_ids)
 
-    Args:
-        raw: the cells as in the CSV; the index tells where a row stands.
-        source: what the messages call the table.
-        priced: as for `read_houses`.
-        place: what the messages call the index.
-        earlier_ids: Ids that may not stand again.
+
+def typed_houses(form: KaggleForm, *, priced: bool, earlier_ids: Set[int] = frozenset()) -> pd.DataFrame:
+    """Type and check a table in Kaggle's spelling, as `read_houses` describes; missing features are gaps.
 
     Raises:
-        DataError: with every fault of the table, one line each.
+        DataError: with every fault of the cells.
     """
-    _check_columns(raw, source, priced)
-    _check_cells(raw, source, priced, place, earlier_ids)
-    houses = pd.DataFrame({feature.name: _typed(raw[feature.name], feature) for feature in FEATURES})
-    houses.index = pd.Index(raw[ID].astype("int64"), name=ID)
-    houses = resolve_contradictions(houses)
+    faults: list[Fault] = []
+    cells = form.cells
+    ids = _typed_ids(cells[ID], earlier_ids, faults)
+    columns = {feature.name: _typed(cells.get(feature.name), feature, len(cells), faults) for feature in FEATURES}
     if priced:
-        houses[PRICE] = raw[PRICE].astype("float64").to_numpy()
+        price = _numbers(cells[PRICE])
+        accepted = f"a price from {LOWEST_PRICE_USD:.12g} to {HIGHEST_PRICE_USD:.12g} dollars"
+        _note(~((price >= LOWEST_PRICE_USD) & (price <= HIGHEST_PRICE_USD)), PRICE, accepted, faults)
+    if faults:
+        raise _cell_faults(form, faults)
+    if priced and looks_like_logarithms(price):
+        raise DataError([f"{form.raw.source}: {logarithm_fault(price)}"])
+    houses = resolve_contradictions(pd.DataFrame(columns, index=pd.Index(ids, name=ID)))
+    if priced:
+        houses[PRICE] = price
     return houses
 
 
-_FEW = 5
-"""Missing columns that are told one by one; more are another table, and one line."""
+def looks_like_logarithms(prices: ArrayLike) -> bool:
+    """Tell prices that all lie between 9 and 16: dollars are never so few, and their logarithms always are."""
+    values = np.asarray(prices, dtype=np.float64)
+    return len(values) > 0 and bool(((values >= 9) & (values <= 16)).all())
 
 
-def _check_columns(raw: pd.DataFrame, source: str, priced: bool) -> None:
-    required = [ID, *BY_NAME, *([PRICE] if priced else [])]
-    extra = [str(column) for column in raw.columns if column not in required]
-    faults = [f"{source}: column {column} stands twice" for column in raw.columns[raw.columns.duplicated()].unique()]
-    missing = [column for column in required if column not in raw.columns]
-    near_to = {column: difflib.get_close_matches(column, extra, n=1) for column in missing}
-    if len(missing) > _FEW and not any(near_to.values()):
-        shown = ", ".join(missing[:_FEW])
-        faults.append(f"{source}: {len(missing)} columns are missing ({shown}, ...); accepted: Kaggle's columns")
-        missing = []
-    for column in missing:
-        hint = f"; is it the column {near_to[column][0]!r}?" if near_to[column] else ""
-        faults.append(f"{source}: column {column} is missing{hint}")
-    for column in extra:
-        if column == PRICE:
-            faults.append(f"{source}: column {PRICE} is present; accepted: a test file has no prices")
-        else:
-            near = difflib.get_close_matches(column, required, n=1)
-            hint = f"the nearest is {near[0]}" if near else "Id and the 79 features of the data description"
-            faults.append(f"{source}: column {column!r} is unknown; accepted: {hint}")
-    if faults:
-        raise DataError(faults)
+def logarithm_fault(prices: ArrayLike) -> str:
+    """Describe such prices."""
+    values = np.asarray(prices, dtype=np.float64)
+    return (
+        f"column {PRICE}: all prices lie from {values.min():.4g} to {values.max():.4g} and look like logarithms; "
+        "accepted: dollars"
+    )
 
 
-def _check_cells(raw: pd.DataFrame, source: str, priced: bool, place: str, earlier_ids: Set[int]) -> None:
-    """Check all cells at once with one pandera schema over the text; the row's place stands in each fault."""
-    import pandera.pandas as pandera
-
-    def check(accepts: Any, accepted: str) -> pandera.Check:
-        return pandera.Check(accepts, error=accepted)
-
-    columns = {
-        ID: pandera.Column(
-            checks=[
-                check(_is_id, "a whole number"),
-                check(lambda cells: ~_repeated(cells, earlier_ids), "each Id once"),
-            ]
-        )
-    }
-    for feature in FEATURES:
-        columns[feature.name] = pandera.Column(checks=check(*_acceptance(feature)))
-    if priced:
-        columns[PRICE] = pandera.Column(
-            checks=check(
-                lambda cells: _as_number(cells).between(LOWEST_PRICE_USD, HIGHEST_PRICE_USD),
-                f"a price from {LOWEST_PRICE_USD:.12g} to {HIGHEST_PRICE_USD:.12g} dollars",
-            )
-        )
-    try:
-        pandera.DataFrameSchema(columns).validate(raw, lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        # A cell that fails two checks is named once, by the first.
-        cases = error.failure_cases.drop_duplicates(["column", "index"]).sort_values("index", kind="stable")
-        raise DataError([_fault(case, raw, source, place) for case in cases.itertuples()]) from None
+# ---- cells ----
 
 
-def _is_id(cells: pd.Series) -> Any:
-    return cells.str.fullmatch("[0-9]{1,18}")
+def _cell_faults(form: KaggleForm, faults: list[Fault]) -> DataError:
+    """List the faults in the rows' order, each with its place and the cell as it stood in the file."""
+    raw, cells = form.raw, form.cells
+    ordered = sorted(faults, key=lambda fault: fault[0])
+    lines = [
+        f"{raw.source}: {raw.place} {raw.cells.index[row]} (Id {cells[ID].iloc[row]}), column {column}: "
+        f"{cells[column].iloc[row]!r}; accepted: {accepted}"
+        for row, column, accepted in ordered
+    ]
+    return DataError(lines, [column for _, column, _ in ordered])
 
 
-def _repeated(cells: pd.Series, earlier_ids: Set[int]) -> Any:
-    ids = cells.where(_is_id(cells), "-1").astype("int64")
-    return (ids.duplicated() | ids.map(earlier_ids.__contains__)) & (ids >= 0)
+def _note(faulty: NDArray[np.bool_], column: str, accepted: str, faults: list[Fault]) -> None:
+    faults += [(int(row), column, accepted) for row in np.flatnonzero(faulty)]
 
 
-def _fault(case: Any, raw: pd.DataFrame, source: str, place: str) -> str:
-    row = int(case.index)
-    house, value = str(raw.at[row, ID]), raw.at[row, case.column]
-    return f"{source}: {place} {row} (Id {house}), column {case.column}: {value!r}; accepted: {case.check}"
+def _typed_ids(cells: pd.Series, earlier_ids: Set[int], faults: list[Fault]) -> NDArray[np.int64]:
+    is_id = cells.str.fullmatch("[0-9]{1,18}").to_numpy(dtype=bool)
+    ids = cells.where(is_id, "-1").astype("int64")
+    repeated = (ids.duplicated() | ids.map(earlier_ids.__contains__)).to_numpy(dtype=bool)
+    _note(~is_id, ID, "a whole number", faults)
+    _note(is_id & repeated, ID, "each Id once", faults)
+    return np.asarray(ids, dtype=np.int64)
 
 
-def _acceptance(feature: Feature) -> tuple[Any, str]:
-    """Which cells a feature accepts, and the words for it."""
+def _typed(cells: pd.Series | None, feature: Feature, n_rows: int, faults: list[Fault]) -> ArrayLike:
+    """Type a column; a feature that the table lacks is a gap in each of its rows."""
     if feature.kind == "number":
-
-        def accepts_number(cells: pd.Series) -> Any:
-            numbers = _as_number(cells)
-            fits = numbers.between(feature.low, feature.high) & ~(feature.whole & (numbers % 1 != 0))
-            return cells.isin(_GAP_WORDS) | fits
-
-        kind = "a whole number" if feature.whole else "a number"
-        return accepts_number, f"{kind} from {feature.low:.12g} to {feature.high:.12g}, or NA"
-
-    accepted = {*feature.levels, *feature.aliases, *_GAP_WORDS}
-
-    def accepts_level(cells: pd.Series) -> Any:
-        return cells.isin(accepted)
-
-    return accepts_level, "one of " + ", ".join(dict.fromkeys((*feature.levels, NOT_APPLICABLE)))
+        return np.full(n_rows, np.nan) if cells is None else _typed_numbers(cells, feature, faults)
+    dtype = pd.CategoricalDtype(list(feature.levels), ordered=feature.kind == "ordinal")
+    if cells is None:
+        return pd.Categorical.from_codes(np.full(n_rows, -1), dtype=dtype)
+    rows, texts = pd.factorize(cells.to_numpy(dtype=object))
+    code_of = {level: code for code, level in enumerate(feature.levels)}
+    gap, unknown = -1, -2
+    code_of = {NOT_APPLICABLE: gap} | code_of | {alias: code_of[level] for alias, level in feature.aliases.items()}
+    codes = np.array([code_of.get(text, unknown) for text in texts])[rows]
+    accepted = "one of " + ", ".join(dict.fromkeys((*feature.levels, NOT_APPLICABLE)))
+    _note(codes == unknown, feature.name, accepted, faults)
+    return pd.Categorical.from_codes(np.maximum(codes, gap), dtype=dtype)
 
 
-def _as_number(cells: pd.Series) -> pd.Series:
-    return pd.to_numeric(cells, errors="coerce").astype("float64")
+def _typed_numbers(cells: pd.Series, feature: Feature, faults: list[Fault]) -> NDArray[np.float64]:
+    numbers = _numbers(cells)
+    fits = (numbers >= feature.low) & (numbers <= feature.high)
+    if feature.whole:
+        fits &= numbers % 1 == 0
+    is_gap = (cells == NOT_APPLICABLE).to_numpy(dtype=bool)
+    kind = "a whole number" if feature.whole else "a number"
+    accepted = f"{kind} from {feature.low:.12g} to {feature.high:.12g}, or NA"
+    _note(~(fits | is_gap), feature.name, accepted, faults)
+    return numbers
 
 
-def _typed(cells: pd.Series, feature: Feature) -> pd.Series:
-    if feature.kind == "number":
-        return _as_number(cells)
-    return as_levels(cells.replace(to_replace=feature.aliases), feature.levels, ordered=feature.kind == "ordinal")
-
-
-def as_levels(cells: pd.Series, levels: Sequence[str], *, ordered: bool) -> pd.Series:
-    """Text -> categories of the given levels; text that is no level, an empty one say, becomes a gap."""
-    known = cells.where(cells.isin(levels))
-    return known.astype(pd.CategoricalDtype(list(levels), ordered=ordered))
+def _numbers(cells: pd.Series) -> NDArray[np.float64]:
+    return pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The hidden units' nonlinearities, and the way back through them.
+"""Activation functions of the hidden units, forward and backward.
 
 The formulas serve tensors and, compiled by numba, single float32 numbers; see `regularization`.
 """
@@ -9,50 +9,49 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
-from houseprices.engine.regularization import ONE, ZERO
+from houseprices.engine.regularization import ONE, ZERO, Value
 
 Activation = Literal["relu", "tanh"]
 
 
-def relu(value: Tensor) -> Tensor:
-    """max(value, 0)."""
+def relu(value: Value) -> Value:
+    """Compute max(value, 0)."""
     return torch.relu(value)
 
 
-def relu_backward(delta: Tensor, unit: Tensor) -> Tensor:
-    """The loss's derivative by a unit -> its derivative by the value before ReLU, for any shape.
+def relu_backward(delta: Value, unit: Value) -> Value:
+    """Turn the derivative of the loss by a unit into that by the value before ReLU, for any shape.
 
     Args:
         delta: derivative by the unit.
-        unit: after ReLU, before or after dropout.
+        unit: value after ReLU, before or after dropout.
     """
     return torch.where(unit > ZERO, delta, ZERO)
 
 
-def tanh(value: Tensor) -> Tensor:
-    """The hyperbolic tangent."""
+def tanh(value: Value) -> Value:
+    """Compute the hyperbolic tangent."""
     return torch.tanh(value)
 
 
-def tanh_backward(delta: Tensor, unit: Tensor) -> Tensor:
-    """The same as `relu_backward` for tanh, whose derivative is 1 - tanh^2; the unit as it is before dropout."""
+def tanh_backward(delta: Value, unit: Value) -> Value:
+    """Do the same for tanh, whose derivative is 1 - tanh^2; the unit as it is before dropout."""
     return delta * (ONE - unit * unit)
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """What a network needs to know of an activation.
+    """An activation function with its derivative and initial weights.
 
     Attributes:
         forward, backward: the formulas above.
-        gain: of the initial weights, so that the units' scale stays the same from layer to layer: He's for ReLU (He et
+        gain: scale of the initial weights that keeps the scale of the units from layer to layer: He's for ReLU (He et
             al. 2015), LeCun's for tanh.
     """
 
-    forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor], Tensor]
+    forward: Callable[[Value], Value]
+    backward: Callable[[Value, Value], Value]
     gain: float
 
 

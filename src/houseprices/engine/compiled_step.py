@@ -1,11 +1,10 @@
-"""The training step of `torch_step` compiled by numba: member after member, to the same results but for rounding.
+"""The training step of `torch_step` compiled by numba: one network after another, the same results but for rounding.
 
-The machine code is that of `kernels`; this module lays out the memory that it works on.
+`kernels` holds the machine code; this module lays out the memory that it works on.
 """
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,91 +12,78 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from houseprices.engine.activations import NONLINEARITIES
-from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.kernels import (
     Draws,
-    Floats32,
     Integers,
     LearningRates,
     Net,
     Options,
     Scratch,
+    State,
     Table,
-    Trained,
     predict,
     rare_entries,
     run_steps,
 )
 from houseprices.engine.losses import N_OUTPUTS
-from houseprices.engine.members import Member, Plan, Stopped, plan_of
 from houseprices.engine.mlp import Architecture, BatchedMLP
 from houseprices.engine.optimizer import bias_corrected, schedule_factor
 from houseprices.engine.random_streams import RandomStreams, drop_threshold
+from houseprices.engine.specs import Floats32, Hyperparameters, NetworkSpec, Plan, TrainingData, plan_of
+from houseprices.engine.torch_step import Cancelled
 
 _RARE = 0.25
-"""A column filled in a smaller share of the rows is rare; cuts at 0.4 to 0.7 were equal to worse (LOG.md)."""
+"""Share of nonzero rows below which a column is rare; 0.4 to 0.7 were as fast or slower (measured)."""
 
 _ROWS_COUNTED = 1024
-"""At most so many rows are looked at to tell which columns are rare."""
-
-
-class _View(NamedTuple):
-    """The table as members with the same training rows see it: which columns are rare is told by those rows alone."""
-
-    table: Table
-    scratch: Scratch
-    places: Integers  # where in a member's parameters each of the kernels' stands
+"""Training rows by which rare columns are found, at most."""
 
 
 class CompiledStep:
-    """As `torch_step.TorchStep`, but the network that it is given is only where the members start."""
+    """As `torch_step.TorchStep`; the given network holds the initial parameters and is not changed."""
 
-    def __init__(
-        self, network: BatchedMLP, inputs: Tensor, targets: Tensor, members: Sequence[Member], plan: Plan
-    ) -> None:
-        self._members, self._plan = members, plan
+    def __init__(self, network: BatchedMLP, data: TrainingData, specs: Sequence[NetworkSpec], plan: Plan) -> None:
+        self._specs, self._plan = specs, plan
         self._net = _net(plan.architecture, plan.batch_size)
-        self._options = [_options(member) for member in members]
-        self._streams = [RandomStreams(member.seed, member.rows, plan.batch_size) for member in members]
-        self._states = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
-        keys = [member.rows.tobytes() for member in members]
-        views = {
-            key: self._view(inputs.contiguous().numpy(), targets.contiguous().numpy(), member.rows)
-            for key, member in dict(zip(keys, members, strict=True)).items()
-        }
-        self._views = [views[key] for key in keys]
-        self._trained = [
-            Trained(parameters[view.places], np.zeros_like(parameters), np.zeros_like(parameters))
-            for view, parameters in zip(self._views, network.parameters.numpy(), strict=True)
+        self._options = [_options(spec.hyperparameters, data.row_weights) for spec in specs]
+        self._streams = [RandomStreams(spec.seed, data.training_rows, plan.batch_size) for spec in specs]
+        self._generators = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
+        self._table = _table(data)
+        self._scratch = _scratch(self._net, plan.batch_size, self._table.n_common)  # reused by network after network
+        self._positions = _positions(plan.architecture, self._table.order)
+        self._states = [
+            State(parameters[self._positions], np.zeros_like(parameters), np.zeros_like(parameters))
+            for parameters in network.parameters.numpy()
         ]
 
-    def run(self, first: int, end: int, stop: NDArray[np.bool_]) -> None:
-        """Take the steps first .. end - 1 with every member; see `TorchStep.run`."""
-        for index, member in enumerate(self._members):
-            rates = self._learning_rates(np.float32(member.hyperparameters.learning_rate), range(first, end))
-            rows = np.stack([self._streams[index].next_rows() for _ in range(first, end)])
-            view, draws = self._views[index], Draws(rows, *self._states[index])
-            run_steps(
-                self._net, self._options[index], view.table, self._trained[index], view.scratch, draws, rates, stop
-            )
-            if stop[0]:
-                raise Stopped
+    def run(self, first: int, end: int, cancel: NDArray[np.bool_]) -> None:
+        """Take the steps first .. end - 1 with every network; see `TorchStep.run`."""
+        for spec, options, stream, generators, state in zip(
+            self._specs, self._options, self._streams, self._generators, self._states, strict=True
+        ):
+            rates = self._learning_rates(np.float32(spec.hyperparameters.learning_rate), range(first, end))
+            draws = Draws(np.stack([stream.next_rows() for _ in range(first, end)]), *generators)
+            run_steps(self._net, options, self._table, state, self._scratch, draws, rates, cancel)
+            if cancel[0]:
+                raise Cancelled
 
-    def evaluate(self, member: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """A member's errors on rows of the table, without dropout, and the norm of its weights."""
-        watched, size, view = rows.numpy(), self._plan.batch_size, self._views[member]
-        batches = np.resize(watched, (-(-len(watched) // size), size))  # what fills up the last one is left out again
-        options = self._options[member]._replace(input_threshold=np.uint32(0), threshold=np.uint32(0))
-        parameters, draws = self._trained[member].parameters, Draws(batches, *self._states[member])
-        outputs = predict(self._net, options, view.table, parameters, view.scratch, draws)
-        errors = outputs.ravel()[: len(watched)] - view.table.targets[watched]
+    def evaluate(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute a network's errors on rows of the table, without dropout, and the norm of its weights."""
+        n_rows, size = len(rows), self._plan.batch_size
+        batches = np.resize(
+            rows.numpy(), (-(-n_rows // size), size)
+        )  # the rows that fill the last one are cut off again
+        options = self._options[index]._replace(input_threshold=np.uint32(0), threshold=np.uint32(0))
+        parameters, draws = self._states[index].parameters, Draws(batches, *self._generators[index])
+        outputs = predict(self._net, options, self._table, parameters, self._scratch, draws)
+        errors = outputs.ravel()[:n_rows] - self._table.targets[rows.numpy()]
         return torch.from_numpy(errors), torch.from_numpy(parameters[: self._net.n_weights]).norm()
 
     def network(self) -> BatchedMLP:
-        """All members as they are now."""
-        parameters = np.empty((len(self._trained), self._plan.architecture.n_parameters), dtype=np.float32)
-        for of_member, view, trained in zip(parameters, self._views, self._trained, strict=True):
-            of_member[view.places] = trained.parameters
+        """Return the networks as they are now."""
+        parameters = np.empty((len(self._states), self._plan.architecture.n_parameters), dtype=np.float32)
+        for row, state in zip(parameters, self._states, strict=True):
+            row[self._positions] = state.parameters
         return BatchedMLP(self._plan.architecture, parameters=torch.from_numpy(parameters))
 
     def _learning_rates(self, top_rate: np.float32, steps: range) -> LearningRates:
@@ -107,42 +93,37 @@ class CompiledStep:
         step_sizes, corrections = np.array(corrected, dtype=np.float32).T.copy()
         return LearningRates(rates, step_sizes, corrections)
 
-    def _view(self, inputs: Floats32, targets: Floats32, rows: Integers) -> _View:
-        table = _table(inputs, targets, rows)
-        scratch = _scratch(self._net, self._plan.batch_size, table.n_common)  # one member uses it after another
-        return _View(table, scratch, _in_order(self._plan.architecture, table.order))
-
 
 def warm_up() -> None:
-    """Load or compile the steps now, that training need not: seconds at the first time on a machine."""
-    smallest = Hyperparameters(hidden=(1,), epochs=1, batch_size=1)
-    members = [Member(np.zeros(1, dtype=np.int64), 0, smallest)]
-    plan = plan_of(members, 1)
-    network = BatchedMLP(plan.architecture, seeds=[0])
-    table = network.parameters.new_zeros(1, 1)
-    step = CompiledStep(network, table, table[0], members, plan)
+    """Compile the steps, or load their machine code; this takes seconds at the first time on a machine."""
+    row = np.zeros(1, dtype=np.int64)
+    data = TrainingData(np.zeros((1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32), row)
+    specs = [NetworkSpec(0, Hyperparameters(hidden=(1,), epochs=1, batch_size=1))]
+    plan = plan_of(specs, data)
+    step = CompiledStep(BatchedMLP(plan.architecture, seeds=[0]), data, specs, plan)
     step.run(0, 1, np.zeros(1, dtype=np.bool_))
-    step.evaluate(0, torch.zeros(1, dtype=torch.int64))
+    step.evaluate(0, torch.from_numpy(row))
 
 
-def _table(inputs: Floats32, targets: Floats32, rows: Integers) -> Table:
-    """Which columns are common is told by the rows that train: no held-out row moves a bit of what a member learns."""
-    some = inputs[rows[:: -(-len(rows) // _ROWS_COUNTED)]]
-    common = (some != 0).mean(axis=0) >= _RARE
+def _table(data: TrainingData) -> Table:
+    """Find the common columns by the training rows alone: no held-out row moves a bit of what a network learns."""
+    rows = data.training_rows
+    counted = data.inputs[rows[:: -(-len(rows) // _ROWS_COUNTED)]]
+    common = (counted != 0).mean(axis=0) >= _RARE
     common[0] |= not common.any()  # BLAS multiplies no empty matrices
     order, n_common = np.argsort(~common, kind="stable"), int(common.sum())
-    return Table(inputs, targets, order, n_common, *rare_entries(inputs, order, n_common))
+    return Table(data.inputs, data.targets, order, n_common, *rare_entries(data.inputs, order, n_common))
 
 
-def _in_order(architecture: Architecture, order: Integers) -> Integers:
-    """Where in a member's parameters each of the kernels' stands: theirs of the inputs are in the table's order."""
-    places = np.arange(architecture.n_parameters)
+def _positions(architecture: Architecture, order: Integers) -> Integers:
+    """Map each parameter of the kernels, whose inputs are in the table's order, to its position in the network."""
+    positions = np.arange(architecture.n_parameters)
     shapes = architecture.weight_shapes
-    flat = np.split(places, list(itertools.accumulate(fan_in * fan_out for fan_in, fan_out in shapes)))
+    flat = np.split(positions, list(itertools.accumulate(fan_in * fan_out for fan_in, fan_out in shapes)))
     n_layers = len(architecture.hidden) + 1
-    for layer in (0, *range(n_layers, len(shapes))):  # the first one and the linear path
+    for layer in (0, *range(n_layers, len(shapes))):  # the first layer and the linear path
         flat[layer][:] = flat[layer].reshape(shapes[layer])[order].ravel()
-    return places
+    return positions
 
 
 def _net(architecture: Architecture, batch_size: int) -> Net:
@@ -162,19 +143,19 @@ def _net(architecture: Architecture, batch_size: int) -> Net:
     )
 
 
-def _options(member: Member) -> Options:
-    of = member.hyperparameters
-    coupled = of.decay_kind == "coupled"
+def _options(hyperparameters: Hyperparameters, row_weights: Floats32 | None) -> Options:
+    coupled = hyperparameters.decay_kind == "coupled"
+    weight_decay = hyperparameters.weight_decay
     return Options(
-        input_dropout=np.float32(of.input_dropout),
-        input_threshold=np.uint32(drop_threshold(of.input_dropout)),
-        dropout=np.float32(of.dropout),
-        threshold=np.uint32(drop_threshold(of.dropout)),
-        loss=list(N_OUTPUTS).index(of.loss),
-        delta=np.float32(of.huber_delta),
-        coupled_decay=np.float32(of.weight_decay if coupled else 0),
-        decoupled_decay=np.float32(0 if coupled else of.weight_decay),
-        row_weights=np.empty(0, dtype=np.float32) if member.weights is None else member.weights,
+        input_dropout=np.float32(hyperparameters.input_dropout),
+        input_threshold=np.uint32(drop_threshold(hyperparameters.input_dropout)),
+        dropout=np.float32(hyperparameters.dropout),
+        threshold=np.uint32(drop_threshold(hyperparameters.dropout)),
+        loss=list(N_OUTPUTS).index(hyperparameters.loss),
+        delta=np.float32(hyperparameters.huber_delta),
+        coupled_decay=np.float32(weight_decay if coupled else 0),
+        decoupled_decay=np.float32(0 if coupled else weight_decay),
+        row_weights=np.empty(0, dtype=np.float32) if row_weights is None else row_weights,
     )
 
 

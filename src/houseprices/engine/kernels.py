@@ -118,8 +118,8 @@ class LearningRates(NamedTuple):
     corrections: Floats32
 
 
-class Trained(NamedTuple):
-    """What a step leaves to the next, (n_parameters,) each; those of the inputs in the table's order of columns."""
+class State(NamedTuple):
+    """Parameters and Adam's averages, (n_parameters,) each; weights of the inputs in the table's order of columns."""
 
     parameters: Floats32
     mean: Floats32
@@ -146,20 +146,18 @@ def rare_entries(inputs: Any, order: Any, n_common: Any) -> Any:
 
 
 @_compile
-def run_steps(
-    net: Any, options: Any, table: Any, trained: Any, scratch: Any, draws: Any, rates: Any, stop: Any
-) -> None:
+def run_steps(net: Any, options: Any, table: Any, state: Any, scratch: Any, draws: Any, rates: Any, stop: Any) -> None:
     """Take a step for each learning rate, or fewer once `stop` is set; see `TorchStep.run`."""
     for step in range(len(draws.rows)):
         if stop[0]:
             return
         rows = draws.rows[step]
         _gather(net, options, table, scratch, draws.input_state, rows)
-        _forward(net, options, trained.parameters, scratch, draws.hidden_state)
+        _forward(net, options, state.parameters, scratch, draws.hidden_state)
         _loss_derivative(scratch.output, table.targets, options, rows)
-        _backward(net, options, trained.parameters, scratch)
+        _backward(net, options, state.parameters, scratch)
         of_step = rates.rates[step], rates.step_sizes[step], rates.corrections[step]
-        _update(net, options, trained, scratch.gradient, of_step)
+        _update(net, options, state, scratch.gradient, of_step)
 
 
 @_compile
@@ -361,13 +359,13 @@ def _activate_backward(net: Any, options: Any, scratch: Any, layer: Any) -> None
 
 
 @_part
-def _update(net: Any, options: Any, trained: Any, gradient: Any, of_step: Any) -> None:
+def _update(net: Any, options: Any, state: Any, gradient: Any, of_step: Any) -> None:
     """`BatchedAdam.step`: decay and a step of Adam, over the weights and then over the biases."""
     rate, step_size, correction = of_step
     for decayed in (True, False):
         start, end = (0, net.n_weights) if decayed else (net.n_weights, len(gradient))
-        parameters, gradients = trained.parameters[start:end], gradient[start:end]
-        means, squares = trained.mean[start:end], trained.square[start:end]
+        parameters, gradients = state.parameters[start:end], gradient[start:end]
+        means, squares = state.mean[start:end], state.square[start:end]
         coupled: Any = options.coupled_decay if decayed else np.float32(0)
         decoupled: Any = options.decoupled_decay if decayed else np.float32(0)
         for index in range(len(parameters)):

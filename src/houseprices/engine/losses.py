@@ -1,35 +1,35 @@
-"""The losses of a training row. Like those of `regularization`, the formulas serve tensors and single numbers."""
+"""Losses of a training row, by their derivatives; formulas for tensors and single numbers, see `regularization`."""
 
 from typing import Literal
 
 import torch
-from torch import Tensor
 
-from houseprices.engine.regularization import ONE, constant
+from houseprices.engine.regularization import ONE, Value, constant
 
 Loss = Literal["huber", "gaussian", "student_t"]
 
 N_OUTPUTS: dict[Loss, int] = {"huber": 1, "gaussian": 2, "student_t": 2}
-"""A network's outputs: the prediction; for a likelihood also the logarithm of the scale of its error."""
+"""Number of outputs: the prediction, and for a likelihood the logarithm of the scale of its error."""
 
-_TWO = constant(2)
-_LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD = constant(-7), constant(7)
-"""No spread is taken for less or more than this: an exponential must not overflow."""
+_TWO: Value = constant(2)
+_LEAST_LOG_SPREAD: Value = constant(-7)
+_GREATEST_LOG_SPREAD: Value = constant(7)
+"""Bounds of the logarithm: its exponential must not overflow."""
 
-_DEGREES_OF_FREEDOM = constant(4)
-_MOST_SPREADS = constant(4)
-"""No target counts as further away: one that a network was sure of and missed could throw it off for good (LOG.md)."""
+_DEGREES_OF_FREEDOM: Value = constant(4)
+_MOST_SPREADS: Value = constant(4)
+"""Bound of an error in spreads: one target missed with certainty could throw a network off for good (measured)."""
 
 
-def huber_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: Tensor, n_rows: Tensor) -> Tensor:
-    """The derivative of a member's mean loss by one of its outputs: 2 error / n_rows, where error = output - target.
+def huber_derivative(output: Value, target: Value, delta: Value, row_weight: Value, n_rows: Value) -> Value:
+    """Compute the derivative of the mean loss by an output: 2 error / n_rows, where error = output - target.
 
-    The loss is Huber's (1964), twice: error^2 up to |error| = delta, and 2 delta |error| - delta^2 beyond, so that the
+    The loss is twice Huber's (1964): error^2 up to |error| = delta, and 2 delta |error| - delta^2 beyond, where the
     derivative grows no further. An infinite delta leaves the squared error.
 
     Shape:
-        output, target, row_weight: (n_members, n_rows), or numbers; the weight multiplies the row's loss
-        delta: (n_members, 1), > 0
+        output, target, row_weight: (n_networks, n_rows), or numbers; the weight multiplies the row's loss
+        delta: (n_networks, 1), > 0
         n_rows: a number, rows of the batch, as float32
         returns: like output
 
@@ -42,17 +42,17 @@ def huber_derivative(output: Tensor, target: Tensor, delta: Tensor, row_weight: 
 
 
 def gaussian_derivative(
-    mean: Tensor, log_spread: Tensor, target: Tensor, row_weight: Tensor, n_rows: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The derivatives of a member's mean loss by both of its outputs, for a Gaussian with a learnt spread s.
+    mean: Value, log_spread: Value, target: Value, row_weight: Value, n_rows: Value
+) -> tuple[Value, Value]:
+    """Compute the derivatives of the mean loss by both outputs, for a Gaussian with a learnt spread s.
 
-    The negative log-likelihood log s + error^2 / (2 s^2) lets a network call hard rows noisy and learn them no
-    more. So a row's loss is weighted with its own s, which is held constant (beta-NLL with beta = 0.5; Seitzer et al.
-    2022, eq. 5): the derivatives are error / s by the mean and s - error^2 / s by log s. Rows that are usually far off
-    pull less, rows that are reliable pull more. A target further away than four spreads counts as four spreads away.
+    With the negative log-likelihood log s + error^2 / (2 s^2) a network can call hard rows noisy and stop learning
+    them. So the loss of a row is weighted with its own s, held constant (beta-NLL with beta = 0.5; Seitzer et al.
+    2022, eq. 5): the derivatives are error / s by the mean and s - error^2 / s by log s. Rows with large errors pull
+    less, reliable rows pull more. A target further away than four spreads counts as four spreads away.
 
     Shape:
-        mean, log_spread, target, row_weight: (n_members, n_rows), or numbers; the weight multiplies the row's loss
+        mean, log_spread, target, row_weight: (n_networks, n_rows), or numbers; the weight multiplies the row's loss
         n_rows: a number, rows of the batch, as float32
         returns: two like mean
 
@@ -67,11 +67,11 @@ def gaussian_derivative(
 
 
 def student_t_derivative(
-    mean: Tensor, log_spread: Tensor, target: Tensor, row_weight: Tensor, n_rows: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The same for Student's t with 4 degrees of freedom and a learnt scale s, weighted with s as well.
+    mean: Value, log_spread: Value, target: Value, row_weight: Value, n_rows: Value
+) -> tuple[Value, Value]:
+    """Do the same for Student's t with 4 degrees of freedom and a learnt scale s, weighted with s as well.
 
-    Its tails are heavy (Lange, Little and Taylor 1989): a row many scales away is taken for an odd one, and pulls less
+    Its tails are heavy (Lange, Little and Taylor 1989): a row many scales away counts as an outlier and pulls less
     than a row two scales away. With z = error / s the negative log-likelihood is log s + 5/2 log(1 + z^2 / 4), and its
     derivatives, times s, are 5 z / (4 + z^2) by the mean and s (1 - 5 z^2 / (4 + z^2)) by log s.
 
@@ -85,8 +85,8 @@ def student_t_derivative(
     return pull * share, spread * (ONE - pull * in_spreads) * share
 
 
-def spread_of(log_spread: Tensor) -> Tensor:
-    """The scale of a row's error that a network's second output says, in units of the targets."""
+def spread_of(log_spread: Value) -> Value:
+    """Compute the scale of the error, in units of the targets, from the second output."""
     return torch.exp(torch.clamp(log_spread, _LEAST_LOG_SPREAD, _GREATEST_LOG_SPREAD))
 
 

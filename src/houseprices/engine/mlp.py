@@ -1,8 +1,8 @@
-"""A batch of multilayer perceptrons of one shape, computed side by side by batched matrix products."""
+"""A batch of multilayer perceptrons of one shape: forward pass, backpropagation and prediction by batched products."""
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from houseprices.engine.activations import NONLINEARITIES, Activation
-from houseprices.engine.regularization import dropout
+from houseprices.engine.regularization import dropout, undo_dropout
 
-_MEMBERS_PREDICTED = 8
+_NETWORKS_AT_ONCE = 8
 _BLOCK_ROWS, _ROWS_AT_ONCE = 64, 1024
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape that all members of a batch share.
+    """Shape of all networks of a batch.
 
     Attributes:
         d_in: number of input columns.
         hidden: units of each hidden layer, first to last; empty for a linear network.
-        activation: the hidden units' nonlinearity.
-        linear_path: whether the inputs also reach the output directly, beside the hidden layers.
-        n_outputs: the first one is the prediction; see `losses.N_OUTPUTS`.
+        activation: nonlinearity of the hidden units.
+        linear_path: connects the inputs directly to the output as well.
+        n_outputs: the first output is the prediction; see `losses.N_OUTPUTS`.
     """
 
     d_in: int
@@ -43,22 +43,22 @@ class Architecture:
 
     @property
     def n_weights(self) -> int:
-        """Number of weights of one member, the part of its parameters that is decayed."""
+        """Number of weights of one network, the part of its parameters that is decayed."""
         return sum(fan_in * fan_out for fan_in, fan_out in self.weight_shapes)
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights and biases of one member; one bias a unit, the linear path shares the output's."""
+        """Number of weights and biases of one network; the linear path shares the bias of the output."""
         return self.n_weights + sum(self.hidden) + self.n_outputs
 
 
 class BatchedMLP:
-    """n_members networks in one flat tensor, a row each: first all weight matrices, then all biases.
+    """Networks in one flat tensor, a row each: first all weight matrices, then all biases.
 
-    The flat layout lets the optimiser treat a member as one vector, and decay exactly its first n_weights entries.
+    The flat layout lets the optimiser treat a network as one vector and decay exactly its first n_weights entries.
 
     Shape:
-        parameters: (n_members, n_parameters)
+        parameters: (n_networks, n_parameters)
 
     >>> network = BatchedMLP(Architecture(d_in=3, hidden=(4,), activation="relu", linear_path=True), seeds=[0, 1])
     >>> network.forward(torch.zeros(2, 5, 3)).shape
@@ -74,17 +74,17 @@ class BatchedMLP:
 
     @property
     def weights(self) -> Tensor:
-        """All weights, (n_members, n_weights): a view."""
+        """All weights, (n_networks, n_weights): a view."""
         return self.parameters[:, : self.architecture.n_weights]
 
     def matrices(self) -> list[Tensor]:
-        """The weight matrices, each (n_members, fan_in, fan_out): views."""
+        """The weight matrices, each (n_networks, fan_in, fan_out): views."""
         shapes = self.architecture.weight_shapes
         flat = torch.split(self.weights, [fan_in * fan_out for fan_in, fan_out in shapes], dim=1)
         return [part.view(-1, *shape) for part, shape in zip(flat, shapes, strict=True)]
 
     def biases(self) -> list[Tensor]:
-        """The biases of the hidden layers and of the output, each (n_members, 1, width): views."""
+        """The biases of the hidden layers and of the output, each (n_networks, 1, width): views."""
         widths = [*self.architecture.hidden, self.architecture.n_outputs]
         flat = torch.split(self.parameters[:, self.architecture.n_weights :], widths, dim=1)
         return [part.unsqueeze(1) for part in flat]
@@ -92,13 +92,13 @@ class BatchedMLP:
     def hidden_units(
         self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: Sequence[Tensor] | None = None
     ) -> list[Tensor]:
-        """The units of every hidden layer; with masks, dropout acts on each.
+        """Compute the units of every hidden layer, with dropout if there are masks.
 
         Shape:
-            inputs: (n_members, n_rows, d_in)
-            dropout_rate: (n_members, 1, 1)
-            keep_masks: per hidden layer (n_members, n_rows, width), bool
-            returns: per hidden layer (n_members, n_rows, width)
+            inputs: (n_networks, n_rows, d_in)
+            dropout_rate: (n_networks, 1, 1)
+            keep_masks: per hidden layer (n_networks, n_rows, width), bool
+            returns: per hidden layer (n_networks, n_rows, width)
         """
         activate = NONLINEARITIES[self.architecture.activation].forward
         layers: list[Tensor] = []
@@ -111,7 +111,7 @@ class BatchedMLP:
         return layers
 
     def output(self, inputs: Tensor, last_hidden: Tensor) -> Tensor:
-        """(n_members, n_rows, n_outputs) from the inputs and the last hidden layer's units, without one the inputs."""
+        """Compute (n_networks, n_rows, n_outputs) from the inputs and the last hidden layer (or the inputs again)."""
         n_layers = len(self.architecture.hidden)
         matrices = self.matrices()
         output = torch.baddbmm(self.biases()[n_layers], last_hidden, matrices[n_layers])
@@ -122,42 +122,82 @@ class BatchedMLP:
     def forward(
         self, inputs: Tensor, dropout_rate: Tensor | None = None, keep_masks: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Outputs of all members, (n_members, n_rows, n_outputs); the arguments are those of `hidden_units`."""
+        """Compute the outputs, (n_networks, n_rows, n_outputs); the arguments are those of `hidden_units`."""
         return self.output(inputs, [inputs, *self.hidden_units(inputs, dropout_rate, keep_masks)][-1])
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The first outputs of `outputs`, the predictions, (n_members, n_rows)."""
+        """Compute the predictions, (n_networks, n_rows): the first of the `outputs`."""
         return self.outputs(inputs)[:, :, 0]
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs of all members for the same rows, without dropout and without gradients.
+        """Compute the outputs of all networks for the same rows, without dropout and without gradients.
 
-        A row's output has the same bits whatever rows stand beside it: products sum in another order for a handful of
-        rows, so that these are filled up to full blocks.
+        The output of a row has the same bits whatever rows stand beside it: BLAS sums in another order for a handful
+        of rows, so the rows are padded to full blocks.
 
         Shape:
             inputs: (n_rows, d_in)
-            returns: (n_members, n_rows, n_outputs)
+            returns: (n_networks, n_rows, n_outputs)
         """
-        blocks_of_rows = nn.functional.pad(inputs, (0, 0, 0, -len(inputs) % _BLOCK_ROWS))
+        padded_rows = nn.functional.pad(inputs, (0, 0, 0, -len(inputs) % _BLOCK_ROWS))
         with torch.no_grad():
-            # A few members at a time: all together would need a copy of the rows for each.
+            # A few networks at a time: all together would need a copy of the rows for each.
             blocks = [
                 BatchedMLP(self.architecture, parameters=block)
-                for block in torch.split(self.parameters, _MEMBERS_PREDICTED)
+                for block in torch.split(self.parameters, _NETWORKS_AT_ONCE)
             ]
             parts = [
                 torch.cat([block.forward(rows.expand(len(block.parameters), -1, -1)) for block in blocks])
-                for rows in torch.split(blocks_of_rows, _ROWS_AT_ONCE)
+                for rows in torch.split(padded_rows, _ROWS_AT_ONCE)
             ]
             return torch.cat(parts, dim=1)[:, : len(inputs)]
 
 
-def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:
-    """One member's start, float32: normal weights whose spread is the activation's gain / sqrt(fan-in), biases zero.
+def backpropagate(
+    network: BatchedMLP,
+    inputs: Tensor,
+    loss_derivative: Callable[[Tensor], Tensor],
+    dropout_rate: Tensor,
+    keep_masks: Sequence[Tensor] | None,
+) -> Tensor:
+    """Compute the gradient of the sum of the networks' losses, laid out as the parameters.
 
-    The linear path starts at zero: the hidden layers and the path then grow only as far as the data ask. So does a
-    second output: at the start all rows are alike.
+    With h_0 the inputs, a_l = activate(h_{l-1} W_l + b_l) and h_l = m_l * a_l, where m_l is the scaled dropout mask,
+    the outputs are h_L v + x w + c. From d, the derivative of the loss by the outputs, backward:
+
+        grad v = h_L' d,   grad w = x' d,   grad c = sum d
+        d_L = (d v') * m_L * activate'(a_L),   grad W_l = h_{l-1}' d_l,   grad b_l = sum d_l
+        d_{l-1} = (d_l W_l') * m_{l-1} * activate'(a_{l-1})
+
+    Shape:
+        inputs: (n_networks, n_rows, d_in)
+        loss_derivative: maps outputs, (n_networks, n_rows, n_outputs), to the derivative of the loss by them
+        dropout_rate: (n_networks, 1, 1)
+        keep_masks: per hidden layer (n_networks, n_rows, width), bool; None without dropout
+        returns: (n_networks, n_parameters)
+    """
+    units = network.hidden_units(inputs, dropout_rate, keep_masks)
+    layers, matrices, last = [inputs, *units], network.matrices(), len(units)
+    delta = loss_derivative(network.output(inputs, layers[-1]))
+    matrix_gradients = [torch.bmm(inputs.transpose(1, 2), delta)] if len(matrices) > last + 1 else []
+    bias_gradients: list[Tensor] = []
+    for layer in range(last, -1, -1):
+        matrix_gradients.insert(0, torch.bmm(layers[layer].transpose(1, 2), delta))
+        bias_gradients.insert(0, delta.sum(dim=1))
+        if layer > 0:
+            delta = torch.bmm(delta, matrices[layer].transpose(1, 2))
+            unit = layers[layer]
+            if keep_masks is not None:
+                delta = dropout(delta, dropout_rate, keep_masks[layer - 1])
+                unit = undo_dropout(unit, dropout_rate)
+            delta = NONLINEARITIES[network.architecture.activation].backward(delta, unit)
+    return torch.cat([gradient.flatten(1) for gradient in (*matrix_gradients, *bias_gradients)], dim=1)
+
+
+def _initial_parameters(architecture: Architecture, seed: int) -> np.ndarray:
+    """Draw the initial parameters of one network, float32: normal weights with standard deviation gain / sqrt(fan-in).
+
+    Biases start at zero. So does the linear path, and with it the second output: at the start all rows are alike.
     """
     generator = np.random.Generator(np.random.SFC64(seed))
     gain = NONLINEARITIES[architecture.activation].gain

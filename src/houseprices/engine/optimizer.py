@@ -1,4 +1,4 @@
-"""Adam for a batch of members, with weight decay, and the learning rate's schedule.
+"""Adam with weight decay for a batch of networks, and the schedule of the learning rate.
 
 The formula of a step serves tensors and, compiled by numba, single float32 numbers; see `regularization`.
 """
@@ -9,32 +9,27 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from houseprices.engine.regularization import constant, coupled_decay, decoupled_decay
+from houseprices.engine.regularization import Value, constant, coupled_decay, decoupled_decay
 
 Schedule = Literal["constant", "cosine"]
 DecayKind = Literal["decoupled", "coupled"]
 
 _BETA_1, _BETA_2 = 0.9, 0.999
-_KEPT_SQUARE = constant(_BETA_2)
-_NEW_MEAN = constant(1 - _BETA_1)
-_NEW_SQUARE = constant(1 - _BETA_2)
-_EPSILON = constant(1e-8)
+_KEPT_SQUARE: Value = constant(_BETA_2)
+_NEW_MEAN: Value = constant(1 - _BETA_1)
+_NEW_SQUARE: Value = constant(1 - _BETA_2)
+_EPSILON: Value = constant(1e-8)
 
 
 def adam_step(
-    parameter: Tensor,
-    gradient: Tensor,
-    mean: Tensor,
-    square: Tensor,
-    step_size: Tensor,
-    correction: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One step of Adam (Kingma and Ba 2015) without weight decay.
+    parameter: Value, gradient: Value, mean: Value, square: Value, step_size: Value, correction: Value
+) -> tuple[Value, Value, Value]:
+    """Take one step of Adam (Kingma and Ba 2015) without weight decay.
 
     Shape:
-        parameter, gradient, mean, square: (n_members, n_parameters), or numbers; running averages of the gradient and
+        parameter, gradient, mean, square: (n_networks, n_parameters), or numbers; running averages of the gradient and
             of its square
-        step_size, correction: of `bias_corrected`, (n_members, 1) and a number
+        step_size, correction: of `bias_corrected`, (n_networks, 1) and a number
         returns: the new parameter, mean and square
     """
     mean = mean + _NEW_MEAN * (gradient - mean)
@@ -42,8 +37,8 @@ def adam_step(
     return parameter - step_size * mean / (torch.sqrt(square * correction) + _EPSILON), mean, square
 
 
-def bias_corrected(learning_rate: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """Adam's step size and the factor of its squares at step 1, 2 ..: they take out that both averages start at zero.
+def bias_corrected(learning_rate: Value, step: int) -> tuple[Value, Value]:
+    """Compute the step size and the factor of the squares at step 1, 2 ..: both averages start at zero.
 
     Shape:
         learning_rate: a tensor or a number, float32
@@ -53,12 +48,12 @@ def bias_corrected(learning_rate: Tensor, step: int) -> tuple[Tensor, Tensor]:
 
 
 class BatchedAdam:
-    """Adam on one flat parameter tensor; each member, a row, has its own learning rate and weight decay.
+    """Adam on one flat parameter tensor; each network, a row, has its own learning rate and weight decay.
 
     Args:
-        parameters: (n_members, n_parameters), changed in place by `step`.
-        weight_decay: (n_members,), >= 0; None for none.
-        n_weights: how many parameters are decayed, the first ones.
+        parameters: (n_networks, n_parameters), changed in place by `step`.
+        weight_decay: (n_networks,), >= 0; None for none.
+        n_weights: number of leading parameters that are decayed.
         decay_kind: decoupled, as AdamW does, or coupled, as a penalty in the loss.
     """
 
@@ -82,8 +77,8 @@ class BatchedAdam:
         """Decay the weights and move the parameters one step.
 
         Shape:
-            gradient: (n_members, n_parameters), changed in place where the decay is coupled
-            learning_rate: (n_members,), of this step
+            gradient: (n_networks, n_parameters), changed in place where the decay is coupled
+            learning_rate: (n_networks,), of this step
         """
         self.n_steps += 1
         rate = learning_rate[:, None]
@@ -98,7 +93,7 @@ class BatchedAdam:
 
 
 def schedule_factor(schedule: Schedule, step: int, n_steps: int) -> float:
-    """The share of the learning rate that step 0 .. n_steps - 1 uses; cosine falls from 1 to nearly 0.
+    """Compute the share of the learning rate for step 0 .. n_steps - 1; cosine falls from 1 to nearly 0.
 
     >>> schedule_factor("cosine", 50, 100)
     0.5

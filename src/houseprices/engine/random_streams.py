@@ -1,26 +1,26 @@
-"""The random numbers of one member. They depend on its seed alone, so that a member trains alike in any batch."""
+"""Random numbers of one network: they depend on its seed alone, so a network trains alike in any batch."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ORDER, _HIDDEN, _INPUTS = 0, 1, 3
-"""The number of each stream under a seed: with another number every network would be another one."""
+"""Number of each stream under a seed: another number would change every network."""
 
 _LEVELS = 2**16
 """Dropout compares 16-bit integers with a threshold: exact to 1/65,536 and ten times faster than drawing floats."""
 
 
 class RandomStreams:
-    """Which rows a member sees in each step, and which inputs and units it drops.
+    """Rows of each step, and masks of the dropped inputs and units.
 
     Args:
-        seed: the member's seed.
-        rows: (n_rows,) the rows that it trains on.
-        batch_size: rows a step.
+        seed: seed of the network.
+        rows: (n_rows,) its training rows.
+        batch_size: rows of a step.
     """
 
     def __init__(self, seed: int, rows: NDArray[np.int64], batch_size: int) -> None:
-        # Streams of their own: a change of dropout leaves the order of the rows as it was.
+        # Separate streams: a change of dropout leaves the order of the rows as it was.
         order, self._hidden, self._inputs = (
             np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(stream,))) for stream in (_ORDER, _HIDDEN, _INPUTS)
         )
@@ -45,7 +45,7 @@ class RandomStreams:
         return self._keep(self._inputs, width, rate)
 
     def input_state(self) -> NDArray[np.uint64]:
-        """Return the state of the generator that drops inputs, for code that draws from it by itself."""
+        """Return the state of the generator that drops inputs, for compiled code to continue."""
         return _state(self._inputs)
 
     def hidden_state(self) -> NDArray[np.uint64]:
@@ -60,7 +60,7 @@ class RandomStreams:
 
 
 def drop_threshold(rate: float) -> int:
-    """A unit is dropped where its 16 random bits are below this.
+    """Compute the bound of 16 random bits below which a unit is dropped.
 
     >>> drop_threshold(0.25)
     16384

@@ -1,40 +1,41 @@
-"""Weight decay and dropout, written out: the two regularisers that every member of the engine carries.
+"""Weight decay and dropout, written out: the regularisers of every network.
 
 Each formula stands here once. Plain torch calls it with tensors (`torch_step`), numba compiles it for single float32
 numbers (`compiled_step`), and the lessons show and run it. Hence two rules: a formula uses torch's functions alone, and
 a number in it is a float32, since numba would compute with a bare `1` in double precision.
 
-Biases are never decayed: a bias moves a unit's threshold and adds no curvature, so that shrinking it costs fit and buys
+Biases are never decayed: a bias moves a unit's threshold and adds no curvature, so shrinking it costs fit and gains
 nothing.
 """
 
-from typing import cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-
-def constant(value: float) -> Tensor:
-    """A float32 number for formulas, also beside float64 tensors.
-
-    Typed as a tensor, since the types know no product of such a number and a tensor.
-    """
-    return cast(Tensor, np.float32(value))
+Value: TypeAlias = Any
+"""A tensor in torch, one float32 number in compiled code; no type of Python has the arithmetic of both."""
 
 
-ONE, ZERO = constant(1), constant(0)
+def constant(value: float) -> np.float32:
+    """Make a float32 number for formulas; beside a float64 tensor it keeps the tensor's precision."""
+    return np.float32(value)
+
+
+ONE: Value = constant(1)
+ZERO: Value = constant(0)
 
 
 def l2_penalty(weights: Tensor, weight_decay: Tensor) -> Tensor:
-    """Half the squared L2 norm of each member's weights times its weight decay, to be added to its loss.
+    """Compute half the squared L2 norm of each network's weights times its weight decay, a term of the loss.
 
-    For tensors alone, and for lessons: a training step needs its gradient only, which `coupled_decay` adds.
+    For tensors alone, and for lessons: a training step needs only its gradient, which `coupled_decay` adds.
 
     Shape:
-        weights: (n_members, n_weights)
-        weight_decay: (n_members,), >= 0
-        returns: (n_members,)
+        weights: (n_networks, n_weights)
+        weight_decay: (n_networks,), >= 0
+        returns: (n_networks,)
 
     >>> l2_penalty(torch.tensor([[3.0, 4.0]]), torch.tensor([0.1]))
     tensor([1.2500])
@@ -42,15 +43,14 @@ def l2_penalty(weights: Tensor, weight_decay: Tensor) -> Tensor:
     return 0.5 * weight_decay * weights.square().sum(dim=1)
 
 
-def coupled_decay(gradient: Tensor, weight: Tensor, weight_decay: Tensor) -> Tensor:
-    """The loss's gradient plus that of `l2_penalty`: weight decay as in Dive into Deep Learning, sec. 3.7.
+def coupled_decay(gradient: Value, weight: Value, weight_decay: Value) -> Value:
+    """Add the gradient of `l2_penalty` to that of the loss: weight decay as in Dive into Deep Learning, sec. 3.7.
 
-    Under Adam this sum is divided by the gradients' running size, so that weights with large gradients are decayed
-    less.
+    Adam divides this sum by the running size of the gradients, so weights with large gradients are decayed less.
 
     Shape:
-        gradient, weight: (n_members, n_weights), or numbers
-        weight_decay: (n_members, 1), >= 0
+        gradient, weight: (n_networks, n_weights), or numbers
+        weight_decay: (n_networks, 1), >= 0
         returns: like gradient
 
     >>> coupled_decay(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), torch.tensor([[0.5]]))
@@ -59,14 +59,14 @@ def coupled_decay(gradient: Tensor, weight: Tensor, weight_decay: Tensor) -> Ten
     return gradient + weight_decay * weight
 
 
-def decoupled_decay(weight: Tensor, weight_decay: Tensor, learning_rate: Tensor) -> Tensor:
-    """The weight, shrunk by a factor before the step: the decay of AdamW (Loshchilov and Hutter 2019).
+def decoupled_decay(weight: Value, weight_decay: Value, learning_rate: Value) -> Value:
+    """Shrink the weight by a factor before the step: the decay of AdamW (Loshchilov and Hutter 2019).
 
-    It bypasses Adam's division by the gradients' running size, so that all weights shrink at the same rate.
+    It bypasses Adam's division by the running size of the gradients, so all weights shrink at the same rate.
 
     Shape:
-        weight: (n_members, n_weights), or a number
-        weight_decay, learning_rate: (n_members, 1), >= 0; the learning rate of this step
+        weight: (n_networks, n_weights), or a number
+        weight_decay, learning_rate: (n_networks, 1), >= 0; the learning rate of this step
         returns: like weight
 
     >>> decoupled_decay(torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5]]), torch.tensor([[0.1]]))
@@ -75,16 +75,16 @@ def decoupled_decay(weight: Tensor, weight_decay: Tensor, learning_rate: Tensor)
     return weight * (ONE - learning_rate * weight_decay)
 
 
-def dropout(unit: Tensor, rate: Tensor, keep: Tensor) -> Tensor:
-    """Inverted dropout: zero the units that `keep` drops and scale the rest by 1 / (1 - rate).
+def dropout(unit: Value, rate: Value, keep: Value) -> Value:
+    """Apply inverted dropout: zero the units that `keep` drops and scale the rest by 1 / (1 - rate).
 
     Scaling in training keeps each unit's expectation, so prediction needs no change (Srivastava et al. 2014, sec. 10,
-    scale at prediction instead; the two agree in expectation). Backward, the derivative takes the same way: what was
-    dropped passes nothing, the rest is scaled alike.
+    scale at prediction instead; the two agree in expectation). The derivative goes back the same way: a dropped unit
+    passes nothing, the rest is scaled alike.
 
     Shape:
-        unit: (n_members, n_rows, d_hidden), or a number
-        rate: (n_members, 1, 1), in [0, 1]; a member at 1 keeps nothing
+        unit: (n_networks, n_rows, d_hidden), or a number
+        rate: (n_networks, 1, 1), in [0, 1]; a network at 1 outputs zeros
         keep: like unit, bool
         returns: like unit
 
@@ -94,6 +94,6 @@ def dropout(unit: Tensor, rate: Tensor, keep: Tensor) -> Tensor:
     return unit * torch.where(keep, ONE / (ONE - rate), ZERO)
 
 
-def undo_dropout(unit: Tensor, rate: Tensor) -> Tensor:
-    """A kept unit as it was before `dropout` scaled it; the shapes are those there."""
+def undo_dropout(unit: Value, rate: Value) -> Value:
+    """Return a kept unit as it was before `dropout` scaled it; shapes as there."""
     return unit * (ONE - rate)

@@ -12,8 +12,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
 from houseprices.cross_validation.result import CrossValidation
-from houseprices.data.schema import FEATURES, ID, NOT_APPLICABLE, PRICE
-from houseprices.data.table import typed_houses
+from houseprices.data.containers import frame_table
+from houseprices.data.forms import kaggle_form, name_key
+from houseprices.data.schema import FEATURES, PRICE
+from houseprices.data.source import HouseTables
+from houseprices.data.table import read_houses, typed_houses
 from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -61,17 +64,12 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             SettingsError: a setting is unknown or out of range.
         """
         settings = self.settings if isinstance(self.settings, Settings) else load_settings(_path(self.settings))
-        text = _as_text(X, drop_price=y is not None)
-        if y is not None:
-            prices = _text_column(pd.Series(column_or_1d(y, warn=True)))
-            if len(prices) != len(text):
-                raise DataError([f"y has {len(prices)} prices for the {len(text)} houses of X; accepted: one a house"])
-            text[PRICE] = prices
-        houses = typed_houses(text, "X", priced=True, place="row")
-        nothing = houses.drop(columns=PRICE).iloc[:0]
-        result = cross_validate(houses, nothing, settings)
+        form = kaggle_form(frame_table(_with_prices(X, y), "X"), priced=True)
+        houses = typed_houses(form, priced=True)
+        result = cross_validate(houses, houses.drop(columns=PRICE).iloc[:0], settings)
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
+        self._missing = form.missing
         self.fold_of_row_ = result.fold_of_row
         self.out_of_fold_prediction_ = np.exp(result.prediction)
         self._calibration = result.calibration
@@ -103,10 +101,11 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 f"{folder}: own columns ({settings.features.columns}) are fitted anew where they are read, on houses"
                 " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
             )
+        tables = HouseTables(Path(), "other", pd.DataFrame(), pd.DataFrame(), missing=self._missing)
         seconds = {**result.seconds, "total": sum(result.seconds.values())}
         metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
-            write_run(staging, result, settings, metrics, None, str(choose_device(settings.device)))
+            write_run(staging, result, settings, metrics, tables, str(choose_device(settings.device)))
 
     @classmethod
     def load(cls, folder: Path | str, columns: Path | str | None = None) -> Self:
@@ -128,6 +127,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         loaded.out_of_fold_prediction_ = np.exp(saved.out_of_fold["prediction"].to_numpy())
         loaded._calibration = saved.calibration
         loaded._folds = saved.folds
+        loaded._missing = tuple(saved.manifest.data.missing)
         loaded._result = None
         return loaded
 
@@ -152,37 +152,26 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803  # scikit-learn's name
         check_is_fitted(self, "_folds")
-        return house_array(typed_houses(_as_text(X, drop_price=True), "X", priced=False, place="row"))
+        return house_array(read_houses(_checked(X), priced=False, absent=self._missing))
 
 
 def _path(file: Path | str | None) -> Path | None:
     return None if file is None else Path(file)
 
 
-def _as_text(X: pd.DataFrame, *, drop_price: bool) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
-    """The cells as they stand in Kaggle's CSV, rows counted from 0."""
+def _checked(X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
     if not isinstance(X, pd.DataFrame):
         raise TypeError(f"X must be a DataFrame with the columns of Kaggle's CSV files, got {type(X).__name__}")
-    if len(X) == 0:
-        raise DataError(["X: there are no rows (n_samples=0); accepted: a DataFrame with a row a house"])
-    cells = X.reset_index(drop=True).drop(columns=[PRICE] if drop_price else [], errors="ignore")
-    text = pd.DataFrame({name: _text_column(cells[name]) for name in cells.columns}, index=cells.index)
-    if ID not in text or text[ID].duplicated().any():
-        text[ID] = [str(row) for row in text.index]
-    if {"MasVnrType", "MasVnrArea"} <= set(text.columns):
-        # pandas reads the word None as a gap; without an area there is no veneer.
-        no_veneer = (text["MasVnrType"] == NOT_APPLICABLE) & (text["MasVnrArea"] == "0")
-        text["MasVnrType"] = text["MasVnrType"].mask(no_veneer, "None")
-    return text
+    return X
 
 
-def _text_column(column: pd.Series) -> pd.Series:
-    """Gaps as NA, whole numbers without a decimal point."""
-
-    def text_of(cell: object) -> str:
-        if isinstance(cell, float | np.floating) and float(cell).is_integer():
-            return str(int(cell))
-        return str(cell)
-
-    texts = [NOT_APPLICABLE if gap else text_of(cell) for cell, gap in zip(column, column.isna(), strict=True)]
-    return pd.Series(texts, column.index, dtype="str")
+def _with_prices(X: pd.DataFrame, y: ArrayLike | None) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
+    """Return the houses with the prices of y, where there are any, in place of their own."""
+    _checked(X)
+    if y is None:
+        return X
+    prices = column_or_1d(y, warn=True)
+    if len(prices) != len(X):
+        raise DataError([f"y has {len(prices)} prices for the {len(X)} houses of X; accepted: one a house"])
+    own = [name for name in X.columns if name_key(str(name)) == name_key(PRICE)]
+    return X.drop(columns=own).assign(**{PRICE: prices})

@@ -17,14 +17,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.engine.activations import Activation
-from houseprices.engine.device import choose_device
-from houseprices.engine.executor import PendingMembers, TrainingTable
-from houseprices.engine.hyperparameters import Hyperparameters
 from houseprices.engine.losses import Loss
-from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
-from houseprices.engine.pool import TrainingPool
+from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData
+from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
 from houseprices.intervals.cv_plus import cv_plus_intervals
 
 Floats = NDArray[np.float64]
@@ -214,8 +211,8 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
         self._checked("members", self.members, 1)
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
-        pending: list[tuple[Floats, Floats, float, float, PendingMembers]] = []
-        with TrainingPool(effective_n_jobs(self.n_jobs), choose_device(self.device)) as pool:
+        pending: list[tuple[Floats, Floats, float, float, PendingNetworks]] = []
+        with open_executor(effective_n_jobs(self.n_jobs), self.device) as executor:
             for rows in training_sets:
                 share = weights[rows] / weights[rows].sum()
                 centre = share @ inputs[rows]
@@ -230,10 +227,11 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 even = bool((row_weights[rows] == 1).all())
                 loss_weights = None if even else row_weights.astype(np.float32)
                 hyperparameters = self._hyperparameters(len(rows))
-                members = [Member(rows, seed, hyperparameters, weights=loss_weights) for seed in seeds]
-                pending.append((centre, scale, mean, std, pool.submit(TrainingTable(matrix, goals), members)))
+                data = TrainingData(matrix, goals, rows, row_weights=loss_weights)
+                networks = [NetworkSpec(seed, hyperparameters) for seed in seeds]
+                pending.append((centre, scale, mean, std, submit_networks(executor, data, networks)))
             self._fitted = [
-                _FittedNetworks(centre, scale, mean, std, started.wait()[0])
+                _FittedNetworks(centre, scale, mean, std, started.result().network)
                 for centre, scale, mean, std, started in pending
             ]
 

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from houseprices.charts import BLUE, INK, ORANGE, PAPER
-from houseprices.engine.backpropagation import backpropagate
-from houseprices.engine.mlp import Architecture, BatchedMLP
+from houseprices.engine.mlp import Architecture, BatchedMLP, backpropagate
 from houseprices.engine.regularization import coupled_decay, dropout, l2_penalty
 from houseprices.lessons.content import (
     Block,

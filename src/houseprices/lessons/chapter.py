@@ -11,10 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from houseprices.data.schema import ID, PRICE
-from houseprices.engine.executor import TrainingTable
-from houseprices.engine.members import Member
-from houseprices.engine.pool import TrainingPool
-from houseprices.engine.training import LearningCurves
+from houseprices.engine.specs import NetworkSpec, TrainingData
+from houseprices.engine.training import LearningCurves, open_executor, submit_networks
 from houseprices.settings import ModelSettings
 
 N_FOLDS = 5
@@ -90,18 +88,19 @@ def train_on_folds(
     log_price = np.log(price)
     prediction = np.full(len(price), np.nan)
     curves = []
-    with TrainingPool(0, torch.device("cpu")) as pool:
+    with open_executor(0, "cpu") as executor:
         pending = []
         for fold, matrix in enumerate(matrices):
             held_out, training = np.flatnonzero(fold_of_row == fold), np.flatnonzero(fold_of_row != fold)
             mean, spread = (log_price[training].mean(), log_price[training].std() or 1.0) if log_target else (0.0, 1.0)
             targets = (((log_price if log_target else price) - mean) / spread).astype(np.float32)
-            members = [Member(training, seed * len(matrices) + fold, group, held_out)]
-            pending.append((held_out, mean, spread, matrix, pool.submit(TrainingTable(matrix, targets), members)))
+            data = TrainingData(matrix, targets, training, held_out)
+            spec = NetworkSpec(seed * len(matrices) + fold, group)
+            pending.append((held_out, mean, spread, matrix, submit_networks(executor, data, [spec])))
         for held_out, mean, spread, matrix, network_of_fold in pending:
-            network, of_fold = network_of_fold.wait()
-            output = network.predict(torch.from_numpy(matrix[held_out]))[0].double().numpy()
+            trained = network_of_fold.result()
+            output = trained.network.predict(torch.from_numpy(matrix[held_out]))[0].double().numpy()
             # As in the chapter, a prediction below a dollar counts as a dollar: it has a logarithm.
             prediction[held_out] = mean + spread * output if log_target else np.log(np.maximum(output, 1))
-            curves.append(of_fold.scaled(spread))
+            curves.append(trained.curves.scaled(spread))
     return prediction, curves

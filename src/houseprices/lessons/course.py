@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from houseprices.charts import chart_style
-from houseprices.engine.device import one_thread
+from houseprices.engine.device import single_threads
 from houseprices.lessons.content import Lesson
 from houseprices.lessons.writing import LESSONS_FOLDER, PAGE, new_lesson_folder, write_lessons
 from houseprices.progress import Notice, Notify, Progress, silent
@@ -38,7 +38,7 @@ def run_lessons(
     """
     folder = to or LESSONS_FOLDER / (next(iter(lessons)) if len(lessons) == 1 else "all")
     done = []
-    with one_thread(), new_lesson_folder(folder) as staging:
+    with single_threads(), new_lesson_folder(folder) as staging:
         for n_done, (name, make_lesson) in enumerate(lessons.items()):
             notify(Progress(f"lesson {name}", n_done, len(lessons)))
             start = time.perf_counter()

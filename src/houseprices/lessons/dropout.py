@@ -120,7 +120,8 @@ def dropout_lesson(rates: Sequence[float] = (0.2, 0.5), images: Path | None = No
 
 def _layer(hidden: Tensor, rate: float, keep: Tensor) -> Tensor:
     """The engine's dropout on one network's (n_rows, width)."""
-    return dropout(hidden, torch.tensor(rate, dtype=hidden.dtype), keep)
+    dropped: Tensor = dropout(hidden, torch.tensor(rate, dtype=hidden.dtype), keep)
+    return dropped
 
 
 def _small_table(seed: int) -> list[Block]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
-from houseprices.engine.device import one_thread
+from houseprices.engine.device import single_threads
 from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
@@ -39,7 +39,7 @@ class Explanation:
     prediction: Floats
 
 
-@one_thread()
+@single_threads()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     seen, new = house_array(training), house_array(houses)
@@ -51,7 +51,7 @@ def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> 
     )
 
 
-@one_thread()
+@single_threads()
 def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 

@@ -1,14 +1,14 @@
 """Conditions of a computation: what the last bits of a run depend on beside its houses and settings."""
 
-import hashlib
 import importlib.metadata
 import os
 import subprocess
 import sys
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from houseprices.files import code_digest
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "numba", "llvmlite", "safetensors")
 
@@ -42,18 +42,6 @@ def code_version() -> str:
     except (OSError, subprocess.SubprocessError):
         return version
     return f"{version}+{described}"
-
-
-@cache
-def code_digest() -> str:
-    """SHA-256 of the package's own source files, names included: the identity of the code."""
-    folder = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        digest.update(
-            f"{file.relative_to(folder).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-        )
-    return digest.hexdigest()
 
 
 def _library_versions() -> list[tuple[str, str]]:

@@ -55,10 +55,11 @@ _Record = TypeVar("_Record")
 
 @dataclass(frozen=True)
 class DataNote:
-    """The kind of the houses, and the SHA-256 of each of their files."""
+    """The kind of the houses, the SHA-256 of each of their files, and the features that no house has."""
 
     kind: Literal["kaggle", "sample", "other"]
     sha256: dict[str, str]
+    missing: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Metrics(Scores):
-    """metrics.json: the scores, the kind of the houses, seconds by stage, and the noise of synthetic prices."""
+    """metrics.json: the scores, the kind of the houses, seconds by stage, and the noise of synthetic prices.
+
+    `test_log_rmse` is the score on the test table's own prices, where it has any.
+    """
 
     data: str
     seconds: dict[str, float]
     noise_floor: float | None = None
+    test_log_rmse: float | None = None
 
 
 @dataclass(frozen=True)

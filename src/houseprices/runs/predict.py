@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from houseprices.cross_validation.fold_model import mean_over_folds
-from houseprices.data.csv_rows import open_csv
+from houseprices.data.containers import open_file
 from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
 from houseprices.data.table import house_parts
 from houseprices.errors import DataError
@@ -32,7 +32,7 @@ def predict(
     notify: Notify = silent,
     columns: Path | None = None,
 ) -> int:
-    """Price the houses of a CSV file in Kaggle's layout and write a CSV file: Id, price, lower and upper, in dollars.
+    """Price the houses of a table in any form and write a CSV file: Id, price, lower and upper, in dollars.
 
     Args:
         run: run folder.
@@ -64,11 +64,13 @@ def predict(
     n_houses = 0
     notify(Progress("pricing houses"))
     with (
-        open_csv(source) if isinstance(source, Path) else nullcontext(source) as stream,
+        open_file(source) if isinstance(source, Path) else nullcontext(source) as stream,
         _whole_or_not(output) as destination,
     ):
         name = str(source) if isinstance(source, Path) else "standard input"
-        for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE):
+        absent = saved.manifest.data.missing
+        parts = house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE, absent=absent, notify=notify)
+        for houses in parts:
             _warn_of_unseen_levels(saved, houses, unseen, notify)
             prices = price_table(saved, houses, coverage)
             prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")

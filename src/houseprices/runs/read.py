@@ -14,8 +14,8 @@ from houseprices.cross_validation.fold_model import FoldModel, predict_folds
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
-from houseprices.engine.members import architecture_of
 from houseprices.engine.mlp import BatchedMLP
+from houseprices.engine.specs import architecture_of
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.files import sha256_of
 from houseprices.intervals.calibration import Calibration
@@ -159,7 +159,7 @@ def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFra
         raise RunError(f"{file}: no such file; accepted: a run folder with its houses (repeat the run)")
     if sha256_of(file) != manifest.data.sha256.get(name):
         raise RunError(f"{file}: was altered since the run; accepted: the file that the run was trained on")
-    return read_houses(file, priced=name == TRAIN_FILE)
+    return read_houses(file, priced=name == TRAIN_FILE, absent=manifest.data.missing)
 
 
 def _check_ids(folder: Path, out_of_fold: pd.DataFrame, training: pd.DataFrame) -> None:

@@ -1,202 +1,268 @@
-"""Computes a run again from its manifest, and says what differs."""
+"""Verification of a run: computed again on its houses with its settings, and compared value by value.
+
+A computation under the same conditions has the same bits. Another processor, library or code may add in another order,
+and training carries the last bit of a sum on: `BOUNDS` says how far, as measured. The run's own networks must give its
+own predictions in any case: training has no part in that.
+"""
 
 import io
 import json
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.data.schema import ID
-from houseprices.data.source import RAW_FOLDER, SAMPLE_FOLDER, TEST_FILE, TRAIN_FILE
-from houseprices.data.table import read_houses
+from houseprices.cross_validation.fold_model import mean_over_folds
+from houseprices.data.schema import ID, PRICE
+from houseprices.data.source import TEST_FILE, TRAIN_FILE, HouseTables, read_tables
 from houseprices.engine.device import choose_device
 from houseprices.errors import RunError
-from houseprices.files import sha256_of
 from houseprices.progress import Notify, Progress, silent
 from houseprices.runs.conditions import conditions_on
-from houseprices.runs.format import (
-    CURVES,
-    MEMBERS,
-    METRICS,
-    OUT_OF_FOLD,
-    OUTPUTS,
-    SETTINGS,
-    SUBMISSION,
-    Manifest,
-    as_json,
-    changes,
-)
-from houseprices.runs.read import read_run
+from houseprices.runs.format import OUTPUTS, SETTINGS, SUBMISSION, as_json, changes
+from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.write import metrics_of, output_files
 
-ROUNDING = 1e-6
-"""Differences up to this are rounding in float32."""
+Floats = NDArray[np.float64]
 
-RETRAINED = {OUT_OF_FOLD: 0.03, SUBMISSION: 0.06, METRICS: 0.015, CURVES: math.inf, MEMBERS: math.inf}
-"""Differences up to these are what training makes of another rounding, where code, library or processor are others: the
-weights take other ways to networks that say the same. docs/trust.md has what was measured."""
+
+@dataclass(frozen=True)
+class Bound:
+    """Largest differences that a cause explains: root mean square over the values of a file, and of a single value."""
+
+    rms: float
+    largest: float
+
+
+ROUNDING = Bound(1e-6, 1e-5)
+"""Rounding in float32 without training: predictions of the same networks, statistics of the same houses."""
+
+BOUNDS = {
+    "another processor": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
+    "another library": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
+    "other code": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
+}
+"""Bounds of differences that training makes of another rounding, by cause and by quantity; docs/reliability.md has the
+measured differences. Prices and errors are in log price; scores are log-RMSEs."""
+
+_CAUSES = {
+    "code_sha256": "other code",
+    "step": "other code",
+    "python": "another library",
+    "libraries": "another library",
+    "device": "another processor",
+    "processor": "another processor",
+}
+_QUANTITIES = {
+    "prediction": "log price",
+    "error_scale": "log price",
+    PRICE: "log price",
+    "training_log_rmse": "score",
+    "validation_log_rmse": "score",
+    "weight_norm": "weight",
+    "tensor": "weight",
+    "log_rmse": "score",
+    "test_log_rmse": "score",
+    "by_fold": "score",
+    "models": "score",
+}
+"""Quantities that training moves, by the first word of a column's, tensor's or entry's name."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An output of the run beside the same one computed again.
+    """One quantity of an output of the run beside the same output computed again.
 
     Attributes:
-        file: its name.
-        largest: largest difference of two numbers, in parts of those above 1; 0 where all are equal, inf where
-            something else than numbers differs.
-        place: where it is, with what stands in the run and what was computed; empty where nothing differs.
+        file: the output's name.
+        quantity: of `BOUNDS`; statistic for all that training has no part in, relative where it is above 1.
+        rms, largest: over its values; 0 where all are equal, inf where entries are missing or text differs.
+        place: the largest difference, with both values; empty where nothing differs.
+        explained: whether the changed conditions explain the differences.
     """
 
     file: str
+    quantity: str
+    rms: float
     largest: float
     place: str
+    explained: bool
 
 
 @dataclass(frozen=True)
 class Verification:
-    """A run beside the same one computed again.
+    """A run beside the same run computed again.
 
     Attributes:
-        data: the folder whose houses were taken.
-        differences: of every output but the settings, in the order of `format.OUTPUTS`.
-        conditions: what is not as when the run was made, "libraries.numpy 2.3 -> 2.4", or was not noted then.
+        data: the folder of the houses.
+        own_predictions: largest difference of the run's predictions from those of its own networks, in log price.
+        differences: of each output but the settings, in the order of `format.OUTPUTS`.
+        conditions: changes since the run, such as "libraries.numpy 2.3 -> 2.4".
+        causes: the keys of `BOUNDS` that they make.
+        verdict: "same", "differs as another processor may (largest 0.004)" or "differs".
     """
 
-    data: Path
+    data: str
+    own_predictions: float
     differences: list[Difference]
     conditions: list[str]
-
-    @property
-    def equal(self) -> bool:
-        """Whether every output has the same bytes, but for the seconds."""
-        return not any(one.place for one in self.differences)
+    causes: list[str]
+    verdict: str
 
     @property
     def unexplained(self) -> list[str]:
-        """The outputs that differ by more than rounding makes under these conditions."""
-        bounds = RETRAINED if self.conditions else {}
-        return [one.file for one in self.differences if one.largest > bounds.get(one.file, ROUNDING)]
+        """The outputs whose differences nothing explains."""
+        files = list(dict.fromkeys(difference.file for difference in self.differences if not difference.explained))
+        return files if self.own_predictions <= ROUNDING.largest else ["predictions of its own networks", *files]
 
 
 def verify(run: Path, data: Path | None = None, columns: Path | None = None, notify: Notify = silent) -> Verification:
-    """Compute a run again, with its settings on its houses, and compare all that it wrote.
-
-    Nothing is written.
+    """Compute a run again and compare all outputs; write nothing.
 
     Args:
         run: the run's folder.
-        data: folder with its train.csv and test.csv, by their checksums; without it the run's own copies, or data/raw.
-        columns: the file of its own columns, see `read_run`.
-        notify: hears how many networks are trained.
+        data: folder with its train.csv and test.csv; without it the run's own copies.
+        columns: the file of its user-defined features, see `read_run`.
+        notify: callback for progress.
 
     Raises:
-        RunError: the run cannot be read, or its houses are nowhere.
-        ColumnsError, ResourceError: see `cross_validate`.
+        RunError: the run cannot be read, or the houses are not the run's.
+        ColumnsError, DataError, ResourceError: see `cross_validate` and `read_tables`.
     """
     saved = read_run(run, columns)
-    folder = _folder_of_houses(run, saved.manifest, data)
+    if not saved.manifest.data.sha256:
+        raise RunError(f"{run}: it has no houses; accepted: a run of `houseprices cv`")
+    tables = read_tables(data or saved.folder)
+    if tables.sha256 != saved.manifest.data.sha256:
+        raise RunError(
+            f"{tables.folder}: not the run's {TRAIN_FILE} and {TEST_FILE}; accepted: --data with these files"
+        )
     settings = saved.settings
     if columns is not None:
         settings = replace(settings, features=replace(settings.features, columns=str(columns)))
-    train, test = (read_houses(folder / name, priced=name == TRAIN_FILE) for name in (TRAIN_FILE, TEST_FILE))
-    # What is odd about the houses was told when the run was made.
-    result = cross_validate(train, test, settings, lambda told: notify(told) if isinstance(told, Progress) else None)
-    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}))
-    conditions = conditions_on(str(choose_device(settings.device)))
-    before = {name: value for name, value in as_json(saved.manifest).items() if name in conditions}
-    return Verification(
-        folder,
-        [_difference(name, (run / name).read_bytes(), again[name]) for name in OUTPUTS if name != SETTINGS],
-        list(changes(before, conditions, absent="(not noted)")),
+    result = cross_validate(
+        tables.train, tables.test, settings, lambda event: notify(event) if isinstance(event, Progress) else None
     )
-
-
-def _folder_of_houses(run: Path, manifest: Manifest, data: Path | None) -> Path:
-    """The first folder with the very files that the run was computed from."""
-    wanted = manifest.data.sha256
-    if not wanted:
-        raise RunError(f"{run}: its houses had no files; accepted: a run of `houseprices cv`")
-    for folder in (run, RAW_FOLDER, SAMPLE_FOLDER) if data is None else (data,):
-        files = {name: folder / name for name in wanted}
-        if all(file.is_file() and sha256_of(file) == wanted[name] for name, file in files.items()):
-            return folder
-    where = data or run
-    raise RunError(f"{where}: no {TRAIN_FILE} and {TEST_FILE} as the run read them; accepted: --data with these files")
-
-
-def _difference(name: str, before: bytes, again: bytes) -> Difference:
-    if before == again:
-        return Difference(name, 0.0, "")
-    parts, parts_again = _parts(name, before), _parts(name, again)
+    again = output_files(result, saved.settings, metrics_of(result, saved.manifest.data.kind, {}, tables.test_price))
+    now = conditions_on(str(choose_device(settings.device)))
+    before = {name: value for name, value in as_json(saved.manifest).items() if name in _CAUSES}
+    conditions = list(changes(before, {name: now[name] for name in _CAUSES}, absent="(not noted)"))
+    causes = sorted({cause for name, cause in _CAUSES.items() if before.get(name) != now[name]})
+    own_predictions = _distance_from_own_networks(saved, tables)
     differences = [
-        _largest(place, parts.get(place), parts_again.get(place)) for place in dict.fromkeys([*parts, *parts_again])
+        difference
+        for name in OUTPUTS
+        if name != SETTINGS
+        for difference in _differences(name, (saved.folder / name).read_bytes(), again[name], causes)
     ]
-    largest, place = max(differences, key=lambda one: one[0])
-    return Difference(name, largest, place or ("" if name == METRICS else "the same values, written otherwise"))
+    verdict = _verdict(differences, own_predictions, causes)
+    return Verification(str(tables.folder), own_predictions, differences, conditions, causes, verdict)
+
+
+def _verdict(differences: list[Difference], own_predictions: float, causes: list[str]) -> str:
+    if own_predictions > ROUNDING.largest or not all(difference.explained for difference in differences):
+        return "differs"
+    if not any(difference.place for difference in differences):
+        return "same"
+    largest = max((one.largest for one in differences if one.quantity == "log price"), default=0.0)
+    return f"differs as {' and '.join(causes)} may (largest {largest:.2g} in log price)"
+
+
+def _distance_from_own_networks(saved: SavedRun, tables: HouseTables) -> float:
+    """Compute the run's predictions by its own networks; return the largest difference in log price."""
+    of_folds, _ = saved.predict_folds(tables.train.drop(columns=PRICE))
+    rows = np.arange(of_folds.shape[-1])
+    out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(saved.fold_of_row)], axis=0)
+    distances = [np.abs(out_of_fold - saved.out_of_fold["prediction"].to_numpy())]
+    if len(tables.test):
+        submission = pd.read_csv(saved.folder / SUBMISSION)
+        test = mean_over_folds(saved.predict_folds(tables.test)[0])
+        distances.append(np.abs(test - np.log(submission[PRICE].to_numpy())))
+    return float(max(distance.max() for distance in distances))
+
+
+def _differences(name: str, before: bytes, again: bytes, causes: list[str]) -> Iterator[Difference]:
+    """Yield the differences of an output by quantity, or one without a place if every value is equal."""
+    distances: dict[str, list[tuple[Floats, str]]] = {}
+    if before != again:
+        parts, parts_again = _parts(name, before), _parts(name, again)
+        for part in dict.fromkeys([*parts, *parts_again]):
+            quantity = _QUANTITIES.get(part.split()[0], "statistic")
+            distance = _distance(part, parts.get(part), parts_again.get(part), relative=quantity == "statistic")
+            distances.setdefault(quantity, []).append(distance)
+    n_different = 0
+    for quantity, pairs in distances.items():
+        largest, place = max((float(distance.max(initial=0)), place) for distance, place in pairs)
+        if place:
+            values = np.concatenate([distance for distance, _ in pairs])
+            rms = float(np.sqrt(np.mean(values**2)))
+            bounds = [BOUNDS[cause].get(quantity, ROUNDING) for cause in causes]
+            explained = any(rms <= bound.rms and largest <= bound.largest for bound in bounds)
+            yield Difference(name, quantity, rms, largest, place, explained)
+            n_different += 1
+    if not n_different:
+        yield Difference(name, "", 0.0, 0.0, "", explained=True)
 
 
 def _parts(name: str, content: bytes) -> dict[str, pd.Series]:
-    """What stands in an output: a series of numbers or words a column, tensor or entry, each value with its place."""
-    match Path(name).suffix:
-        case ".csv":
-            table = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False)
-            lines = [f"line {row + 2}" for row in table.index]
-            table.index = pd.Index([f"{ID} {house}" for house in table[ID]] if ID in table else lines)
-            return {str(column): _numbers_or_words(table[column]) for column in table}
-        case ".safetensors":
-            return {
-                f"tensor {key}": pd.Series(tensor.ravel(), pd.MultiIndex.from_product([*map(range, tensor.shape)]))
-                for key, tensor in load(content).items()
-            }
-        case _:
-            tree = json.loads(content)
-            if name == METRICS:
-                del tree["seconds"]  # no two runs take equally long
-            leaves: dict[str, list[Any]] = {}
-            _collect(tree, "", leaves)
-            return {place: pd.Series(values) for place, values in leaves.items()}
+    """Split an output into series of numbers or text, one a column, tensor or entry, indexed by place."""
+    if name.endswith(".csv"):
+        table = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False)
+        places = [f"Id {house}" for house in table[ID]] if ID in table else [f"line {row + 2}" for row in table.index]
+        return {str(column): _numbers_or_text(table[column].set_axis(places)) for column in table}
+    if name.endswith(".safetensors"):
+        return {
+            f"tensor {key}": pd.Series(tensor.ravel(), pd.MultiIndex.from_product([*map(range, tensor.shape)]))
+            for key, tensor in load(content).items()
+        }
+    parts: dict[str, dict[str, Any]] = {}
+    for key, tree in json.loads(content).items():
+        if key != "seconds":  # no two runs take equally long
+            for place, leaf in _leaves(tree):
+                text = " (text)" * isinstance(leaf, str)
+                parts.setdefault(f"{key}{text}", {})[place] = leaf
+    return {key: pd.Series(leaves) for key, leaves in parts.items()}
 
 
-def _numbers_or_words(cells: pd.Series) -> pd.Series:
+def _numbers_or_text(cells: pd.Series) -> pd.Series:
     try:
-        return cells.map(float)  # Python reads the very number that was written
+        return cells.map(float)  # Python reads back the number that was written, to the last bit
     except ValueError:
         return cells
 
 
-def _collect(tree: Any, place: str, leaves: dict[str, list[Any]]) -> None:
-    """Sort the tree's leaves by their place; those of one list are together."""
-    if isinstance(tree, dict):
-        for key, branch in tree.items():
-            _collect(branch, f"{place}.{key}" if place else key, leaves)
-    elif isinstance(tree, list) and any(isinstance(branch, dict | list) for branch in tree):
-        for number, branch in enumerate(tree):
-            _collect(branch, f"{place}.{number}", leaves)
+def _leaves(tree: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of a JSON value with their places."""
+    if isinstance(tree, dict | list):
+        for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from _leaves(branch, f"{place}.{key}" if place else str(key))
     else:
-        leaves[place] = tree if isinstance(tree, list) else [tree]
+        yield place, tree
 
 
-def _largest(place: str, before: pd.Series | None, again: pd.Series | None) -> tuple[float, str]:
-    """The largest difference of two series, in parts of a number above 1, and its place."""
-    if before is None or again is None:
-        return np.inf, f"{place}: only {'computed now' if before is None else 'in the run'}"
-    if len(before) != len(again):
-        return np.inf, f"{place}: {len(before)} values in the run, {len(again)} computed now"
-    if all(pd.api.types.is_numeric_dtype(one) for one in (before, again)):
-        one, other = before.to_numpy(np.float64), again.to_numpy(np.float64)
-        apart = np.abs(one - other) / np.maximum(1.0, np.abs(one))
-        apart = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, np.nan_to_num(apart, nan=np.inf))
+def _distance(part: str, before: pd.Series | None, again: pd.Series | None, *, relative: bool) -> tuple[Floats, str]:
+    """Differences of two series, of prices in logarithms, and the largest one with its place."""
+    if before is None or again is None or list(before.index) != list(again.index):
+        return np.array([np.inf]), f"{part}: not the same entries in the run and computed now"
+    if not all(pd.api.types.is_numeric_dtype(series) for series in (before, again)):
+        distance = np.where(before.astype(str) == again.astype(str), 0.0, np.inf)
     else:
-        apart = np.array([0.0 if str(one) == str(other) else np.inf for one, other in zip(before, again, strict=True)])
-    if not len(apart) or not apart.any():
-        return 0.0, ""
-    row = int(apart.argmax())
-    where = place if len(apart) == 1 else f"{place}, {before.index[row]}"
-    return float(apart[row]), f"{where}: {before.iloc[row]} in the run, {again.iloc[row]} computed now"
+        old, new = before.to_numpy(np.float64), again.to_numpy(np.float64)
+        if part == PRICE:
+            old, new = np.log(old), np.log(new)
+        scale = np.maximum(1.0, np.abs(old)) if relative else 1.0
+        equal = (old == new) | (np.isnan(old) & np.isnan(new))
+        distance = np.where(equal, 0.0, np.nan_to_num(np.abs(old - new) / scale, nan=np.inf))
+    row = int(distance.argmax()) if distance.size else 0
+    return (
+        distance,
+        f"{part}, {before.index[row]}: {before.iloc[row]} in the run, {again.iloc[row]} computed now"
+        if distance.any()
+        else "",
+    )

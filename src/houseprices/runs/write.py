@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.metrics import scores_of
+from houseprices.cross_validation.metrics import log_rmse, scores_of
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.cross_validation.workers import device_of
@@ -79,7 +79,7 @@ def run_main_job(
             tables = read_tables(data, notify)
         result = cross_validate(tables.train, tables.test, settings, notify)
         seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
-        metrics = metrics_of(result, tables.kind, seconds)
+        metrics = metrics_of(result, tables.kind, seconds, tables.test_price)
         write_run(staging, result, settings, metrics, tables, str(device))
     return run, metrics
 
@@ -115,7 +115,7 @@ def write_run(
     result: CrossValidation,
     settings: Settings,
     metrics: Metrics,
-    tables: HouseTables | None,
+    tables: HouseTables,
     device: str,
 ) -> None:
     """Write the files of a run with copies of its tables, if it has any; the manifest with their checksums comes last.
@@ -123,8 +123,7 @@ def write_run(
     Raises:
         RunError: the file of user-defined features changed during the run.
     """
-    if tables is not None:
-        tables.write(staging)
+    tables.write(staging)
     sources = {fold.features.custom.source for fold in result.folds if fold.features.custom is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
@@ -134,21 +133,29 @@ def write_run(
         (staging / name).write_bytes(content)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
-        data=DataNote("other", {}) if tables is None else DataNote(tables.kind, tables.sha256),
+        data=DataNote(tables.kind, tables.sha256, list(tables.missing)),
         outputs_sha256={file.name: sha256_of(file) for file in sorted(staging.iterdir())},
         seconds=metrics.seconds,
         argv=sys.argv[1:],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        notices=[] if tables is None else tables.notices,
+        notices=tables.notices,
         **conditions_on(device),
     )
     write_record(staging / MANIFEST, manifest)
 
 
-def metrics_of(result: CrossValidation, kind: DataKind, seconds: dict[str, float]) -> Metrics:
+def metrics_of(
+    result: CrossValidation,
+    kind: DataKind,
+    seconds: dict[str, float],
+    test_price: NDArray[np.float64] | None = None,
+) -> Metrics:
     """The content of metrics.json."""
     noise_floor = NOISE_FLOOR if kind == "sample" else None
-    return Metrics(**vars(scores_of(result)), data=kind, seconds=seconds, noise_floor=noise_floor)
+    test_score = None if test_price is None else log_rmse(result.test, np.log(test_price))
+    return Metrics(
+        **vars(scores_of(result)), data=kind, seconds=seconds, noise_floor=noise_floor, test_log_rmse=test_score
+    )
 
 
 def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:

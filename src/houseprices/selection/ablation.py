@@ -126,7 +126,7 @@ def ablate(
     count = counting(notify, "training networks", n_folds * len(cells))
 
     def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
-        _, curves = wait(count)
+        curves = wait(count).curves
         return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
             fold=data.fold,
             n_rows=len(data.held_out),
@@ -135,12 +135,12 @@ def ablate(
             weight_norm=curves.weight_norm[:, -1],
         )
 
-    with open_executor(settings) as executor:
+    with open_executor(settings, notify) as executor:
         folds = [
             prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
             for fold in range(n_folds)
         ]
-        pending = [start_members(executor, data, data.live_columns(group.blocks), members) for data in folds]
+        pending = [start_members(executor, data, group.blocks, members) for data in folds]
         tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 

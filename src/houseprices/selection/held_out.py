@@ -18,12 +18,10 @@ from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.fold_model import FoldModel
 from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold, member_seed
 from houseprices.cross_validation.workers import open_executor
-from houseprices.engine.code import code_digest
-from houseprices.engine.executor import Executor, PendingMembers
-from houseprices.engine.hyperparameters import Hyperparameters
-from houseprices.engine.members import Member
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.files import replacing
+from houseprices.engine.specs import Hyperparameters, NetworkSpec
+from houseprices.engine.training import Executor, PendingNetworks, submit_networks
+from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM, Block
 from houseprices.preprocessing.houses import HouseArray
 from houseprices.progress import Notify, counting, silent
@@ -66,7 +64,7 @@ class Batch:
     @cached_property
     def key(self) -> str:
         """SHA-256 of all that the predictions depend on; held-out prices are not among it."""
-        data, digest = self.data, hashlib.sha256(code_digest(fold_model.__file__).encode())
+        data, digest = self.data, hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
         hyperparameters = {field.name: getattr(self.group, field.name) for field in fields(Hyperparameters)}
         scale = (data.log_price_mean, data.log_price_std)
         shape = (len(data.training), len(data.held_out), len(self.columns))
@@ -76,10 +74,10 @@ class Batch:
         digest.update(data.targets[data.training].tobytes())
         return digest.hexdigest()
 
-    def start(self, executor: Executor) -> PendingMembers:
+    def start(self, executor: Executor) -> PendingNetworks:
         """Begin to train, on nothing but the training rows."""
-        members = [Member(self.data.training, seed, self.group) for seed in self.seeds]
-        return executor.submit(self.data.table, members, self.columns)
+        data = self.data.data(self.group.blocks, with_curves=False)
+        return submit_networks(executor, data, [NetworkSpec(seed, self.group) for seed in self.seeds])
 
     def predict(self, network: BatchedMLP) -> NDArray[np.float32]:
         """Log prices (n_members, n_held_out) that the trained networks say."""
@@ -159,11 +157,10 @@ def predict_held_out(
     missing = {key: batch for key, batch in wanted.items() if key not in found}
     if missing:
         count = counting(notify, "training networks", sum(len(batch.seeds) for batch in missing.values()))
-        with open_executor(settings) as executor:
+        with open_executor(settings, notify) as executor:
             pending = {key: batch.start(executor) for key, batch in missing.items()}
             for key, batch in missing.items():
-                network, _ = pending.pop(key).wait(count)
-                found[key] = batch.predict(network)
+                found[key] = batch.predict(pending.pop(key).result(count).network)
                 if kept:
                     with replacing(_file(kept, key)) as (fresh,):
                         np.save(fresh, found[key])

@@ -6,7 +6,7 @@ choice among so many, and nothing of it becomes the default but through the gate
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,9 @@ from houseprices.cross_validation.fold_training import FoldData, member_seed
 from houseprices.cross_validation.workers import open_executor
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, read_tables
-from houseprices.engine.code import code_digest
-from houseprices.engine.executor import Executor, OnTrained
+from houseprices.engine.training import Executor
 from houseprices.errors import RunError, SettingsError
-from houseprices.files import replacing
+from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM
 from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notice, Notify, counting, silent
@@ -123,7 +122,9 @@ class Halves:
     log_price: Floats
     seed: int
 
-    def predict(self, models: Sequence[ModelSettings], executor: Executor, on_trained: OnTrained) -> Iterator[Floats]:
+    def predict(
+        self, models: Sequence[ModelSettings], executor: Executor, on_trained: Callable[[int], object]
+    ) -> Iterator[Floats]:
         """Train one network a half and group, all of them at once: (n_halvings, n_rows) log prices a group."""
         batches = [
             [Batch(data, "trial", group, (member_seed(self.seed, data.repeat, 0, "trial", 0),)) for data in self.folds]
@@ -132,7 +133,7 @@ class Halves:
         pending = [[batch.start(executor) for batch in of_group] for of_group in batches]
         for of_group, waiting in zip(batches, pending, strict=True):
             of_halves = [
-                batch.predict(one.wait(on_trained)[0])[0] for batch, one in zip(of_group, waiting, strict=True)
+                batch.predict(one.result(on_trained).network)[0] for batch, one in zip(of_group, waiting, strict=True)
             ]
             yield by_halving(self.sets, [half.astype(np.float64) for half in of_halves])
 
@@ -187,10 +188,10 @@ def search(
         "space": space.as_json(),
         "base": repr((group, base.features, base.seed)),
         "batch": str(batch),
-        "code": code_digest(fold_model.__file__, *map(str, of_columns)),
+        "code": code_digest("engine", fold_model.__file__, *map(str, of_columns)),
     }
     # Who does not answer is told before the journal is touched.
-    with open_executor(base) as executor, open_journal(storage, identity) as journal:
+    with open_executor(base, notify) as executor, open_journal(storage, identity) as journal:
         _run_trials(journal, halves, group, space, n_trials, batch, executor, time.monotonic() + timeout, notify)
         trials = journal.finished()
         n_diverged = journal.n_diverged
