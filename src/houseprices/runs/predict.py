@@ -1,4 +1,4 @@
-"""New houses in, prices and intervals out, from a saved run; part by part, so that a file may have any length."""
+"""Prices and intervals of new houses from a saved run; part by part, so that a table may have any length."""
 
 import shutil
 import tempfile
@@ -32,26 +32,25 @@ def predict(
     notify: Notify = silent,
     columns: Path | None = None,
 ) -> int:
-    """Price the houses of a table in any form and write a CSV file: Id, price, lower and upper, in dollars.
+    """Price a table of houses in any form; write a CSV file with Id, price, lower and upper, in dollars.
 
     Args:
         run: run folder.
-        source: the houses: a file, or a stream such as the standard input.
-        output: a file or a stream that gets the prices, whole or not at all.
+        source: the table: a file, or a stream such as the standard input.
+        output: a file or a stream for the prices, which appear whole or not at all.
         coverage: of the interval from lower to upper, see `intervals.cv_plus`.
-        notify: hears how many houses are priced, and which levels no training row had.
-        columns: the file of the run's own columns, see `read_run`.
+        notify: callback for progress, and for notices about the table.
+        columns: the run's file of user-defined features, see `read_run`.
 
     Returns:
         The number of houses.
 
     Raises:
-        RunError, ColumnsError: the run cannot be read, or its own columns fail.
+        RunError, ColumnsError: the run cannot be read, or its user-defined features fail.
         SettingsError: the coverage is not between 0 and 1.
-        DataError: a fault in the houses, or the output cannot be written.
+        DataError: a fault in the table, or the output cannot be written.
     """
-    # A coverage that makes no sense is refused before anything is read.
-    rank_of(coverage, 1)
+    rank_of(coverage, 1)  # refuses a wrong coverage before anything is read
     saved = read_run(run, columns)
     n_rows = len(saved.out_of_fold)
     if rank_of(coverage, n_rows) > n_rows:
@@ -60,7 +59,7 @@ def predict(
     files = [file for file in (source, output) if isinstance(file, Path) and file.exists()]
     if len(files) == 2 and files[0].samefile(files[1]):
         raise DataError(f"{output}: is the input; accepted: another file")
-    unseen: set[str] = set()
+    unseen_levels = _unseen_levels(saved)
     n_houses = 0
     notify(Progress("pricing houses"))
     with (
@@ -69,9 +68,11 @@ def predict(
     ):
         name = str(source) if isinstance(source, Path) else "standard input"
         absent = saved.manifest.data.missing
-        parts = house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE, absent=absent, notify=notify)
-        for houses in parts:
-            _warn_of_unseen_levels(saved, houses, unseen, notify)
+        for houses in house_parts(stream, name, priced=False, rows_at_once=ROWS_AT_ONCE, absent=absent, notify=notify):
+            for feature, unseen in unseen_levels.items():
+                for level in sorted(unseen & set(houses[feature].dropna())):
+                    notify(Notice(f"{feature}: {level!r} stands in no training row; read as none of the levels"))
+                    unseen.remove(level)
             prices = price_table(saved, houses, coverage)
             prices.to_csv(destination, index=False, header=n_houses == 0, lineterminator="\n")
             n_houses += len(houses)
@@ -93,23 +94,23 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
     return table
 
 
-def _warn_of_unseen_levels(saved: SavedRun, houses: pd.DataFrame, told: set[str], notify: Notify) -> None:
-    """Notify once of each level that no training row had, that it is read as none of the levels."""
-    for name in NOMINALS:
-        levels = set(houses[name].dropna())
-        for fold in saved.folds:
-            rows = fold.features.rows_of_level_[name]
-            levels -= {level for level, n_rows in zip(BY_NAME[name].levels, rows, strict=True) if n_rows}
-        for level in sorted(levels):
-            text = f"{name}: {level!r} stands in no training row; read as none of the levels"
-            if text not in told:
-                told.add(text)
-                notify(Notice(text))
+def _unseen_levels(saved: SavedRun) -> dict[str, set[str]]:
+    """The levels of each nominal feature that no training row of the run has."""
+    return {
+        name: {
+            level
+            for level, *n_rows in zip(
+                BY_NAME[name].levels, *(fold.features.rows_of_level_[name] for fold in saved.folds), strict=True
+            )
+            if not any(n_rows)
+        }
+        for name in NOMINALS
+    }
 
 
 @contextmanager
 def _whole_or_not(output: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Yield a stream; what is written to it appears in the output if the block ends well."""
+    """Yield a stream whose content appears in the output if the block ends well."""
     if isinstance(output, Path):
         if output.is_dir() or not output.parent.is_dir():
             reason = "Is a directory" if output.is_dir() else "No such file or directory"
