@@ -31,8 +31,8 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune stress runs lessons settings \
-	wheels bench bench-estimator bench-gate bench-score bench-recipe bench-search test attack check format clean
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune runs lessons settings \
+	wheels bench bench-estimator bench-score bench-ablation bench-rare bench-null test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -84,14 +84,11 @@ predict: $(VENV)/run.stamp ## price new houses; INPUT=houses.csv RUN= ARGS=
 settings: $(VENV)/run.stamp ## every setting: default, accepted values, meaning
 	@$(BIN)/houseprices settings
 
-compare: $(VENV)/run.stamp ## two settings on halves; ARGS="--models.tanh.dropout 0.2"
+compare: $(VENV)/run.stamp ## acceptance test of settings; ARGS="--models.tanh.dropout 0.2"
 	@$(BIN)/houseprices compare --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
-tune: $(VENV)/run.stamp ## a search for better recipes; ARGS="--trials 100", goes on
+tune: $(VENV)/run.stamp ## a search for better settings; ARGS="--trials 100", goes on
 	@$(BIN)/houseprices tune --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
-
-stress: $(VENV)/run.stamp ## the recipe on rare houses, of whose kind it saw none
-	@$(BIN)/houseprices stress --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
 #### Learn
 
@@ -107,20 +104,19 @@ wheels: $(VENV)/run.stamp ## wheels for a machine without network; ARGS=
 
 bench: $(VENV)/run.stamp ## seconds a member against a textbook's loop; ARGS=--quick
 	@$(BIN)/python benchmarks/speed.py $(ARGS)
-	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
-bench-score: $(VENV)/run.stamp ## the score over fold seeds, and what each part brings
+bench-score: $(VENV)/run.stamp ## 10-fold cross-validation over five fold seeds
 	@$(BIN)/python benchmarks/score.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
-bench-recipe: $(VENV)/run.stamp ## the score without each part of the recipe; DATA=folder
-	@$(BIN)/python benchmarks/recipe.py $(if $(DATA),--data "$$DATA") $(ARGS)
+bench-ablation: $(VENV)/run.stamp ## the score without each part of the settings; CONFIG=
+	@$(BIN)/python benchmarks/ablation.py --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
-bench-gate: $(VENV)/run.stamp ## how many of 40 changes that do nothing the gate adopts
-	@$(BIN)/python benchmarks/gate_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
+bench-rare: $(VENV)/run.stamp ## rare houses held out, none of their kind trained on
+	@$(BIN)/python benchmarks/rare_houses.py --config "$$CONFIG" $(if $(DATA),--data "$$DATA") $(ARGS)
 
-bench-search: $(VENV)/run.stamp ## the search beside a loop; choosing among noise. An hour
+bench-null: $(VENV)/run.stamp ## changes that do nothing: how many are accepted. An hour
+	@$(BIN)/python benchmarks/acceptance_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 	@$(BIN)/python benchmarks/search_nulls.py $(if $(DATA),--data "$$DATA")
-	@$(BIN)/python benchmarks/search.py $(if $(DATA),--data "$$DATA") $(ARGS)
 
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py

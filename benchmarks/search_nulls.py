@@ -2,9 +2,9 @@
 
     python benchmarks/search_nulls.py [--data data/raw] [--permutations 20] [--trials 100]
 
-The houses' prices are permuted, so that the best that can be predicted is each half's mean. The networks are small, so
-that two thousand trials take minutes. Printed are differences in log-RMSE from that constant, mean and standard error
-over permutations: of the best trial and of the committee, as they look and corrected for the choice.
+The prices are permuted, so that the best prediction is the mean of the training rows. The networks are small, and two
+thousand trials take minutes. Printed are differences in RMSE from that constant, mean and standard error over
+permutations: of the best trial and of the ensemble, as found and corrected for selection.
 """
 
 import argparse
@@ -20,8 +20,10 @@ from scipy import stats
 
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, read_tables
-from houseprices.selection.search import search
+from houseprices.selection.bias_correction import score_of
+from houseprices.selection.held_out import by_repeat, two_fold_splits
 from houseprices.selection.search_space import read_space
+from houseprices.selection.tune import tune
 from houseprices.settings import FoldSettings, ModelSettings, Settings
 
 SPACE = """
@@ -56,23 +58,30 @@ def main() -> None:
             Path("space.toml").write_text(SPACE)
             rows.append(null_search(permutation, arguments.trials))
         print(json.dumps(rows[-1]), flush=True)
-    found = {name: summary([row[name] for row in rows]) for name in rows[0]}
-    for name, of in found.items():
-        print(f"{name}: {of['mean']:+.5f} ± {of['standard_error']:.5f}, lowest {of['lowest']:+.5f}")
+    for name in dict.fromkeys(name for row in rows for name in row):
+        differences = [row[name] for row in rows if name in row]
+        figures = summary(differences)
+        print(
+            f"{name} ({len(differences)} searches): {figures['mean']:+.5f} ± {figures['standard_error']:.5f}, "
+            f"lowest {figures['lowest']:+.5f}"
+        )
 
 
 def null_search(seed: int, n_trials: int) -> dict[str, float]:
-    """Differences from the constant, of one permutation."""
+    """Differences in RMSE from the mean price of each fold's training rows, of one permutation."""
     base = Settings(seed=seed, folds=FoldSettings(n_repeats=1), models={"null": ModelSettings()})
-    found = search(Path(), base, read_space(Path("space.toml")), n_trials, storage=Path("search.journal"))
-    assert found.committee
-    scores = {
-        "best": found.naive,
-        "best, corrected": found.corrected,
-        "committee": found.committee.naive,
-        "committee, corrected": found.committee.corrected,
+    result = tune(Path(), base, read_space(Path("space.toml")), n_trials, storage=Path("search.journal"))
+    log_price = np.log(pd.read_csv(TRAIN_FILE)[PRICE].to_numpy(dtype=np.float64))
+    means = [np.full(len(held_out), log_price[rows].mean()) for rows, held_out in two_fold_splits(len(log_price))]
+    constant = score_of(by_repeat(np.concatenate(means), len(log_price)), log_price).rmse
+    differences = {
+        "best": result.score.rmse - constant,
+        "best, corrected": result.corrected.rmse - constant,
     }
-    return {name: score.whole - found.constant.whole for name, score in scores.items()}
+    for finalist in result.finalists[1:]:
+        differences[finalist.name] = finalist.score.rmse - constant
+        differences[f"{finalist.name}, corrected"] = finalist.corrected.rmse - constant
+    return differences
 
 
 def summary(differences: list[float]) -> dict[str, Any]:

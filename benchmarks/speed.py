@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold
-from houseprices.data.sample.write import write_sample
+from houseprices.data.sample import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
 from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData, architecture_of

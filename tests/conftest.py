@@ -12,15 +12,13 @@ import pandas as pd
 import pytest
 from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     houseprices,
-    known_files,
-    patience,
     raw_files,
     run_folder,
     server,
     with_key,
 )
 
-from houseprices.data.sample.write import draw_sample
+from houseprices.data.sample import draw_sample
 from houseprices.data.table import read_houses
 from houseprices.settings import Settings, load_settings
 

@@ -1,43 +1,53 @@
-"""What the tests of Kaggle's two ends share: a stand-in server, a fresh home and working folder, and small files."""
+"""Fixtures for the tests of Kaggle's commands: a stand-in server, a fresh home and working folder, and small files."""
 
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
 
-from houseprices import http
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import LogRmse
 from houseprices.data import source
-from houseprices.data.sample.write import draw_sample
+from houseprices.data.sample import draw_sample
+from houseprices.files import write_json
 from houseprices.kaggle.ledger import Entry, read_ledger
-from houseprices.runs.format import FORMAT_VERSION, DataNote, Manifest, Metrics, write_record
+from houseprices.runs.format import Metrics, write_record
 
-HURRIED = http.Patience(
-    connect_s=20, read_s=20, body_s=30, n_retries=2, backoff_s=0.01, longest_backoff_s=0.02, poll_s=0.01, score_s=30
-)
-"""Short pauses, and deadlines that a busy machine keeps: who tests a deadline sets it."""
+N_RETRIES = 2
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a user sees of one command."""
+    """Output of a command as a user sees it."""
 
     exit_code: int
     out: str
     err: str
 
+    @property
+    def error(self) -> str:
+        """The one line on stderr of a command that failed, without notices of what went well before."""
+        lines = [line for line in self.err.splitlines() if not any(notice in line for notice in NOTICES)]
+        assert (self.exit_code != 0, len(lines)) == (True, 1), self
+        return lines[0].removeprefix("houseprices: ")
 
+
+NOTICES = ("fit for Kaggle", "cross-validated log-RMSE", "uploading as", "submitted, Kaggle's number", "is read as")
 Command = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="session")
 def raw_files() -> dict[str, bytes]:
     """A small competition as Kaggle packs it."""
+    return make_raw_files()
+
+
+def make_raw_files() -> dict[str, bytes]:
+    """Draw 60 houses with prices, and 40 without, whose Ids are 61 to 100."""
     sample = draw_sample(n_rows=60, n_test_rows=40, seed=0)
     files = {"data_description.txt": b"79 features\n", "sample_submission.csv": b"Id,SalePrice\n61,1\n"}
     for name, table in (("train.csv", sample.train), ("test.csv", sample.test)):
@@ -48,52 +58,32 @@ def raw_files() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Change how long the commands wait."""
-    monkeypatch.setattr(http, "PATIENCE", HURRIED)
-    return lambda **changes: monkeypatch.setattr(http, "PATIENCE", replace(HURRIED, **changes))
-
-
-@pytest.fixture
-def known_files(monkeypatch: pytest.MonkeyPatch, raw_files: dict[str, bytes]) -> None:
-    """Let the small competition's files be the ones whose checksums are known."""
-    known = {name: hashlib.sha256(raw_files[name]).hexdigest() for name in ("train.csv", "test.csv")}
-    monkeypatch.setattr(source, "KAGGLE_SHA256", known)
-    monkeypatch.setattr("houseprices.kaggle.download.KAGGLE_SHA256", known)
-    sha1 = {name: hashlib.sha1(raw_files[name]).hexdigest() for name in known}
-    monkeypatch.setattr("houseprices.kaggle.download.MIRROR_SHA1", sha1)
-
-
-@pytest.fixture
-def server(
-    raw_files: dict[str, bytes],
-    patience: Callable[..., None],
-    known_files: None,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[KaggleServer]:
-    """The stand-in, with a fresh home, working folder and environment that point to it; a valid token is set."""
-    for folder in ("home", "project"):
+def server(raw_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KaggleServer]:
+    """The stand-in, with a fresh home, working folder and environment that lead to it, and short pauses."""
+    for folder in ("home", "home/.kaggle", "project"):
         (tmp_path / folder).mkdir()
     for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "XDG_CONFIG_HOME", "http_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     monkeypatch.chdir(tmp_path / "project")
+    known = {name: hashlib.sha256(raw_files[name]).hexdigest() for name in ("train.csv", "test.csv")}
+    monkeypatch.setattr(source, "KAGGLE_SHA256", known)
+    monkeypatch.setattr("houseprices.kaggle.download.KAGGLE_SHA256", known)
     with kaggle_server() as stand_in:
         stand_in.files = dict(raw_files)
         stand_in.mirror = {f"kaggle_house_pred_{name}": raw_files[name] for name in ("train.csv", "test.csv")}
         for name, value in stand_in.environment.items():
             monkeypatch.setenv(name, value)
+        from houseprices.kaggle import client
+
+        client._new_client()  # its class reads the home folder when it is imported
+        from kaggle.api.kaggle_api_extended import KaggleApi
+
+        monkeypatch.setattr(KaggleApi, "config", str(tmp_path / "home" / ".kaggle" / "kaggle.json"))
+        monkeypatch.setattr(client, "RETRY", client.RETRY.new(total=N_RETRIES, backoff_factor=0.01))
+        monkeypatch.setattr(client, "POLL_S", 0.01)
         yield stand_in
-
-
-@pytest.fixture
-def with_key(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sign in by user name and key in place of the token."""
-    monkeypatch.delenv("KAGGLE_API_TOKEN")
-    monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
-    monkeypatch.setenv("KAGGLE_KEY", KEY)
 
 
 @pytest.fixture
@@ -116,35 +106,43 @@ def houseprices(server: KaggleServer, capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 @pytest.fixture
+def with_key(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign in by user name and key in place of the token."""
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+
+
+@pytest.fixture
 def run_folder(server: KaggleServer, raw_files: dict[str, bytes]) -> Path:
     """runs/first, as `houseprices cv` writes it on Kaggle's files, with data/raw beside it."""
     Path("data/raw").mkdir(parents=True)
-    Path("data/raw/test.csv").write_bytes(raw_files["test.csv"])
+    for name in ("train.csv", "test.csv"):
+        (Path("data/raw") / name).write_bytes(raw_files[name])
     return write_run(Path("runs/first"))
 
 
 def write_run(folder: Path, kind: str = "kaggle", cv: float = 0.12, price: float = 150_000.5) -> Path:
-    """The files of a run that submitting reads; runs/latest points to it."""
+    """Write the files of a run of format 4 that submitting reads; runs/latest points to it."""
     folder.mkdir(parents=True)
     lines = ["Id,SalePrice", *(f"{house},{price}" for house in range(61, 101))]
     submission = ("\n".join(lines) + "\n").encode()
     (folder / "submission.csv").write_bytes(submission)
     scores = LogRmse(pooled=cv, fold_mean=cv, fold_std=0, train=cv)
     write_record(folder / "metrics.json", Metrics(scores, [], {}, {}, 1, 60, data=kind, seconds={}))
-    manifest = Manifest(
-        # Submitting does not ask for this version's format: the scores of an earlier run are as good.
-        format_version=FORMAT_VERSION - 1,
-        code_version="0.1.0+abc1234",
-        data=DataNote(kind, {}),
-        outputs_sha256={"submission.csv": hashlib.sha256(submission).hexdigest()},
-        python="3.11.7",
-        libraries={},
-        device="cpu",
-        seconds={},
-        argv=[],
-        finished_utc="2026-01-01T00:00:00+00:00",
-    )
-    write_record(folder / "manifest.json", manifest)
+    manifest = {
+        "format_version": 4,
+        "code_version": "0.1.0+abc1234",
+        "data": {"kind": kind, "sha256": {"train.csv": "0" * 64}},
+        "outputs_sha256": {"submission.csv": hashlib.sha256(submission).hexdigest()},
+        "python": "3.11.7",
+        "libraries": {},
+        "device": "cpu",
+        "seconds": {},
+        "argv": [],
+        "finished_utc": "2026-01-01T00:00:00+00:00",
+    }
+    write_json(folder / "manifest.json", manifest)
     latest = Path("runs/latest")
     latest.unlink(missing_ok=True)
     latest.symlink_to(folder.name)
@@ -152,4 +150,5 @@ def write_run(folder: Path, kind: str = "kaggle", cv: float = 0.12, price: float
 
 
 def ledger() -> list[Entry]:
+    """Read the ledger in the working folder."""
     return read_ledger(Path("submissions/ledger.jsonl"))

@@ -1,17 +1,17 @@
 """A stand-in for Kaggle on 127.0.0.1, to which the real client talks, and which fails on demand.
 
-The client is sent here by two variables of the environment, see `KaggleServer.environment`: it then speaks plain http
-to "localhost" through a proxy, and the proxy is this server, which serves every address it is asked for.
+Two variables of the environment send the client here, see `KaggleServer.environment`: it then speaks plain http to
+"localhost" through a proxy, and the proxy is this server, which serves every address it is asked for.
 
 Faults are set by the name of a call, a list of them for successive requests:
 `server.faults["CreateSubmission"] = [status(500), drop]`.
 """
 
+import base64
 import io
 import json
 import socket
 import threading
-import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ class KaggleServer:
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.kaggle = self
         self.port = self._http.server_address[1]
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
     @property
@@ -74,7 +74,7 @@ class KaggleServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What sends the client here; set it before the client is imported."""
+        """Variables that send the client here; set them before the client is imported."""
         return {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "HTTP_PROXY": self.address, "NO_PROXY": ""}
 
     def stop(self) -> None:
@@ -150,34 +150,17 @@ def cut(share: float, *, declare_length: bool = True) -> Fault:
     """The archive, cut off."""
 
     def fault(handler: "_Handler", _: bytes) -> None:
-        whole = handler.server.kaggle.archive_bytes()
+        archive = handler.server.kaggle.archive_bytes()
         handler.send_response(200)
         handler.send_header("Content-Type", "application/zip")
         if declare_length:
-            handler.send_header("Content-Length", str(len(whole)))
+            handler.send_header("Content-Length", str(len(archive)))
         handler.send_header("Connection", "close")
         handler.end_headers()
-        handler.wfile.write(whole[: int(len(whole) * share)])
+        handler.wfile.write(archive[: int(len(archive) * share)])
         handler.close_connection = True
 
     return fault
-
-
-def drip(handler: "_Handler", _: bytes) -> None:
-    """A byte now and then: no single read times out."""
-    whole = handler.server.kaggle.archive_bytes()
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(whole)))
-    handler.end_headers()
-    for start in range(0, len(whole), 50):
-        if handler.server.kaggle.stopping.is_set():
-            break
-        try:
-            handler.wfile.write(whole[start : start + 50])
-        except OSError:
-            break
-        time.sleep(0.02)
-    handler.close_connection = True
 
 
 # ---- the server ----
@@ -252,46 +235,46 @@ class _Handler(BaseHTTPRequestHandler):
             return status(404, "Competition not found")(self, b"")
         if name == "DownloadDataFiles":
             return self.reply(302, b"", headers={"Location": f"{kaggle.address}/storage/archive.zip?signed=1"})
-        if name == "GetCompetition":
-            return self._answer({"userHasEntered": kaggle.has_entered, "submissionsDisabled": kaggle.is_closed})
-        if name == "GetSubmissionLimits":
-            return self._answer(kaggle.limits)
-        if name == "StartSubmissionUpload":
-            return self._answer({"token": "blob-token", "createUrl": f"{kaggle.address}/upload/1"})
-        if name == "CreateSubmission":
-            kaggle.next_ref += 1
-            kaggle.submissions.insert(
-                0,
-                {
-                    "ref": kaggle.next_ref,
-                    "description": request.get("submissionDescription", ""),
-                    "date": "2026-01-31T12:00:00Z",
-                    "fileName": "submission.csv",
-                    "status": "PENDING",
-                    "publicScore": "",
-                },
-            )
-            return self._answer({"message": "Successfully submitted to House Prices", "ref": kaggle.next_ref})
-        if name == "ListSubmissions":
-            start = (request.get("page", 1) - 1) * request.get("pageSize", 20)
-            return self._answer({"submissions": kaggle.submissions[start : start + request.get("pageSize", 20)]})
-        if name == "GetSubmission":
-            found = [submission for submission in kaggle.submissions if submission["ref"] == request["ref"]]
-            return self._answer(kaggle.step(found[0])) if found else status(404, "Submission not found")(self, b"")
-        if name == "GetLeaderboard":
-            start = int(request.get("pageToken") or 0)
-            teams = [
-                {"teamId": place, "teamName": f"team {place}", "score": str(score)}
-                for place, score in enumerate(kaggle.leaderboard)
-            ]
-            end = start + kaggle.page_size
-            more = {"nextPageToken": str(end)} if end < len(teams) else {}
-            return self._answer({"submissions": teams[start:end], **more})
-        return status(404, f"no such call: {name}")(self, b"")
+        answers = {
+            "GetCompetition": self._competition,
+            "GetSubmissionLimits": lambda _: kaggle.limits,
+            "StartSubmissionUpload": lambda _: {"token": "blob-token", "createUrl": f"{kaggle.address}/upload/1"},
+            "CreateSubmission": self._create,
+            "ListSubmissions": self._list,
+            "GetSubmission": self._look_up,
+            "GetLeaderboard": self._leaderboard,
+        }
+        return self._answer(answers[name](request))
+
+    def _competition(self, _: dict[str, Any]) -> dict[str, Any]:
+        kaggle = self.server.kaggle
+        return {"userHasEntered": kaggle.has_entered, "submissionsDisabled": kaggle.is_closed}
+
+    def _create(self, request: dict[str, Any]) -> dict[str, Any]:
+        kaggle = self.server.kaggle
+        kaggle.next_ref += 1
+        description = request.get("submissionDescription", "")
+        submission = {"ref": kaggle.next_ref, "description": description, "status": "PENDING", "publicScore": ""}
+        kaggle.submissions.insert(0, submission)
+        return {"message": "Successfully submitted to House Prices", "ref": kaggle.next_ref}
+
+    def _list(self, request: dict[str, Any]) -> dict[str, Any]:
+        size = request.get("pageSize", 20)
+        start = (request.get("page", 1) - 1) * size
+        return {"submissions": self.server.kaggle.submissions[start : start + size]}
+
+    def _look_up(self, request: dict[str, Any]) -> dict[str, Any]:
+        kaggle = self.server.kaggle
+        return kaggle.step(next(submission for submission in kaggle.submissions if submission["ref"] == request["ref"]))
+
+    def _leaderboard(self, request: dict[str, Any]) -> dict[str, Any]:
+        kaggle = self.server.kaggle
+        start = int(request.get("pageToken") or 0)
+        end = start + kaggle.page_size
+        teams = [{"teamName": f"team {score}", "score": str(score)} for score in kaggle.leaderboard[start:end]]
+        return {"submissions": teams} | ({"nextPageToken": str(end)} if end < len(kaggle.leaderboard) else {})
 
     def _is_authorized(self) -> bool:
-        import base64
-
         kaggle = self.server.kaggle
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer":

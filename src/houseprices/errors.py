@@ -39,6 +39,10 @@ class ResourceError(HousePricesError):
     """A job that asks for what this machine has not: memory, a GPU."""
 
 
+class OutOfMemoryError(ResourceError):
+    """A network that is too large for the memory, where a smaller one would train."""
+
+
 class DownloadError(HousePricesError):
     """Files that could not be fetched, or that are not the competition's; nothing was put in place."""
 

@@ -1,19 +1,21 @@
-"""Every setting of the main job: one name in the TOML file, on the command line and in a run's saved config.toml.
+"""Every setting of a run: one name in the TOML file, on the command line, in Python and in a run's own config.toml.
 
 A file is overlaid on the defaults below, and the command line on the file: `--folds.n_folds 5` is
 
     [folds]
     n_folds = 5
 
-and `--models.tanh.dropout 0.2` changes one group of the file.
+and `--models.tanh.dropout 0.2` changes one model of the file. The ensemble of `Settings()` is that of
+configs/default.toml.
 """
 
 import difflib
+import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -22,84 +24,62 @@ from houseprices.engine.specs import STRICT, Count, Hyperparameters, Positive
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.columns import CUSTOM, DEFAULT_BLOCKS, Block
 
+CONFIGS = Path(__file__).with_name("configs")
+"""Configurations that come with the package: a name such as "quick" stands for a file here."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class FoldSettings:
-    """How the training rows are split.
+    """K-fold cross-validation."""
 
-    Attributes:
-        n_folds: parts; each is held out once.
-        n_repeats: whole cross-validations with other splits, averaged.
-    """
-
-    n_folds: Annotated[int, Field(ge=2)] = 10
-    n_repeats: Count = 2
+    n_folds: int = Field(default=10, ge=2, description="folds; each is held out once")
+    n_repeats: Count = Field(default=2, description="repeats of the whole cross-validation on other folds, averaged")
 
 
 @dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
-    """See `preprocessing.features.HouseFeatures`.
+    """Preprocessing, see `preprocessing.features.HouseFeatures`."""
 
-    Attributes:
-        clip: scaled numbers stay within +-clip.
-        min_level_rows: training rows that a level needs for a column.
-        columns: Python file with features of your own, for the models whose blocks name `custom`; empty for none. It
-            runs as code; see `preprocessing.custom_features`.
-    """
-
-    clip: Positive = 3.0
-    min_level_rows: Count = 5
-    columns: str = ""
+    clip: Positive = Field(default=3.0, description="scaled numbers are squeezed smoothly into +-clip")
+    min_level_rows: Count = Field(default=5, description="training rows that a level needs for a one-hot column")
+    columns: str = Field(
+        default="",
+        description="Python file with features of your own, for models with the block custom",
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings(Hyperparameters):
-    """Members of one shape and regularisation, trained on every fold; targets are log prices in standard deviations.
+    """One model of the ensemble; its targets are log prices in standard deviations."""
 
-    Attributes:
-        n_members: networks a fold, alike but for their seeds.
-        blocks: the blocks of columns that they are given, see `preprocessing.columns`.
-    """
-
-    n_members: Count = 1
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = DEFAULT_BLOCKS
+    n_members: Count = Field(default=1, description="networks per fold, alike but for their seeds")
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = Field(
+        default=DEFAULT_BLOCKS, description="blocks of features that its networks see"
+    )
 
 
 def _default_models() -> dict[str, ModelSettings]:
-    """Four kinds of network that err differently: by width and depth, loss, and above all by view of the columns."""
-    wide = ModelSettings()
-    deep = replace(wide, hidden=(256, 128), activation="relu", loss="student_t", dropout=0.3)
-    crosses = tuple(block for block in DEFAULT_BLOCKS if block not in ("numbers", "products"))
-    additive_blocks: tuple[Block, ...] = ("piecewise_linear", "numbers", *crosses)
-    return {
-        "tanh": wide,
-        "deep": deep,
-        "ranks": replace(deep, blocks=("ranks", *crosses)),
-        "additive": replace(wide, hidden=(), loss="student_t", blocks=additive_blocks),
-    }
+    return TypeAdapter(dict[str, ModelSettings]).validate_python(_read_toml(CONFIGS / "default.toml")["models"])
 
 
 @dataclass(frozen=True, config=STRICT)
 class Settings:
-    """The main job.
-
-    Attributes:
-        seed: fixes the folds and every member's seed.
-        device: where members train; auto takes a CUDA device if there is one.
-        workers: threads that train at the same time; 0 for one a core.
-        ray: HOST:PORT of a Ray cluster that trains in place of this machine; empty for none.
-        folds: how the rows are split.
-        features: how columns are made.
-        models: the models of members by name; their mean predictions are averaged in log space.
+    """Settings of a run.
 
     Raises:
-        pydantic.ValidationError: a value out of range, or own columns without a file or a group; it is a ValueError.
+        pydantic.ValidationError: a value out of range, or custom features without a file or a model; a ValueError.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: Annotated[int, Field(ge=0)] = 0
-    ray: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
+    seed: int = Field(default=0, ge=0, lt=2**63, description="fixes the folds and every network's random numbers")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="device that trains; auto takes a CUDA device if there is one"
+    )
+    workers: int = Field(default=0, ge=0, description="threads that train at the same time; 0 for one per core")
+    ray: str = Field(
+        default="",
+        pattern=r"^(\S+:\d+)?$",
+        description="HOST:PORT of a Ray cluster that trains in place of this machine; empty for none",
+    )
     folds: FoldSettings = Field(default_factory=FoldSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     models: Annotated[dict[str, ModelSettings], Field(min_length=1)] = Field(default_factory=_default_models)
@@ -109,31 +89,31 @@ class Settings:
             raise SettingsError(
                 f"device is 'cuda' beside ray {self.ray!r}; accepted: auto or cpu, a cluster's CPUs train"
             )
-        with_own = [name for name, group in self.models.items() if CUSTOM in group.blocks]
-        if with_own and not self.features.columns:
+        with_custom = [name for name, model in self.models.items() if CUSTOM in model.blocks]
+        if with_custom and not self.features.columns:
             raise SettingsError(
-                f"models.{with_own[0]}.blocks names {CUSTOM!r}, but features.columns is empty; accepted: a Python file"
-                " of features, or blocks without it"
+                f"models.{with_custom[0]}.blocks names {CUSTOM!r}, but features.columns is empty; accepted: a Python"
+                " file of features, or blocks without it"
             )
-        if self.features.columns and not with_own:
+        if self.features.columns and not with_custom:
             raise SettingsError(
                 f"features.columns is {self.features.columns!r}, but no model has the block {CUSTOM!r}; accepted: a"
-                f" model whose blocks name it (--columns FILE adds it to every group)"
+                " model whose blocks name it (--columns FILE adds it to every model)"
             )
 
 
 WHERE = ("device", "workers", "ray")
-"""Settings that say where networks train, and not which."""
+"""Settings that choose where networks train; they change no result."""
 
-STAGES: tuple[tuple[str, Any], ...] = (
-    ("", Settings),
-    ("folds.", FoldSettings),
-    ("features.", FeatureSettings),
-    ("models.<model>.", ModelSettings),
-)
-"""The records of settings, each with what stands before its settings' names."""
+_TABLES: dict[str, Any] = {
+    "": Settings,
+    "folds.": FoldSettings,
+    "features.": FeatureSettings,
+    "models.<model>.": ModelSettings,
+}
+_LISTS = ("hidden", "blocks")
 
-_ALSO_CALLED = {
+_SYNONYMS = {
     "lr": "learning_rate",
     "l2": "weight_decay",
     "wd": "weight_decay",
@@ -148,54 +128,68 @@ _ALSO_CALLED = {
     "splits": "n_repeats",
     "repeats": "n_repeats",
     "threads": "workers",
+    "noise": "input_noise",
 }
 """Names that other programs have for a setting."""
 
+_RENAMED = {"groups": "models", "levels": "one_hot", "pieces": "piecewise_linear", "own": "custom"}
+"""Names of an earlier version."""
 
-def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Read the TOML file, overlay the overrides ({"folds.n_folds": 5}) and check it all.
+
+def load_settings(
+    config: Path | str | Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Read a configuration, overlay the overrides and check it all.
+
+    Args:
+        config: a TOML file, the name of a configuration of the package ("default", "quick", "single"), or settings by
+            name, laid over the default; None for the default.
+        overrides: settings by name, such as {"folds.n_folds": 5}.
 
     Raises:
-        SettingsError: the file is missing or no TOML, or a key is unknown or a value out of range; one line a fault.
+        SettingsError: the file is missing or no TOML, or a name is unknown or a value out of range; one line a fault.
+
+    >>> load_settings("default", {"models.deep.dropout": 0.4}).models["deep"].dropout
+    0.4
     """
-    tree = _read_toml(file) if file else tomllib.loads(dump_settings(Settings()))
+    if isinstance(config, Mapping):
+        return load_settings(None, {**config, **(overrides or {})})
+    tree = _read_toml(_config_file(config or "default"))
     models = list(tree["models"]) if isinstance(tree.get("models"), dict) else []
     for name, value in (overrides or {}).items():
-        group = name.removeprefix("models.").partition(".")[0]
-        if models and name.startswith("models.") and group not in models:
+        table, _, rest = name.partition(".")
+        model = rest.partition(".")[0]
+        if models and model and table == "models" and model not in models:
             raise SettingsError(
-                f"models.{group} is unknown; accepted: {file or 'the default'} has the models {', '.join(models)}"
+                f"models.{model} is unknown; accepted: {config or 'the default'} has the models {', '.join(models)}"
             )
         _place(tree, name, value)
-    faults = _unknown_keys(tree, Settings, "", models)
-    if faults:
-        raise SettingsError("\n".join(faults))
     try:
         return TypeAdapter(Settings).validate_python(tree)
     except ValidationError as error:
-        raise SettingsError("\n".join(_fault(one) for one in error.errors())) from None
+        raise SettingsError("\n".join(_fault(fault, models) for fault in error.errors())) from None
 
 
-def with_own_columns(settings: Settings, file: Path | None) -> Settings:
-    """The settings with the file's columns in every group; as they are for None."""
+def with_custom_features(settings: Settings, file: Path | None) -> Settings:
+    """Return the settings with the file's features in every model, or as they are for None."""
     if file is None:
         return settings
     models = {
-        name: group if CUSTOM in group.blocks else replace(group, blocks=(*group.blocks, CUSTOM))
-        for name, group in settings.models.items()
+        name: model if CUSTOM in model.blocks else replace(model, blocks=(*model.blocks, CUSTOM))
+        for name, model in settings.models.items()
     }
     return replace(settings, features=replace(settings.features, columns=str(file)), models=models)
 
 
 def dump_settings(settings: Settings) -> str:
-    """The complete settings as TOML, which `load_settings` reads back."""
+    """Return the complete settings as TOML, which `load_settings` reads back."""
     import tomli_w
 
     return tomli_w.dumps(TypeAdapter(Settings).dump_python(settings, mode="json"))
 
 
 def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
-    """Command-line tokens `--name value` or `--name=value` -> {name: value}; values are written as in TOML.
+    """Read command-line tokens `--name value` or `--name=value` as {name: value}; values are written as in TOML.
 
     Raises:
         SettingsError: a token is no option, or an option has no value.
@@ -217,21 +211,82 @@ def parse_overrides(tokens: Sequence[str]) -> dict[str, Any]:
             if not waiting or waiting[0].startswith("--"):
                 raise SettingsError(f"{token} has no value; accepted: {token} VALUE")
             value = waiting.pop(0)
-        path = name.split(".")
-        # A hyphen may stand for an underscore, but a group is called what its file calls it.
-        named_by_user = {1} if path[0] == "models" else set()
-        path = [key if place in named_by_user else key.replace("-", "_") for place, key in enumerate(path)]
-        overrides[".".join(path)] = _toml_value(value)
+        # A hyphen may stand for an underscore, but a model is called what its file calls it.
+        keys = name.split(".")
+        is_model = [depth == 1 and keys[0] == "models" for depth in range(len(keys))]
+        name = ".".join(key if kept else key.replace("-", "_") for key, kept in zip(keys, is_model, strict=True))
+        overrides[name] = _toml_value(value)
     return overrides
 
 
+class ExplainedSetting(NamedTuple):
+    """One setting as on the command line, explained from the field that defines it.
+
+    Attributes:
+        name: with its table; `<model>` stands for a model's name.
+        default: as TOML.
+        accepted: the accepted values, in words.
+        meaning: in a line.
+    """
+
+    name: str
+    default: str
+    accepted: str
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """Name without its table."""
+        return self.name.rpartition(".")[2]
+
+
+def explained_settings() -> Iterator[ExplainedSetting]:
+    """Explain all settings, table by table."""
+    for prefix, table in _TABLES.items():
+        schema, defaults = TypeAdapter(table).json_schema()["properties"], table()
+        for field in fields(table):
+            if "description" in schema[field.name]:  # others are tables themselves
+                # JSON writes these values as TOML does.
+                default = json.dumps(getattr(defaults, field.name))
+                yield ExplainedSetting(
+                    prefix + field.name, default, _accepted(schema[field.name]), schema[field.name]["description"]
+                )
+
+
+def _accepted(schema: dict[str, Any]) -> str:
+    """Describe the values that a field's JSON schema accepts."""
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if schema["type"] == "boolean":
+        return "true, false"
+    if schema["type"] == "string":
+        return "text"
+    if schema["type"] == "array":
+        return f"a list of: {_accepted(schema['items'])}"
+    kind = "whole number" if schema["type"] == "integer" else "number"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [
+        f"{words} 2^63" if schema[key] == 2**63 else f"{words} {schema[key]:g}"
+        for key, words in bounds.items()
+        if key in schema
+    ]
+    return ", ".join([kind, *limits])
+
+
+def _config_file(config: Path | str) -> Path:
+    packaged = CONFIGS / f"{config}.toml"
+    return packaged if packaged.parent == CONFIGS and packaged.is_file() else Path(config)
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
+    names = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
+    accepted = f"accepted: a TOML file, or one of {names}"
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}; accepted: a TOML file such as configs/default.toml") from None
+        raise SettingsError(f"{file}: {error.strerror}; {accepted}") from None
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{file}: {error}; accepted: TOML such as configs/default.toml") from None
+        raise SettingsError(f"{file}: {error}; {accepted}") from None
 
 
 def _toml_value(text: str) -> Any:
@@ -242,43 +297,40 @@ def _toml_value(text: str) -> Any:
 
 
 def _place(tree: dict[str, Any], name: str, value: Any) -> None:
+    """Set one value; a list may be written as `128,64` or `128`."""
     *path, last = name.split(".")
     for key in path:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
             raise SettingsError(f"{name} is unknown: {key} is a value, not a table")
+    if last in _LISTS and isinstance(value, str | int):
+        value = [_toml_value(part.strip()) for part in str(value).split(",")]
     tree[last] = value
 
 
-def _unknown_keys(tree: Any, stage: Any, prefix: str, models: Sequence[str]) -> list[str]:
-    """One line for each key that no setting has, with the accepted names."""
-    faults = []
-    accepted = {field.name: field.type for field in fields(stage)}
-    for key, value in tree.items() if isinstance(tree, dict) else ():
-        if key not in accepted:
-            near = _natural_names(key, models)
-            hint = f" (is it {' or '.join(near)}?)" if near else ""
-            faults.append(f"{prefix}{key} is unknown{hint}; accepted: {', '.join(prefix + name for name in accepted)}")
-        elif key == "models" and isinstance(value, dict):
-            for group, settings in value.items():
-                faults += _unknown_keys(settings, ModelSettings, f"{prefix}models.{group}.", models)
-        elif is_dataclass(accepted[key]):
-            faults += _unknown_keys(value, accepted[key], f"{prefix}{key}.", models)
-    return faults
+def _fault(error: Any, models: Sequence[str]) -> str:
+    """Describe one fault that pydantic found in one line."""
+    *path, key = [str(part) for part in error["loc"]] or [""]
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "unexpected_keyword_argument":
+            prefix = "".join(f"{part}." for part in path)
+            table = ModelSettings if path[:1] == ["models"] else _TABLES[prefix]
+            similar = _similar_settings(key, models)
+            hint = f" (is it {' or '.join(similar)}?)" if similar else ""
+            accepted = ", ".join(prefix + field.name for field in fields(table))
+            return f"{prefix}{key} is unknown{hint}; accepted: {accepted}"
+    renamed = _RENAMED.get(str(error["input"]))
+    hint = f"; it is called {renamed!r} now" if renamed else ""
+    message = error["msg"]
+    return f"{'.'.join([*path, key])}: {message[0].lower()}{message[1:]}, got {error['input']!r}{hint}"
 
 
-def _natural_names(key: str, models: Sequence[str]) -> list[str]:
-    """The settings that somebody may mean who writes `key`, as they are called with these models."""
+def _similar_settings(key: str, models: Sequence[str]) -> list[str]:
+    """Return the settings that somebody may mean who writes `key`, by their names beside these models."""
     key = key.rpartition(".")[2].replace("-", "_").lower()
-    by_name = {field.name: prefix + field.name for prefix, stage in STAGES for field in fields(stage)}
-    near = difflib.get_close_matches(_ALSO_CALLED.get(key, key), by_name, n=1, cutoff=0.7)
-    return list(
-        dict.fromkeys(by_name[name].replace("<model>", group) for name in near for group in models or ["<model>"])
-    )
-
-
-def _fault(error: Any) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    name = ".".join(str(part) for part in error["loc"])
-    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    names = {field.name: prefix + field.name for prefix, table in _TABLES.items() for field in fields(table)}
+    key = _RENAMED.get(key, _SYNONYMS.get(key, key))
+    similar = [names[name] for name in difflib.get_close_matches(key, names, n=1, cutoff=0.7)]
+    return [name.replace("<model>", model) for name in similar for model in (models if "<model>" in name else [""])]

@@ -59,7 +59,7 @@ class Good:
 def make_good(folder: Path) -> Good:
     """A small town and a run on it, by the command line."""
     from houseprices.cli import main
-    from houseprices.data.sample.write import write_sample
+    from houseprices.data.sample import write_sample
 
     write_sample(folder, 40, 12, seed=1)
     (folder / "config.toml").write_text(TINY_TOML, "utf-8")
@@ -152,22 +152,24 @@ def idx(_good: Good, rng: random.Random, place: Path) -> None:
 
 def archive(_good: Good, rng: random.Random, place: Path) -> None:
     """A zip; nothing appears but what was asked for."""
-    from houseprices.kaggle.archive import unpack
+    from houseprices.kaggle.download import unpack
 
     good = place / "good.zip"
     good.write_bytes(zip_of({"train.csv": b"Id\n1\n" * 50, "../up.csv": b"x", "test.csv": b"Id\n2\n" * 50}))
     file, folder = spoilt(good, place, rng, ()), place / "unpacked"
     folder.mkdir()
-    assert set(unpack(file, folder, ["train.csv", "test.csv"])) == {path.name for path in folder.iterdir()}
+    assert set(unpack(file.read_bytes(), folder)) == {path.name for path in folder.iterdir()}
 
 
 def submission(good: Good, rng: random.Random, place: Path) -> None:
     """A submission; what is accepted has each Id once and a plain price."""
-    from houseprices.kaggle.submission_check import check_submission, read_test_ids
+    from houseprices.kaggle.submission import check_ids, read_submission
 
-    ids = read_test_ids(good.data / "test.csv")
+    price_of_id = read_submission(good.run / "submission.csv").price_of_id
     file = spoilt(good.run / "submission.csv", place, rng, (mutations.table_cells,) * 3)
-    assert check_submission(file, ids) == len(ids)
+    spoilt_prices = read_submission(file).price_of_id
+    check_ids(file, spoilt_prices, price_of_id)
+    assert spoilt_prices.keys() == price_of_id.keys()
 
 
 Attack = Callable[[Good, random.Random, Path], None]

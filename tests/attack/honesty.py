@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import predict_folds
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.data.sample.write import write_sample
+from houseprices.data.sample import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
 from houseprices.settings import FoldSettings, ModelSettings, Settings, load_settings

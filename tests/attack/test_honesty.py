@@ -19,7 +19,7 @@ from attack.honesty import (
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.folds import assign_folds
-from houseprices.settings import FoldSettings, Settings, with_own_columns
+from houseprices.settings import FoldSettings, Settings, with_custom_features
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_column_that_names_the_fold_does_not_tell_its_level(town: pd.DataFrame
         "    return pd.DataFrame({str(number): (fold == number) * 1.0 for number in range(3)}, index=houses.index)\n",
         "utf-8",
     )
-    settings = with_own_columns(settings, file)
+    settings = with_custom_features(settings, file)
 
     def errors(levels: tuple[float, ...]) -> np.ndarray:
         shifted = town.assign(SalePrice=town["SalePrice"] * np.exp(np.array(levels)[fold_of_row]))

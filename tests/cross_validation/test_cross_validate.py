@@ -10,7 +10,7 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import predict_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation
-from houseprices.data.sample.write import write_sample
+from houseprices.data.sample import write_sample
 from houseprices.data.schema import BY_NAME
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError

@@ -94,7 +94,7 @@ FORMS: dict[str, tuple[Callable[[pd.DataFrame], str], str]] = {
     ),
     **{
         f"gaps spelled {gap}": (lambda table, gap=gap: as_pandas(table).to_csv(index=False, na_rep=gap), repr(gap))
-        for gap in ("NaN", "nan", "N/A", "?", "null", "None", "<NA>")
+        for gap in ("NaN", "nan", "N/A", "?", "null", "<NA>")
     },
     "De Cock's names": (renamed(original), "another spelling, such as"),
     "R's names": (

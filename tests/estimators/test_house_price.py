@@ -8,7 +8,7 @@ import pytest
 from conftest import N_ROWS, FinishedRun
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from houseprices import HousePriceRegressor
 from houseprices.cli import main
@@ -78,6 +78,51 @@ def test_it_works_in_cross_validation_and_is_saved_by_joblib_as_it_is(fitted, tr
     assert np.isfinite(scores).all()
     (file,) = joblib.dump(fitted, tmp_path / "model.joblib")
     np.testing.assert_array_equal(joblib.load(file).predict(test), fitted.predict(test))
+
+
+def test_every_setting_is_a_parameter_that_can_be_set_and_searched_by_name(fitted, train, finished_run):
+    names = fitted.get_params()
+    assert names["models__tiny__loss"] == "student_t"
+    assert names["folds__n_folds"] == 3
+    other = clone(fitted).set_params(models__tiny__dropout=0.25, models__hidden=(4, 4), folds__n_folds=2, seed=7)
+    settings = other.get_params(deep=False)["settings"]
+    assert (settings.models["tiny"].dropout, settings.models["tiny"].hidden) == (0.25, (4, 4))
+    assert (settings.folds.n_folds, settings.seed) == (2, 7)
+    assert clone(other).get_params() == other.get_params()
+    search = GridSearchCV(fitted, {"models__tiny__epochs": [1, 2]}, cv=2).fit(train, train["SalePrice"])
+    assert search.best_estimator_.get_params()["models__tiny__epochs"] in (1, 2)
+    for name, value in (("dropout", 0.1), ("models__none__dropout", 0.1), ("models__tiny__dropout", 2.0)):
+        with pytest.raises(SettingsError, match=f"{name.replace('__', '(__|[.])')}"):
+            clone(fitted).set_params(**{name: value})
+
+
+@pytest.mark.parametrize("settings", [{"models.deep.epochs": 3}, "quick", Settings(seed=3), None])
+def test_settings_are_given_as_a_dict_a_name_or_settings(settings):
+    names = HousePriceRegressor(settings).get_params()
+    assert isinstance(names["folds__n_folds"], int)
+    assert names["settings"] is settings
+
+
+def test_what_was_understood_is_a_warning_and_unknown_columns_point_to_features_of_ones_own(fitted, train, test):
+    with pytest.warns(UserWarning, match="unknown columns are ignored: colour .*--columns FILE"):
+        prices = fitted.predict(test.assign(colour="red"))
+    np.testing.assert_array_equal(prices, fitted.predict(test))
+    with pytest.warns(UserWarning, match="X: it lacks Alley, PoolQC: gaps in every row"):
+        without = clone(fitted).fit(train.drop(columns=["Alley", "PoolQC"]))
+    with pytest.warns(UserWarning, match="the training houses lack Alley, PoolQC: ignored"):
+        assert np.isfinite(without.predict(test)).all()
+
+
+def test_verbose_prints_progress_and_what_was_understood(train, finished_run, capsys):
+    HousePriceRegressor(finished_run.config, verbose=1).fit(train.assign(colour="red"))
+    out = capsys.readouterr().out
+    assert "unknown columns are ignored: colour" in out
+    assert "3 of 3" in out or "6 of 6" in out
+
+
+def test_logarithms_in_place_of_dollars_are_refused(train):
+    with pytest.raises(DataError, match="look like logarithms; accepted: dollars"):
+        HousePriceRegressor().fit(train, np.log(train["SalePrice"]))
 
 
 def test_what_is_no_house_is_refused(fitted, train, test):

@@ -11,7 +11,7 @@ from conftest import FinishedRun
 
 from houseprices.cli import main
 from houseprices.files import sha256_of
-from houseprices.kaggle.ledger import Entry, add_entry
+from houseprices.kaggle.ledger import Entry, note
 from houseprices.report.past_runs import compare_runs, past_runs
 
 
@@ -48,7 +48,7 @@ def command(*arguments: str) -> int | str | None:
 
 
 def test_the_list_is_newest_first_with_scores_and_changes(runs: Path, finished_run: FinishedRun) -> None:
-    add_entry(
+    note(
         Entry(
             submitted_utc="2126-01-02T00:00:00+00:00",
             file="submission.csv",
@@ -110,10 +110,10 @@ def test_what_cannot_be_read_is_told_and_left_out(runs: Path, capsys: pytest.Cap
 def test_two_runs_are_compared_house_by_house(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = compare_runs("first", str(runs / "second"))
     assert found.changes == ["models.tiny.dropout 0.5 -> 0.6"]
-    whole = found.judgement.whole
+    whole = found.scores.rmse
     assert whole.second == pytest.approx(0.9 * whole.first)
     assert whole.high < 0, "every house is better"
-    back = compare_runs("second", "first").judgement.whole
+    back = compare_runs("second", "first").scores.rmse
     assert (back.difference, back.low, back.high) == pytest.approx((-whole.difference, -whole.high, -whole.low))
     assert command("first", "second") == 0
     assert "first first, second second: models.tiny.dropout 0.5 -> 0.6" in capsys.readouterr().out

@@ -11,9 +11,9 @@ from conftest import FAST_TOML, FinishedRun
 
 from houseprices import HousePriceRegressor
 from houseprices.cli import main
+from houseprices.data.schema import THEMES
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
-from houseprices.report.themes import THEMES
 from houseprices.runs.read import read_run
 
 SOURCE = """

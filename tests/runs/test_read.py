@@ -1,6 +1,7 @@
 """A run that is read back is the run that was written, or one line names the file that is not."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -225,24 +226,17 @@ def test_a_cell_that_no_run_writes_is_refused(copy: Path, name: str, column: str
     assert fault in text
 
 
-@pytest.mark.parametrize("part", ["models", "baselines"])
-def test_scores_that_no_run_writes_are_refused(copy: Path, part: str) -> None:
-    change_json(copy / "metrics.json", lambda content: content[part].clear())
+@pytest.mark.parametrize(
+    ("name", "fault", "change"),
+    [
+        ("metrics.json", "its models are not those of config.toml", lambda text: re.sub('"tiny"', '"other"', text)),
+        ("metrics.json", "or a baseline is missing", lambda text: text.replace('"ridge"', '"lasso"')),
+        ("metrics.json", "no JSON (", lambda _: 100_000 * "["),
+        ("oof.csv", "column prediction is missing", lambda text: text.replace("prediction", "guess")),
+        ("config.toml", "colour is unknown", lambda text: f"colour = 1\n{text}"),
+    ],
+)
+def test_a_file_that_no_run_writes_is_refused(copy: Path, name: str, fault: str, change: Callable[[str], str]) -> None:
+    (copy / name).write_text(change((copy / name).read_text("utf-8")), "utf-8")
     sign(copy)
-    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: its models are not those of config.toml, or a baseline")
-
-
-def test_json_nested_too_deep_is_refused(copy: Path) -> None:
-    (copy / "metrics.json").write_text(100_000 * "[", "utf-8")
-    sign(copy)
-    assert refusal(copy).startswith(f"{copy / 'metrics.json'}: no JSON (")
-
-
-def test_tables_and_settings_that_no_run_writes_are_refused(copy: Path) -> None:
-    table = pd.read_csv(copy / "oof.csv")
-    table.drop(columns="prediction").to_csv(copy / "oof.csv", index=False)
-    sign(copy)
-    assert refusal(copy).startswith(f"{copy / 'oof.csv'}: column prediction is missing")
-    (copy / "config.toml").write_text("colour = 1\n", "utf-8")
-    sign(copy)
-    assert "colour is unknown" in refusal(copy)
+    assert fault in refusal(copy)

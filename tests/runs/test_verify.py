@@ -57,7 +57,7 @@ CELLS = {"oof.csv": (7, "prediction"), "submission.csv": (3, "SalePrice"), "curv
 PLACES = {
     "oof.csv": "prediction, Id ",
     "submission.csv": "SalePrice, Id ",
-    "curves.csv": "weight_norm, line 4: ",
+    "curves.csv": "weight_norm, row 2: ",
     MEMBERS: "tensor 0/1/tiny, (1, 5): ",
     METRICS: "log_rmse, pooled: ",
     "preprocessing.json": "folds, 2.log_price_mean: ",
@@ -112,14 +112,14 @@ def test_any_changed_value_is_named_with_its_place(name: str, copy: Path, capsys
     assert err.startswith(f"houseprices: copy: differs in {name} by more than explained (code, libraries and processor")
 
 
-@pytest.mark.parametrize(("name", "by"), [*dict.fromkeys(PLACES, 0.01).items(), (METRICS, 0.2), ("curves.csv", 3.0)])
+@pytest.mark.parametrize(("name", "by"), [*dict.fromkeys(PLACES, 0.01).items(), ("curves.csv", 4.0)])
 def test_another_processor_library_and_code_do_not_excuse_a_falsified_run(name: str, by: float, copy: Path) -> None:
-    """A weight, prediction or price need not move far: the run's own networks must give the run's own predictions."""
+    """A weight, prediction, price or score need not move far: the run's own networks must give what it says."""
     change(copy, name, by)
     change_all_conditions(copy)
     verification = verify(copy)
     assert verification.causes == ["another library", "another processor", "other code"]
-    training_may_have_moved_it = name in (METRICS, "curves.csv") and by == 0.01
+    training_may_have_moved_it = name == "curves.csv" and by == 0.01
     assert (verification.verdict == "differs") != training_may_have_moved_it
     if training_may_have_moved_it:
         assert verification.verdict.startswith("differs as another library and another processor and other code may (")

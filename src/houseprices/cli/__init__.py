@@ -24,7 +24,6 @@ app = App(
 )
 app.command(train.cv)
 app.command(selection.compare)
-app.command(selection.stress)
 app.command(selection.tune)
 app.command(train.ablate)
 app.command(train.sample)

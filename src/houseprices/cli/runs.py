@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, print_table
 from houseprices.errors import RunError, SettingsError
-from houseprices.report.money import dollars, percent
 
 if TYPE_CHECKING:
     from houseprices.report.past_runs import PastRun, RunComparison
@@ -63,7 +62,7 @@ def predict_prices(
 
 
 def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
-    """Write a run's report.html, figures/ and intervals.csv into its folder.
+    """Write a run's report.html and intervals.csv into its folder.
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
@@ -74,7 +73,7 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     folder = find_run(run)
     check_run(folder)
     from houseprices.cli.terminal import listening
-    from houseprices.report.job import write_report
+    from houseprices.report.page import write_report
 
     with listening() as notify:
         page = write_report(folder, notify, columns)
@@ -88,7 +87,7 @@ def explain(
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a run gave a house its price, feature by feature, and draw it into the run's explanations/.
+    """Show why a run gave a house its price, theme by theme and feature by feature.
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
@@ -206,8 +205,9 @@ def print_runs(runs: list["PastRun"]) -> None:
     newest = runs[0]
     for place, run in enumerate(runs[1:], start=1):
         if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
-            pair = f'make runs ARGS="{run.name} {newest.name}"'
-            _print_wrapped(f"next: `{pair}` compares two of them house by house")
+            pair = f"{run.name} {newest.name}"
+            command = f'make runs ARGS="{pair}"' if Path("Makefile").is_file() else f"houseprices runs {pair}"
+            _print_wrapped(f"next: `{command}` compares two of them house by house")
             break
 
 
@@ -221,12 +221,10 @@ def print_run_comparison(comparison: "RunComparison") -> None:
     """The figures of both, their differences with intervals, and what was changed."""
     first, second = comparison.n_splits
     splits = f"{first} {'split' if first == 1 else 'splits'}" if first == second else f"{first} and {second} splits"
-    judgement = comparison.judgement
-    figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
-    headings = ("log price", "first", "second", "difference", "95%")
-    from houseprices.cli.selection import figure_rows
+    headings = ("log price", "first", "second", "difference", "95% interval")
+    from houseprices.cli.selection import score_rows
 
-    print_table(f"Out of fold, {splits}", headings, figure_rows(figures), words=("log price",))
+    print_table(f"Out of fold, {splits}", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 
@@ -237,18 +235,19 @@ _SHOWN = 0.01
 
 def print_explanation(explanation: dict[str, Any]) -> None:
     """The themes, from the average house to the prediction, each with its larger features."""
+    from houseprices.report.words import dollars, percent
+
     reached = explanation["average_log_price"]
     sections = [[("average house", "", "", dollars(explanation["average_usd"]))]]
     for theme in explanation["themes"]:
         reached += theme["log_price"]
         rows = [(theme["theme"], "", percent(theme["log_price"]), dollars(math.exp(reached)))]
-        for one in theme["features"]:
-            if abs(one["log_price"]) >= _SHOWN:
-                rows.append((f"  {one['words']}", one["value"], percent(one["log_price"]), ""))
+        for feature in theme["features"]:
+            if abs(feature["log_price"]) >= _SHOWN:
+                rows.append((f"  {feature['words']}", feature["value"], percent(feature["log_price"]), ""))
         sections.append(rows)
     title = f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}"
     print_table(title, ("theme and features", "value", "effect", "price so far"), *sections, words=_WORDS)
-    print(explanation["figure"])
 
 
 def print_verification(run: Path, verification: "Verification") -> None:
@@ -262,6 +261,6 @@ def print_verification(run: Path, verification: "Verification") -> None:
     headings = ("output", "quantity", "rms", "largest", "where")
     print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
     print(f"houses: {verification.data}")
-    print(f"the run's networks give its predictions to {verification.own_predictions:.1e} in log price")
+    print(f"its networks give its predictions, prices and score to {verification.own_networks:.1e} in log price")
     print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))
     print(verification.verdict)

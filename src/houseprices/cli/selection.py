@@ -1,24 +1,146 @@
 """Commands that choose settings: compare and tune."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.types import PositiveFloat, PositiveInt
 
-from houseprices.cli.terminal import AsJson, Flag, Override, print_table
+from houseprices.cli.terminal import AsJson, Flag, Override, listening, print_table
 from houseprices.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from houseprices.selection.acceptance import PairedScores
+    from houseprices.selection.bias_correction import CorrectedLog
+    from houseprices.selection.compare import Comparison
+    from houseprices.selection.tune import SearchResult
 
-    from houseprices.selection.comparison import Comparison
-    from houseprices.selection.corrected import CorrectedLooks
-    from houseprices.selection.gate import PairedDifference
-    from houseprices.selection.kinds import Kind
-    from houseprices.selection.search import SearchResult
-    from houseprices.selection.stress import StressedSet
+
+def compare(
+    *settings: Override,
+    data: Path | None = None,
+    config: Path | None = None,
+    against: Path | None = None,
+    columns: Path | None = None,
+    simplification: Flag = False,
+    change: str | None = None,
+    log: Path = Path("runs/compare.csv"),
+    corrected: Flag = False,
+    as_json: AsJson = False,
+) -> None:
+    """Acceptance test: is the second of two settings better, on 10 repeats of 2-fold cross-validation?
+
+    Each comparison is a trial, a line in a log. No network is trained twice: runs/compare keeps its predictions.
+
+    Args:
+        settings: Settings of the second, as for `cv`, e.g. --models.tanh.dropout 0.3; folds play no part here. Those
+            that say where networks train (--workers, --device, --ray) are of both.
+        data: Folder with train.csv and test.csv, as for `cv`.
+        config: TOML file of the first.
+        against: TOML file of the second; without it the first one's, changed by the settings given here.
+        columns: As of `cv`, for the second alone.
+        simplification: The second is the simpler one and need only be no worse.
+        change: What is new in the second, in words for the log; without it the files and settings given.
+        log: CSV file of all trials.
+        corrected: Compare nothing; print the score that the log's trials on Kaggle's houses have led to, corrected for
+            the selection among so many.
+        as_json: Print the figures as JSON on stdout.
+    """
+    if corrected:
+        if settings or data or config or against or simplification or change or columns:
+            raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
+        _correct(log, as_json=as_json)
+        return
+    from houseprices.selection import compare as job
+    from houseprices.settings import WHERE, load_settings, parse_overrides, with_custom_features
+
+    overrides = parse_overrides(settings)
+    where = {name: overrides.pop(name) for name in WHERE if name in overrides}
+    first = load_settings(config, where)
+    second = with_custom_features(load_settings(against or config, overrides | where), columns)
+    options = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
+    options += [f"--columns {columns}"] if columns else []
+    options += [f"--{name} {value}" for name, value in overrides.items()]
+    with listening() as notify:
+        comparison = job.compare(
+            data,
+            first,
+            second,
+            change=change or " ".join(options),
+            log=log,
+            simplification=simplification,
+            notify=notify,
+        )
+    if as_json:
+        print(json.dumps({**asdict(comparison), "verdict": comparison.verdict}))
+    else:
+        print_comparison(comparison)
+        print(f"trial {comparison.trial} in {log}: {comparison.verdict}")
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The conclusion, the settings that differ, and the figures behind it."""
+    print(comparison.conclusion)
+    for change in comparison.changes:
+        print(f"  {change}")
+    headings = ("log price", "first", "second", "difference", "95% interval")
+    print_table("", headings, score_rows(comparison.scores), words=headings[:1])
+    models = [
+        (
+            name,
+            str(scores.n_networks),
+            *(f"{score:.4f}" for score in (scores.rmse, scores.trimmed, scores.median)),
+            "" if scores.trimmed_without is None else f"{scores.trimmed_without:.4f}",
+        )
+        for name, scores in comparison.models.items()
+    ]
+    of_models = ("second's model", "networks", "RMSE", "trimmed", "median", "trimmed without it")
+    print_table("", of_models, models, words=of_models[:1])
+    largest = ", ".join(f"Id {house} {change:+.3f}" for house, change in comparison.largest)
+    print(f"largest changes of a squared error: {largest}")
+
+
+def score_rows(scores: "PairedScores") -> list[tuple[str, ...]]:
+    """A row for each figure: of the first, of the second, their difference and its interval."""
+    figures = {"RMSE": scores.rmse, "trimmed RMSE": scores.trimmed, "median error": scores.median}
+    return [
+        (
+            name,
+            f"{figure.first:.4f}",
+            f"{figure.second:.4f}",
+            f"{figure.difference:+.4f}",
+            f"[{figure.low:+.4f}, {figure.high:+.4f}]",
+        )
+        for name, figure in figures.items()
+    ]
+
+
+def _correct(log: Path, *, as_json: bool) -> None:
+    from houseprices.selection.bias_correction import correct_log
+
+    with listening() as notify:
+        corrected = correct_log(log, notify=notify)
+    if as_json:
+        print(json.dumps(asdict(corrected)))
+    else:
+        print_corrected(corrected)
+
+
+def print_corrected(corrected: "CorrectedLog") -> None:
+    """The score of the settings that the trials have led to, as chosen and corrected for selection."""
+    scores = {
+        f"first {corrected.first}": corrected.first_score,
+        f"accepted {corrected.accepted}": corrected.accepted_score,
+        "accepted, corrected for selection": corrected.corrected,
+    }
+    rows = [(name, f"{score.rmse:.4f}", f"{score.trimmed:.4f}") for name, score in scores.items()]
+    print_table("", ("10 x 2-fold cross-validation", "RMSE", "trimmed"), rows, words=("10 x 2-fold cross-validation",))
+    shares = ", ".join(f"{key} {share:.0%}" for key, share in corrected.chosen.items())
+    print(f"chosen on resampled houses: {shares}")
+    missing = f"; without {', '.join(map(str, corrected.missing))}, whose predictions are not kept here"
+    print(f"{corrected.n_trials} trials replayed" + (missing if corrected.missing else ""))
 
 
 def tune(
@@ -31,288 +153,95 @@ def tune(
     space: Path | None = None,
     batch: PositiveInt = 8,
     keep: PositiveInt = 5,
-    max_correlation: float = 0.95,
     show: Annotated[bool, Parameter(negative="")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for better recipes, many networks at once, and say what the best is worth after the choosing.
+    """Search for better settings with Optuna; the best trial and an ensemble are corrected for selection bias.
 
-    The same command goes on where it was stopped. Ten halvings of the houses score each trial, as in `compare`.
+    The same command goes on where it was interrupted. Trials are scored on the folds that `compare` uses.
 
     Args:
         settings: Any setting of the base, as for `cv`, e.g. --workers 2 or --ray HOST:PORT.
         trials: In all, those of earlier calls with the same storage among them.
         timeout: Seconds, after which no trials are begun any more.
-        storage: Optuna's journal of the search; what the trials predicted is kept beside it.
+        storage: Optuna's journal of the search; predictions and found settings are kept beside it.
         data: Folder with train.csv and test.csv, as for `cv`.
-        config: TOML file whose first group has what is not varied.
+        config: TOML file whose first model has what is not varied.
         space: TOML file with the ranges and choices of what is varied.
         batch: Trials that are asked for at once; more keep more machines busy, and learn less of each other.
-        keep: Trials in the committee, at most.
-        max_correlation: Errors of any two trials in the committee correlate less than that.
+        keep: Trials in the ensemble, at most.
         show: Print the search so far; train and write nothing.
         as_json: Print the figures as JSON on stdout.
     """
     from houseprices.settings import load_settings, parse_overrides
 
     base = load_settings(config, parse_overrides(settings))
-    if not 0 < max_correlation <= 1:
-        raise SettingsError(f"max-correlation is {max_correlation}; accepted: above 0, up to 1")
-
-    from dataclasses import asdict
-
-    from houseprices.cli.terminal import listening
-    from houseprices.selection import search
+    from houseprices.selection import tune as job
     from houseprices.selection.search_space import DEFAULT_SPACE, read_space
 
     if show:
-        if settings or config or space:
-            raise SettingsError(
-                "--show stands beside settings; accepted: --show [--storage FILE] [--data DIR] [--json]"
-            )
+        if settings or config or space or data:
+            raise SettingsError("--show stands beside other options; accepted: --show [--storage FILE] [--json]")
         with listening() as notify:
-            found = search.show(data, storage, notify)
+            result = job.show(storage, notify)
     else:
-        varied = read_space(space or DEFAULT_SPACE)
         try:
             with listening() as notify:
-                found = search.search(
+                result = job.tune(
                     data,
                     base,
-                    varied,
+                    read_space(space or DEFAULT_SPACE),
                     trials,
                     storage=storage,
                     batch=batch,
                     timeout=timeout or float("inf"),
-                    n_kept=keep,
-                    max_correlation=max_correlation,
+                    max_ensemble=keep,
                     notify=notify,
                 )
         except KeyboardInterrupt:
             kept = f"the trials so far are kept in {storage}"
             raise KeyboardInterrupt(f"interrupted; {kept}, and the same command goes on") from None
     if as_json:
-        print(json.dumps(asdict(found), default=str))
+        recommended = result.recommended and result.recommended.name
+        print(json.dumps({**asdict(result), "recommended": recommended}, default=str))
     else:
-        print_search(found)
+        print_search(result)
 
 
-def print_comparison(comparison: "Comparison") -> None:
-    """The figures of both recipes, the second one's kinds, and the verdict."""
-    judgement = comparison.judgement
-    figures = {"whole": judgement.whole, "bulk": judgement.bulk, "median |error|": judgement.median}
-    if comparison.without:
-        figures["whole without the Ids named"] = comparison.without
-    won = [
-        (f"halvings won, {name}", "", f"{share:.0%}", "", "")
-        for name, share in (("whole", judgement.won_whole), ("bulk", judgement.won_bulk))
-    ]
-    headings = ("log price", f"first {comparison.counted_from}", f"second {comparison.second}", "difference", "95%")
-    print_table("Halves held out", headings, figure_rows(figures), won, words=("log price",))
-    _print_kinds(comparison.kinds)
-    print("largest changes of a squared error: " + ", ".join(f"Id {id_} {by:+.3f}" for id_, by in comparison.largest))
-    reasons = "; ".join(comparison.objections)
-    print(f"look {comparison.look}: {comparison.verdict}" + (f", for {reasons}" if reasons else ""))
-
-
-def _print_kinds(kinds: "dict[str, Kind]") -> None:
-    """A row a kind; if there are several, also what is lost without each, and which ones err alike."""
-    several = len(kinds) > 1
+def print_search(result: "SearchResult") -> None:
+    """The recommendation, the scores as found and corrected for selection, and the best trial's settings."""
+    print(f"{_recommendation(result)}")
+    scores = {f"best of {result.n_trials} trials, one network a fold": (result.score, result.corrected)}
+    for finalist in result.finalists:
+        trials = f" ({', '.join(map(str, finalist.trials))})" if finalist.trials else ""
+        scores[f"{finalist.name}{trials}"] = (finalist.score, finalist.corrected)
     rows = [
-        (
-            *(name, str(kind.n_members), *(f"{score:.4f}" for score in (kind.whole, kind.bulk, kind.median))),
-            *([f"{kind.bulk_without:.4f}"] if several else []),
-        )
-        for name, kind in kinds.items()
+        (name, *(f"{value:.4f}" for value in (score.rmse, score.trimmed, corrected.rmse, corrected.trimmed)))
+        for name, (score, corrected) in scores.items()
     ]
-    headings = ("kind", "networks", "whole", "bulk", "median |error|", *(["bulk without it"] * several))
-    print_table("Kinds of the second", headings, rows, words=("kind",))
-    if several:
-        rows = [
-            (name, *("" if other == name else f"{kind.correlation[other]:.3f}" for other in kinds))
-            for name, kind in kinds.items()
-        ]
-        print_table("Correlation of their errors, in the bulk", ("kind", *kinds), rows, words=("kind",))
-
-
-def print_corrected(found: "CorrectedLooks") -> None:
-    """The score of the recipe that the looks have brought, as it was found and corrected for the choice."""
-    rows = [
-        (name, f"{score.whole:.4f}", f"{score.bulk:.4f}")
-        for name, score in (
-            (f"first {found.first}", found.first_score),
-            (f"adopted {found.adopted}", found.naive),
-            ("adopted, corrected for the choice", found.corrected),
-        )
-    ]
-    print_table("Halves held out", ("log-RMSE", "whole", "bulk"), rows, words=("log-RMSE",))
-    print("chosen on other houses: " + ", ".join(f"{name} {share:.0%}" for name, share in found.chosen.items()))
-    missing = f"; without the looks {', '.join(map(str, found.missing))}, whose predictions are not kept here"
-    print(f"{found.n_looks} looks replayed" + (missing if found.missing else ""))
-
-
-def figure_rows(figures: "Mapping[str, PairedDifference]") -> list[tuple[str, ...]]:
-    """By name, the figure of the first and of the second, their difference and its interval."""
-    return [
-        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
-        for name, of in figures.items()
-    ]
-
-
-def print_search(found: "SearchResult") -> None:
-    """The scores, as they look and corrected for the choice; the best trial's settings; what mattered; what is next."""
-    rows = [
-        (f"best of {found.n_trials} trials: {found.best}", found.naive),
-        ("best, corrected for the choice", found.corrected),
-    ]
-    if found.committee:
-        members = ", ".join(map(str, found.committee.trials))
-        rows += [(f"committee of {members}", found.committee.naive)]
-        rows += [("committee, corrected for the choice", found.committee.corrected)]
-    rows += [("each half's mean price", found.constant)]
-    headings = ("log-RMSE on halves held out", "whole", "bulk")
-    print_table(
-        "Search", headings, [(name, f"{of.whole:.4f}", f"{of.bulk:.4f}") for name, of in rows], words=headings[:1]
-    )
-    print(f"trial {found.best}, chosen on {found.share:.0%} of other draws of houses:")
-    for name, value in found.settings.items():
+    headings = ("10 x 2-fold", "RMSE", "trimmed", "corrected", "trimmed")
+    print_table("", headings, rows, words=headings[:1])
+    print(f"trial {result.best}, chosen on {result.share:.0%} of the resamples of houses:")
+    for name, value in result.settings.items():
         print(f"  {name} = {json.dumps(value)}")
-    if found.importances:
-        ranked = ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items() if share >= 0.01)
+    if result.importances:
+        ranked = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items() if share >= 0.01)
         print(f"share of the scores' variance: {ranked}")
-    if found.n_diverged:
-        print(f"{found.n_diverged} trials diverged and have no score")
-    if found.committee:
-        print(f"next: houseprices cv --config {found.committee.file}")
-        print(f"      houseprices compare --against {found.committee.file}: the gate, on the halves it was chosen on")
-    else:
-        print(f"next: houseprices tune --storage {found.storage}: goes on, and trains the committee")
+    if result.n_failed:
+        print(f"{result.n_failed} trials failed and have no score")
 
 
-def print_stress(found: "dict[str, StressedSet]") -> None:
-    """A section for each set of rare houses, a row for each predictor: errors of the log price."""
-    sections = [
-        [
-            (name, str(one.n_rows), by, f"{score.log_rmse:.4f}", f"{score.bias:+.4f}", f"{score.largest:.3f}")
-            for by, score in one.scores.items()
-        ]
-        for name, one in found.items()
-    ]
-    headings = ("held out", "houses", "predicted by", "log-RMSE", "bias", "largest")
-    print_table("Rare houses held out", headings, *sections, words=("held out", "predicted by"))
-
-
-def compare(
-    *settings: Override,
-    data: Path | None = None,
-    config: Path | None = None,
-    against: Path | None = None,
-    columns: Path | None = None,
-    simplification: Flag = False,
-    without_id: tuple[int, ...] = (),
-    change: str | None = None,
-    log: Path = Path("docs/experiments.csv"),
-    corrected: Flag = False,
-    as_json: AsJson = False,
-) -> None:
-    """Judge two settings house by house on repeated halves: is the second better than the first?
-
-    Each look is a line in a log. No network is trained twice: its predictions are kept in runs/gate.
-
-    Args:
-        settings: Settings of the second, as for `cv`, e.g. --models.tanh.dropout 0.3; folds play no part here. Those
-            that say where networks train (--workers, --device, --ray) are of both.
-        data: Folder with train.csv and test.csv, as for `cv`.
-        config: TOML file of the first.
-        against: TOML file of the second; without it the first one's, changed by the settings given here.
-        columns: As of `cv`, for the second alone.
-        simplification: The second is the simpler one and need only be no worse.
-        without_id: Houses left out of a further figure; may be repeated.
-        change: What is new in the second, in words for the log; without it the files and settings given.
-        log: The CSV of all looks.
-        corrected: Compare nothing; print the score of what the log's looks at Kaggle's houses have brought, corrected
-            for the choice among so many.
-        as_json: Print the figures as JSON on stdout.
-    """
-    from dataclasses import asdict
-
-    if corrected:
-        if settings or data or config or against or simplification or without_id or change or columns:
-            raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
-        _correct_looks(log, as_json)
-        return
-    from houseprices.settings import WHERE, load_settings, parse_overrides, with_own_columns
-
-    overrides = parse_overrides(settings)
-    where = {name: overrides.pop(name) for name in WHERE if name in overrides}
-    first = load_settings(config, where)
-    second = with_own_columns(load_settings(against or config, overrides | where), columns)
-    new = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
-    new += [f"--columns {columns}"] if columns else []
-    new += [f"--{name} {value}" for name, value in overrides.items()]
-
-    from houseprices.cli.terminal import listening
-    from houseprices.selection.comparison import compare
-
-    with listening() as notify:
-        found = compare(
-            data,
-            first,
-            second,
-            change=change or " ".join(new),
-            log=log,
-            simplification=simplification,
-            without_ids=without_id,
-            notify=notify,
+def _recommendation(result: "SearchResult") -> str:
+    recommended = result.recommended
+    in_checkout = Path("Makefile").is_file()
+    if not recommended:
+        again = (
+            f'make tune ARGS="--storage {result.storage}"' if in_checkout else "houseprices tune with the same options"
         )
-    if as_json:
-        print(json.dumps({**asdict(found), "verdict": found.verdict}))
-    else:
-        print_comparison(found)
-
-
-def _correct_looks(log: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from houseprices.cli.terminal import listening
-    from houseprices.selection.corrected import correct_looks
-
-    with listening() as notify:
-        found = correct_looks(log, notify=notify)
-    if as_json:
-        print(json.dumps(asdict(found)))
-    else:
-        print_corrected(found)
-
-
-def stress(
-    *settings: Override,
-    data: Path | None = None,
-    config: Path | None = None,
-    as_json: AsJson = False,
-) -> None:
-    """Hold out rare houses, train on the rest: far from their neighbours, sold unfinished, cheapest, dearest.
-
-    No network is trained twice: its predictions are kept in runs/gate.
-
-    Args:
-        settings: Any setting, as for `cv`; folds play no part here.
-        data: Folder with train.csv and test.csv, as for `cv`.
-        config: TOML file with settings.
-        as_json: Print the figures as JSON on stdout.
-    """
-    from dataclasses import asdict
-
-    from houseprices.settings import load_settings, parse_overrides
-
-    recipe = load_settings(config, parse_overrides(settings))
-
-    from houseprices.cli.terminal import listening
-    from houseprices.selection.stress import stress
-
-    with listening() as notify:
-        found = stress(data, recipe, notify)
-    if as_json:
-        print(json.dumps({name: asdict(one) for name, one in found.items()}))
-    else:
-        print_stress(found)
+        return f"The search is not finished; next: {again}"
+    if not recommended.config:
+        return f"Nothing found is better than the base (RMSE {recommended.corrected.rmse:.4f}): keep it."
+    options = f"--against {recommended.config}"
+    command = f'make compare ARGS="{options}"' if in_checkout else f"houseprices compare {options}"
+    score = f"RMSE {recommended.corrected.rmse:.4f}, the base {result.finalists[0].score.rmse:.4f}"
+    return f"The {recommended.name} is best ({score}).\nnext: {command}"

@@ -2,7 +2,6 @@
 
 import json
 import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -14,7 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from houseprices.runs.format import Metrics
-    from houseprices.setting_help import ExplainedSetting
+
+MAX_REPEATS_SHOWN = 8
+"""As many as fit into 80 columns."""
+
+INDENT = "      "
 
 
 def cv(
@@ -33,18 +36,18 @@ def cv(
         settings: Any setting by its name in the TOML file, e.g. --folds.n_folds 5 --models.tanh.dropout 0.3;
             `houseprices settings` lists them.
         data: Folder with train.csv and test.csv. Without it data/raw, or the synthetic sample if that is empty.
-        config: TOML file with settings, such as configs/default.toml or a run's config.toml.
+        config: TOML file with settings, such as a run's config.toml, or default, quick or single.
         run: Folder to write, new or empty. Without it a new one in runs/.
         seed: Fixes the folds and every network's random numbers.
         device: auto, cpu or cuda.
         columns: Python file with features of your own for every model, see docs/settings.md; it runs as code.
         as_json: Print the metrics as JSON on stdout.
     """
-    from houseprices.settings import load_settings, parse_overrides, with_own_columns
+    from houseprices.settings import load_settings, parse_overrides, with_custom_features
 
     overrides = parse_overrides(settings)
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
-    options = with_own_columns(load_settings(config, overrides), columns)
+    options = with_custom_features(load_settings(config, overrides), columns)
 
     from houseprices.cli.terminal import listening
     from houseprices.runs.format import as_json as json_of
@@ -70,7 +73,7 @@ def ablate(
     Args:
         data: Folder with train.csv and test.csv, as for cv; the grid is written to runs/ablation.
         run: Run folder whose houses and settings to take instead; the grid is written to its ablation/.
-        config: TOML file whose first group lends the network's shape and learning rate.
+        config: TOML file whose first model lends the network's shape and learning rate.
         as_json: Print the grid as JSON on stdout.
     """
     if run and (data or config):
@@ -91,11 +94,27 @@ def ablate(
         print_best_cell(folder, grid)
 
 
-def list_settings() -> None:
-    """Explain every setting of the main job: name, default, accepted values and meaning."""
-    from houseprices.setting_help import explained_settings
+def list_settings(*, config: Path | None = None) -> None:
+    """Explain every setting: name, default, accepted values and meaning, and its value in each model.
 
-    print_settings(explained_settings())
+    Args:
+        config: Configuration whose models to show; without it the default's.
+    """
+    from houseprices.settings import explained_settings, load_settings
+
+    settings = load_settings(config)
+    for setting in explained_settings():
+        values = {name: getattr(model, setting.key, None) for name, model in settings.models.items()}
+        by_model = ", ".join(
+            f"{name} {json.dumps(value)}" for name, value in values.items() if "<model>" in setting.name
+        )
+        if not in_terminal():
+            print(f"--{setting.name}", setting.default, setting.accepted, setting.meaning, by_model, sep="\t")
+            continue
+        print(f"--{setting.name} {setting.default}")
+        texts = [setting.meaning, f"accepted: {setting.accepted}", *([f"here: {by_model}"] if by_model else [])]
+        for text in texts:
+            print(textwrap.fill(text, get_terminal_size().columns, initial_indent=INDENT, subsequent_indent=INDENT))
 
 
 def sample(
@@ -113,18 +132,14 @@ def sample(
         seed: Another seed draws another town.
         to: The folder.
     """
-    from houseprices.data.sample.write import NOISE_FLOOR, write_sample
+    from houseprices.data.sample import NOISE_FLOOR, write_sample
 
     write_sample(to, rows, test_rows, seed)
     print(f"{to}: {rows} priced and {test_rows} unpriced synthetic houses; best possible log-RMSE {NOISE_FLOOR:.3f}")
 
 
-_MOST_SPLITS = 8
-"""That fit into 80 columns."""
-
-
 def print_summary(run: Path, metrics: "Metrics") -> None:
-    """Tables of the scores in a terminal, and always the line that sums up the run."""
+    """Print tables of the scores in a terminal, and always the line that sums up the run."""
     from houseprices.runs.format import MANIFEST, SUBMISSION, Manifest, read_record
 
     scores, baselines = metrics.log_rmse, metrics.baselines
@@ -152,45 +167,35 @@ def print_summary(run: Path, metrics: "Metrics") -> None:
 
 
 def _print_folds(metrics: "Metrics") -> None:
-    """A row a fold, a column a split: as many as a terminal has room for."""
-    folds = metrics.by_fold
-    n_splits = folds[-1].repeat + 1
-    if n_splits > _MOST_SPLITS:
+    """Print a row a fold and a column a repeat: as many as a terminal has room for."""
+    n_repeats = metrics.by_fold[-1].repeat + 1
+    if n_repeats > MAX_REPEATS_SHOWN:
         return
-    places = range(max(one.fold for one in folds) + 1)
-    score_of = {(one.fold, one.repeat): one for one in folds}
-    if n_splits == 1:
-        headings: tuple[str, ...] = ("fold", "rows", "out of fold", "training")
-        rows = [(str(one.fold + 1), str(one.n_rows), _score(one.log_rmse), _score(one.train)) for one in folds]
-        print_table("log-RMSE by fold", headings, rows)
-        return
-    splits = range(n_splits)
-    headings = ("fold", *(f"split {split + 1}" for split in splits))
-    table = [(str(fold + 1), *(_score(score_of[fold, split].log_rmse) for split in splits)) for fold in places]
-    means = [sum(score_of[fold, split].log_rmse for fold in places) / len(places) for split in splits]
-    print_table("log-RMSE out of fold, by fold and split", headings, table, [("mean", *map(_score, means))])
+    scores = {(score.fold, score.repeat): score.log_rmse for score in metrics.by_fold}
+    folds = sorted({fold for fold, _ in scores})
+    headings = ("fold", *(f"repeat {repeat + 1}" for repeat in range(n_repeats)))
+    rows = [(str(fold + 1), *(_score(scores[fold, repeat]) for repeat in range(n_repeats))) for fold in folds]
+    means = [sum(scores[fold, repeat] for fold in folds) / len(folds) for repeat in range(n_repeats)]
+    print_table("log-RMSE out of fold", headings, rows, [("mean", *map(_score, means))])
 
 
 def _print_scores(metrics: "Metrics") -> None:
     scores = metrics.log_rmse
-    named = {"median": "median price"}
     rows = [
         (f"mean of {len(metrics.by_fold)} folds", f"{_score(scores.fold_mean)} ± {_score(scores.fold_std)}", ""),
         (f"all {metrics.n_rows:,} rows", _score(scores.pooled), _score(scores.train)),
     ]
-    baselines = [(f"baseline: {named.get(name, name)}", _score(score), "") for name, score in metrics.baselines.items()]
+    baselines = [(f"baseline: {name}", _score(score), "") for name, score in metrics.baselines.items()]
     print_table("", ("", "out of fold", "training"), rows, baselines, words=("",))
 
 
 def _print_models(metrics: "Metrics") -> None:
-    """A group's mean, and the spread of its networks: over splits, where there are several."""
-    n_splits = metrics.by_fold[-1].repeat + 1
+    """Print the score of each model's mean prediction, and mean and spread over its single networks."""
     rows = []
-    for name, group in metrics.models.items():
-        spread = f" ± {_score(group.member_std)}" if group.member_std > 0 else ""
-        rows.append((name, _score(group.pooled), f"{_score(group.member_mean)}{spread}"))
-    headings = ("model", "its mean", "one network" + (f", over {n_splits} splits" if n_splits > 1 else ""))
-    print_table("log-RMSE by group, out of fold", headings, rows, words=("model",))
+    for name, score in metrics.models.items():
+        spread = f" ± {_score(score.member_std)}" if score.member_std > 0 else ""
+        rows.append((name, _score(score.pooled), f"{_score(score.member_mean)}{spread}"))
+    print_table("log-RMSE out of fold, by model", ("model", "its mean", "one network"), rows, words=("model",))
 
 
 def _score(log_rmse: float) -> str:
@@ -198,25 +203,10 @@ def _score(log_rmse: float) -> str:
 
 
 def print_best_cell(folder: Path, grid: "pd.DataFrame") -> None:
-    """The cell of the ablation with the lowest validation error, and where all of them are."""
+    """Print the cell of the ablation with the lowest validation error, and where all of them are."""
     best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
     print(
         f"lowest validation log-RMSE {best['validation_log_rmse']:.4f} ± {best['validation_std']:.4f} (over seeds) "
         f"at weight decay {best['weight_decay']:g}, dropout {best['dropout']:g}"
     )
     print(folder)
-
-
-def print_settings(settings: Iterable["ExplainedSetting"]) -> None:
-    """Option and default with the accepted values and the meaning below; tab-separated for another program."""
-    if not in_terminal():
-        rows = [(f"--{one.name}", one.default, one.accepted, one.meaning) for one in settings]
-        print_table("settings", ("setting", "default", "accepted", "meaning"), rows)
-        return
-    indent = "      "
-    for one in settings:
-        first = textwrap.wrap(f"--{one.name} {one.default}", get_terminal_size().columns, subsequent_indent=indent)
-        below = [f"accepted: {one.accepted}", one.meaning]
-        wrapped = [line for text in below for line in textwrap.wrap(
-            text, get_terminal_size().columns, initial_indent=indent, subsequent_indent=indent)]  # fmt: skip
-        print("\n".join([*first, *wrapped]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from houseprices.data.containers import Part, find_table, open_file, table_parts
 from houseprices.data.forms import KaggleForm, kaggle_form
-from houseprices.data.sample.write import NOISE_FLOOR, NOTE, write_sample
+from houseprices.data.sample import NOISE_FLOOR, NOTE, write_sample
 from houseprices.data.schema import HIGHEST_PRICE_USD, LOWEST_PRICE_USD, PRICE
 from houseprices.data.table import looks_like_logarithms, typed_houses
 from houseprices.errors import DataError

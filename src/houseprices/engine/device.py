@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from houseprices.engine.specs import NetworkSpec, Plan, TrainingData, plan_of
-from houseprices.errors import ResourceError
+from houseprices.errors import OutOfMemoryError, ResourceError
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def check_memory(data: TrainingData, networks: Sequence[NetworkSpec], device: to
     """Check that so many such batches fit into the memory at once.
 
     Raises:
-        ResourceError: they do not.
+        OutOfMemoryError: they do not.
     """
     plan = plan_of(networks, data)
     needed, available = (
@@ -51,7 +51,7 @@ def check_memory(data: TrainingData, networks: Sequence[NetworkSpec], device: to
         available_bytes(device),
     )
     if needed > available:
-        raise ResourceError(
+        raise OutOfMemoryError(
             f"training {n_at_once * len(networks)} networks of {plan.architecture.n_parameters:,} parameters at once"
             f" with batches of {plan.batch_size:,} rows needs {needed / 1e9:.1f} GB of memory; available are"
             f" {available / 1e9:.1f} GB; accepted: narrower hidden layers, smaller batches or fewer workers"

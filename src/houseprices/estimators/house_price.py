@@ -1,7 +1,11 @@
-"""The whole recipe behind scikit-learn's face: raw Ames houses in, dollars out."""
+"""A scikit-learn regressor for whole tables of houses: raw Ames houses in, dollars out."""
 
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,29 +22,36 @@ from houseprices.data.schema import FEATURES, PRICE
 from houseprices.data.source import HouseTables
 from houseprices.data.table import read_houses, typed_houses
 from houseprices.engine.device import choose_device
-from houseprices.errors import DataError, RunError
+from houseprices.errors import DataError, RunError, SettingsError
 from houseprices.preprocessing.houses import HouseArray, house_array
+from houseprices.progress import Notice, Progress
 from houseprices.runs.read import read_run
 from houseprices.runs.write import metrics_of, new_run_folder, write_run
-from houseprices.settings import Settings, load_settings
+from houseprices.settings import Settings, dump_settings, load_settings
 
 Floats = NDArray[np.float64]
 
 
 class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What `houseprices cv` trains, from a DataFrame: checked, imputed, encoded and trained fold by fold.
+    """The ensemble of `houseprices cv`, from a DataFrame: checked, imputed, encoded and trained fold by fold.
 
-    X is what pandas reads from Kaggle's train.csv or test.csv, with its own reading of NA or with
-    keep_default_na=False; the columns' order does not matter, Id is not looked at and SalePrice is not needed.
+    X is Kaggle's table in any form that `data.forms` understands, however pandas has read it; Id is not used and
+    SalePrice is not needed. What had to be understood is a warning; unknown columns are ignored, since features of
+    your own are computed by the file that the setting features.columns names (docs/columns.md).
+
+    Every setting is a parameter: `set_params(models__deep__dropout=0.3, folds__n_folds=5)`; without a model's name it
+    is set in all models, `models__dropout`. So GridSearchCV can search them.
 
     Args:
-        settings: of the main job, or a TOML file with them; None for the defaults.
+        settings: of the main job, as `Settings`, a dict by name, a TOML file or a configuration's name; None for the
+            default.
+        verbose: 1 prints progress and notices; 0 warns of what had to be understood in the table.
 
     Attributes:
         fold_of_row_: (n_repeats, n_rows) the fold that held each row out.
         out_of_fold_prediction_: (n_rows,) dollars, by networks that never saw the row.
 
-    >>> from houseprices.data.sample.write import draw_sample
+    >>> from houseprices.data.sample import draw_sample
     >>> from houseprices.settings import FoldSettings, ModelSettings, Settings
     >>> town = draw_sample(n_rows=60, n_test_rows=2)
     >>> quick = Settings(folds=FoldSettings(n_folds=2), models={"tiny": ModelSettings(hidden=(8,), epochs=5)})
@@ -49,8 +60,27 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     (2,)
     """
 
-    def __init__(self, settings: Settings | Path | str | None = None) -> None:
+    def __init__(self, settings: Settings | Mapping[str, Any] | Path | str | None = None, verbose: int = 0) -> None:
         self.settings = settings
+        self.verbose = verbose
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with `deep` every setting by its name, tables joined by two underscores."""
+        params = {"settings": self.settings, "verbose": self.verbose}
+        return params | _flat(_settings(self.settings)) if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, or settings by the names that `get_params` returns.
+
+        Raises:
+            SettingsError: a name is unknown or a value out of range; it is a ValueError too.
+        """
+        for name in ("settings", "verbose"):
+            if name in params:
+                setattr(self, name, params.pop(name))
+        if params:
+            self.settings = _changed(_settings(self.settings), params)
+        return self
 
     def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:  # noqa: N803  # scikit-learn's name
         """Train on the houses.
@@ -63,10 +93,14 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             DataError: a cell, a column or a price that the data description does not know; it is a ValueError too.
             SettingsError: a setting is unknown or out of range.
         """
-        settings = self.settings if isinstance(self.settings, Settings) else load_settings(_path(self.settings))
+        settings = _settings(self.settings)
         form = kaggle_form(frame_table(_with_prices(X, y), "X"), priced=True)
+        for text in form.notices.values():
+            self._understood(Notice(f"X: {text}"))
+        if form.missing:
+            self._understood(Notice(f"X: it lacks {', '.join(form.missing)}: gaps in every row"))
         houses = typed_houses(form, priced=True)
-        result = cross_validate(houses, houses.drop(columns=PRICE).iloc[:0], settings)
+        result = cross_validate(houses, houses.drop(columns=PRICE).iloc[:0], settings, self._notify)
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self._missing = form.missing
@@ -152,7 +186,57 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803  # scikit-learn's name
         check_is_fitted(self, "_folds")
-        return house_array(read_houses(_checked(X), priced=False, absent=self._missing))
+        return house_array(read_houses(_checked(X), priced=False, absent=self._missing, notify=self._understood))
+
+    def _understood(self, notice: Notice | Progress) -> None:
+        if self.verbose:
+            self._notify(notice)
+        elif isinstance(notice, Notice):
+            warnings.warn(notice.text, stacklevel=4)
+
+    def _notify(self, message: Notice | Progress) -> None:
+        """Print notices, and progress at each tenth of a stage."""
+        if not self.verbose:
+            return
+        if isinstance(message, Notice):
+            print(message.text)
+        elif not message.n_total:
+            print(message.stage)
+        elif message.n_done % max(1, message.n_total // 10) == 0 or message.n_done == message.n_total:
+            print(f"{message.stage}: {message.n_done} of {message.n_total}")
+
+
+def _settings(settings: Settings | Mapping[str, Any] | Path | str | None) -> Settings:
+    return settings if isinstance(settings, Settings) else load_settings(settings)
+
+
+def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
+    """List a table's settings by name, those of the tables in it too."""
+    is_table = hasattr(table, "__dataclass_fields__")
+    entries = {field.name: getattr(table, field.name) for field in fields(table)} if is_table else table
+    flat: dict[str, Any] = {}
+    for name, value in entries.items():
+        nested = isinstance(value, dict) or hasattr(value, "__dataclass_fields__")
+        flat |= _flat(value, f"{prefix}{name}__") if nested else {prefix + name: value}
+    return flat
+
+
+def _changed(settings: Settings, params: Mapping[str, Any]) -> Settings:
+    """Return the settings with some of them changed; `models__dropout` changes every model."""
+    tree = tomllib.loads(dump_settings(settings))
+    accepted = _flat(settings)
+    for name, value in params.items():
+        table, _, rest = name.partition("__")
+        names = [name] if name in accepted else [f"{table}__{model}__{rest}" for model in settings.models]
+        if not set(names) <= accepted.keys():
+            raise SettingsError(f"{name} is unknown; accepted: settings, verbose, {', '.join(accepted)}")
+        for setting in names:
+            *path, last = setting.split("__")
+            node = tree
+            for key in path:
+                node = node[key]
+            node[last] = list(value) if isinstance(value, tuple) else value
+    return load_settings(tree)
 
 
 def _path(file: Path | str | None) -> Path | None:

@@ -1,159 +1,285 @@
-"""Kaggle's own client, with timeouts, bounded retries and failures that raise.
-
-`import kaggle` signs in, over the network and without a timeout, and prints a page of help where it cannot; so it
-happens here only, once credentials are known to exist, silently and with the network closed.
-"""
+"""The competition through Kaggle's own client, with timeouts, bounded retries and errors of one line."""
 
 import contextlib
-import functools
+import importlib.util
 import io
+import json
 import os
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
-from houseprices.errors import KaggleError
-from houseprices.http import Patience, PatientAdapter, patient_session, save_body
-from houseprices.kaggle.credentials import Credential, config_folder
-from houseprices.kaggle.refusals import LostError, RefusedError
-from houseprices.progress import Notify, silent
+from houseprices.errors import HousePricesError, KaggleError
+from houseprices.kaggle.ledger import Entry
+from houseprices.kaggle.refusals import (
+    NO_CREDENTIALS,
+    SETTINGS_PAGE,
+    SLUG,
+    LostError,
+    NoCredentialsError,
+    RefusedError,
+    daily_limit_used_up,
+    explain,
+    one_line,
+    rules_not_accepted,
+)
+from houseprices.runs.format import SUBMISSION
 
-LARGEST_ARCHIVE_BYTES = 50_000_000
-"""Kaggle's archive has 0.2 MB."""
+TIMEOUT_S = (10.0, 60.0)
+"""For a connection, and between two bytes of an answer."""
+RETRY = Retry(
+    total=4,
+    backoff_factor=1.0,
+    backoff_max=30.0,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=None,
+    raise_on_status=False,
+    respect_retry_after_header=False,  # it may name an hour
+)
+POLL_S = 3.0
+"""Between two requests for a score."""
+SCORE_S = 600.0
+"""For a score."""
 
-_TALKATIVE = ("VERBOSE", "VERBOSE_OUTPUT")
-"""With one of these set, the client prints the Authorization header."""
-
-
-def new_client(credentials: list[Credential], patience: Patience) -> Any:
-    """A signed-in client, by the first of the credentials that Kaggle takes.
-
-    Raises:
-        KaggleError: Kaggle takes none of them.
-        requests.RequestException: the network failed.
-    """
-    client = _client_class()(patience)
-    client.sign_in(credentials)
-    return client
-
-
-@functools.cache
-def _client_class() -> Any:
-    with _silent_import():
-        from kaggle.api.kaggle_api_extended import KaggleApi, ResumableUploadResult
-
-    class PatientKaggleApi(KaggleApi):  # type: ignore[misc]  # kaggle has no types
-        """The client as this package uses it; every request leaves through `PatientAdapter`."""
-
-        def __init__(self, patience: Patience) -> None:
-            self.patience = patience
-            self.used: Credential | None = None
-            self.on_uploaded: Callable[[], None] = lambda: None
-            self.archive = Path()
-            self.notify: Notify = silent
-            # The class holds these as they were at its import.
-            self.args = ["--local"] if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST" else []
-            self.config_values: dict[str, str] = {}
-            self.config_dir = str(config_folder())
-            self.config = os.path.join(self.config_dir, self.config_file)
-            super().__init__()
-
-        def sign_in(self, credentials: list[Credential]) -> None:
-            """Take the first credential that works; a key is not checked before its first use."""
-            for credential in credentials:
-                self.used = credential
-                self.config_values = {}
-                if credential.kind == "key":
-                    self.config_values = {
-                        self.CONFIG_NAME_USER: credential.username,
-                        self.CONFIG_NAME_KEY: credential.secret,
-                    }
-                    accepted = True
-                elif credential.kind == "token":
-                    self.config_values = {self.CONFIG_NAME_TOKEN: credential.secret}
-                    accepted = bool(self._introspect_token(credential.secret))
-                else:
-                    with contextlib.redirect_stdout(io.StringIO()):
-                        accepted = self._authenticate_with_oauth_creds()
-                if accepted:
-                    self._authenticated = True
-                    return
-            raise RefusedError(
-                f"Kaggle rejected the credentials from {', '.join(one.place for one in credentials)}; make new ones"
-            )
-
-        def build_kaggle_client(self) -> Any:
-            """The generated client with our adapter, and with the credential in use rather than a stale token's."""
-            client = super().build_kaggle_client()
-            http = client.http_client()
-            http._init_session()
-            for scheme in ("https://", "http://"):
-                http._session.mount(scheme, _KaggleAdapter(self.patience))
-            if self.used and self.used.kind == "key":
-                http._session.auth = (self.used.username, self.used.secret)
-            return client
-
-        def get_response_processor(self) -> None:
-            """Without it the client prints on stdout that a newer version exists; the version here is pinned."""
-
-        def upload_complete(self, path: str, url: str, quiet: bool, resume: bool = False) -> Any:  # noqa: ARG002  # the client's signature
-            """Put the file in one request; the client's own version hides every failure."""
-            with patient_session(self.patience) as session:
-                try:
-                    response = session.put(url, data=Path(path).read_bytes())
-                except requests.RequestException:
-                    raise LostError("the upload broke off; nothing was submitted; try again") from None
-            if response.status_code not in (200, 201):
-                raise LostError(
-                    f"Kaggle's storage refused the upload ({response.status_code}); nothing was submitted; try again"
-                )
-            self.on_uploaded()
-            return ResumableUploadResult.COMPLETE
-
-        def download_file(self, response: Any, *_: Any, **__: Any) -> None:
-            """Save the body whole or raise; never append to what an earlier try has left.
-
-            The client's own choice of a name follows the address, and a page from elsewhere gets a wrong one.
-            """
-            with response:
-                save_body(response, self.archive, self.patience, limit_bytes=LARGEST_ARCHIVE_BYTES, notify=self.notify)
-
-    return PatientKaggleApi
+_PAGE_SIZE, _MAX_PAGES = 20, 5
+_LEADERBOARD_PAGE_SIZE, _MAX_LEADERBOARD_PAGES = 200, 100
 
 
-class _KaggleAdapter(PatientAdapter):
-    """Sends CreateSubmission once only: a lost answer may have used up one of the day's submissions."""
-
-    def __init__(self, patience: Patience) -> None:
-        super().__init__(patience)
-        self._without_retries = PatientAdapter(replace(patience, n_retries=0))
+class PatientAdapter(HTTPAdapter):
+    """Transport with a timeout for each request, and retries of failures that may pass."""
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
-        if request.url.endswith("/CreateSubmission"):
-            return self._without_retries.send(request, *arguments, **options)
-        return super().send(request, *arguments, **options)
+        """Send a request; CreateSubmission only once: a lost answer may have used up one of the day's submissions."""
+        self.max_retries = Retry(0, read=False) if request.url.endswith("/CreateSubmission") else RETRY
+        return super().send(request, *arguments, **(options | {"timeout": TIMEOUT_S}))
+
+
+def patient_session(session: requests.Session | None = None) -> requests.Session:
+    """Mount the adapter on a session, by default on a new one."""
+    session = session or requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, PatientAdapter())
+    return session
+
+
+class Kaggle:
+    """The competition as one account sees it; every failure is a KaggleError of one line.
+
+    Raises:
+        NoCredentialsError: there are no credentials.
+        KaggleError: Kaggle rejects them, or there is no connection.
+    """
+
+    def __init__(self) -> None:
+        with _one_line_errors():
+            self._api = _sign_in()
+
+    def _call(self, method: str, **fields: Any) -> Any:
+        """Call a method of the client's competition service, with these fields of its request."""
+        from kagglesdk.competitions.types import competition_api_service
+
+        request = getattr(competition_api_service, f"Api{method.title().replace('_', '')}Request")()
+        for name, value in fields.items():
+            setattr(request, name, value)
+        with _one_line_errors(), self._api.build_kaggle_client() as client:
+            return getattr(client.competitions.competition_api_client, method)(request)
+
+    def download(self) -> bytes:
+        """Download the archive with all files."""
+        response = self._call("download_data_files", competition_name=SLUG)
+        with _one_line_errors():
+            content: bytes = response.content
+        return content
+
+    def check_may_submit(self) -> int | None:
+        """Return the number of submissions left today, None where Kaggle does not know it yet.
+
+        Raises:
+            RefusedError: the rules are not accepted, the competition is closed, or today's submissions are used up.
+        """
+        competition = self._call("get_competition", competition_name=SLUG)
+        if not competition.user_has_entered:
+            raise rules_not_accepted()
+        if competition.submissions_disabled:
+            raise RefusedError("the competition takes no submissions at present")
+        limits = self._call("get_submission_limits", competition_name=SLUG)
+        if limits.num_allowed_now > 0:
+            return int(limits.num_allowed_now)
+        if limits.limited_by_total:
+            raise RefusedError(f"the team has used all the submissions it will ever have ({limits.num_total})")
+        if limits.num_today > 0:
+            raise daily_limit_used_up(f"{limits.num_today} today")
+        # All zero: the account is on no team before its first submission.
+        return None
+
+    def upload(self, content: bytes) -> str:
+        """Upload a CSV file and return its token for `create_submission`; nothing is submitted yet."""
+        target = self._call(
+            "start_submission_upload",
+            competition_name=SLUG,
+            file_name=SUBMISSION,
+            content_length=len(content),
+            last_modified_epoch_seconds=int(time.time()),
+        )
+        # A session of its own, which does not show the credentials to the storage.
+        with _one_line_errors(), patient_session() as session:
+            response = session.put(target.create_url, data=content)
+        if response.status_code not in (200, 201):
+            raise LostError(f"Kaggle's storage refused the upload ({response.status_code}); nothing was submitted")
+        return str(target.token)
+
+    def create_submission(self, token: str, message: str) -> int:
+        """Submit an uploaded file, once, and return Kaggle's number for it, 0 if Kaggle gave none.
+
+        Args:
+            token: from `upload`.
+            message: unique, so that `look_up` can tell this submission from others.
+
+        Raises:
+            RefusedError: it was certainly not submitted.
+            LostError: it may or may not have been.
+        """
+        fields = {"blob_file_tokens": token, "submission_description": message}
+        return int(self._call("create_submission", competition_name=SLUG, **fields).ref)
+
+    def look_up(self, entry: Entry) -> Entry:
+        """Ask once about a submission, by its message where its number is unknown; return its entry as it is now."""
+        if entry.ref is not None:
+            return _answered(entry, self._call("get_submission", ref=entry.ref))
+        for page in range(1, _MAX_PAGES + 1):
+            answer = self._call("list_submissions", competition_name=SLUG, page=page, page_size=_PAGE_SIZE)
+            for submission in answer.submissions:
+                if submission.description == entry.message:
+                    return _answered(entry, submission)
+            if len(answer.submissions) < _PAGE_SIZE:
+                break
+        return entry
+
+    def wait_for_score(self, entry: Entry) -> Entry:
+        """Ask until there is a score or an error, or until `SCORE_S` is over."""
+        deadline = time.monotonic() + SCORE_S
+        while True:
+            entry = self.look_up(entry)
+            if not entry.is_open or time.monotonic() + POLL_S > deadline:
+                return entry
+            time.sleep(POLL_S)
+
+    def rank_of(self, public_score: float) -> int:
+        """Return the rank of a score on the leaderboard: one more than the number of teams with a lower one.
+
+        Raises:
+            KaggleError: the leaderboard cannot be read to that rank.
+        """
+        n_better, page_token = 0, ""
+        for _ in range(_MAX_LEADERBOARD_PAGES):
+            fields = {"page_size": _LEADERBOARD_PAGE_SIZE, "page_token": page_token}
+            page = self._call("get_leaderboard", competition_name=SLUG, **fields)
+            scores = [float(team.score) for team in page.submissions if team.score]
+            n_better += sum(score < public_score for score in scores)
+            page_token = page.next_page_token
+            # Sorted from the best: the first worse score ends the count.
+            if not page_token or (scores and scores[-1] >= public_score):
+                return n_better + 1
+        raise KaggleError("the leaderboard has more pages than expected")
+
+
+def _answered(entry: Entry, submission: Any) -> Entry:
+    """Note Kaggle's answer: scores are text, and complete may come before the score."""
+    status = submission.status.name.lower()
+    if status == "error":
+        reason = one_line(submission.error_description or "no reason given")
+        return replace(entry, ref=submission.ref, status="error", reason=reason)
+    if status == "complete" and submission.public_score:
+        return replace(entry, ref=submission.ref, status="complete", public_score=float(submission.public_score))
+    return replace(entry, ref=submission.ref, status="pending")
 
 
 @contextlib.contextmanager
-def _silent_import() -> Iterator[None]:
-    """Import the client without its words, its sign-in and its debugging."""
-
-    def closed(*_: Any, **__: Any) -> Any:
-        raise requests.ConnectionError("closed while the client is imported")
-
-    talkative = {name: os.environ.pop(name) for name in _TALKATIVE if name in os.environ}
-    send, HTTPAdapter.send = HTTPAdapter.send, closed  # type: ignore[method-assign]  # put back below
+def _one_line_errors() -> Iterator[None]:
+    """Let our own errors pass and turn the client's into one line."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    except (OSError, SystemExit):
+        yield
+    except HousePricesError:
+        raise
+    except (OSError, json.JSONDecodeError) as error:
+        # Their texts may quote a header or a proxy's password: not even a traceback shows them.
+        raise explain(error) from None
+    except Exception as error:
+        # The client raises whatever its libraries do, so nothing narrower would hold.
+        raise LostError(
+            f"the kaggle client failed ({type(error).__name__}); try again later, or see --debug"
+        ) from error
+
+
+def _sign_in() -> Any:
+    """Import the client and let it sign in with the first credentials that work."""
+    api = _new_client()
+    if "KAGGLE_API_TOKEN" in os.environ:
+        os.environ["KAGGLE_API_TOKEN"] = os.environ["KAGGLE_API_TOKEN"].strip()
+    from kagglesdk import get_access_token_from_env
+
+    token, _ = get_access_token_from_env()
+    if any(not "!" <= letter <= "~" for letter in token or ""):
+        # An exception on the way would quote it.
+        raise KaggleError("the Kaggle token holds characters that no header can carry; accepted: as Kaggle shows it")
+    key_file = Path(api.config)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            api.authenticate()
+    except SystemExit:
+        if token:
+            raise RefusedError(f"Kaggle rejected the token; make a new one at {SETTINGS_PAGE}") from None
+        if not key_file.is_file():
+            raise NoCredentialsError(NO_CREDENTIALS) from None
+        _refuse_token(key_file.read_text("utf-8", "replace"), key_file)
+        raise KaggleError(f'{key_file}: not as Kaggle gives it; accepted: {{"username": .., "key": ..}}') from None
+    if api.signed_in_by_key:
+        _refuse_token(api.config_values[api.CONFIG_NAME_KEY], key_file)
+    return api
+
+
+def _refuse_token(key: str, key_file: Path) -> None:
+    """Refuse a token where a key belongs: Kaggle would only say that it is wrong."""
+    if "KGAT_" in key:
         raise KaggleError(
-            f"the kaggle client cannot write into {config_folder()}; set KAGGLE_CONFIG_DIR to a folder that it can"
-        ) from None
-    finally:
-        HTTPAdapter.send = send  # type: ignore[method-assign]  # as it was
-        os.environ.update(talkative)
+            f"a token (KGAT_...) stands where a key belongs, in {key_file} or KAGGLE_KEY; put the token alone into the "
+            "file ~/.kaggle/access_token or the variable KAGGLE_API_TOKEN"
+        )
+
+
+def _new_client() -> Any:
+    """Import Kaggle's client without its sign-in, and make one whose requests go through our adapter."""
+    for name in ("VERBOSE", "VERBOSE_OUTPUT"):
+        os.environ.pop(name, None)  # with one of these set, it prints the Authorization header
+    if "kaggle" not in sys.modules and (spec := importlib.util.find_spec("kaggle")):
+        # The package's own code signs in, over the network and without a timeout: import its modules without it.
+        sys.modules["kaggle"] = importlib.util.module_from_spec(spec)
+    from kaggle.api.kaggle_api_extended import AuthMethod, KaggleApi
+
+    class PatientKaggleApi(KaggleApi):  # type: ignore[misc]  # kaggle has no types
+        @property
+        def signed_in_by_key(self) -> bool:
+            return bool(self.config_values.get(self.CONFIG_NAME_AUTH_METHOD) == str(AuthMethod.LEGACY_API_KEY))
+
+        def build_kaggle_client(self) -> Any:
+            """Build the generated client with our adapter, and with the key in use rather than a stale token."""
+            client = super().build_kaggle_client()
+            http = client.http_client()
+            http._init_session()
+            patient_session(http._session)
+            if self.signed_in_by_key:
+                names = (self.CONFIG_NAME_USER, self.CONFIG_NAME_KEY)
+                http._session.auth = tuple(self.config_values[name] for name in names)
+            return client
+
+        def get_response_processor(self) -> None:
+            """Skip the check for a newer version, which prints on stdout; the version here is pinned."""
+
+    return PatientKaggleApi()

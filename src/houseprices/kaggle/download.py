@@ -1,19 +1,21 @@
-"""The competition's files -> data/raw: fetched aside, checked, then moved into place whole."""
+"""The competition's files: fetched into a hidden folder, checked, then moved into place whole."""
 
+import io
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Literal
 
-from houseprices import http
+import requests
+
 from houseprices.data.source import KAGGLE_SHA256, RAW_FOLDER, TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
-from houseprices.errors import DataError, DownloadError, KaggleError
-from houseprices.files import replacing, sha256_of
-from houseprices.http import Patience, fetch_file, patient_session
-from houseprices.kaggle.archive import unpack
-from houseprices.kaggle.competition import Kaggle
-from houseprices.kaggle.credentials import WITHOUT_KAGGLE, NoCredentialsError
-from houseprices.progress import Notice, Notify, silent
+from houseprices.errors import DataError, DownloadError
+from houseprices.files import checksum, replacing, sha256_of
+from houseprices.kaggle.client import Kaggle, patient_session
+from houseprices.kaggle.refusals import NoCredentialsError
+from houseprices.progress import Notice, Notify, Progress, silent
 
 Origin = Literal["kaggle", "mirror"]
 
@@ -21,95 +23,118 @@ Origin = Literal["kaggle", "mirror"]
 _FILES = ("data_description.txt", "sample_submission.csv", TEST_FILE, TRAIN_FILE)
 _TABLES = (TRAIN_FILE, TEST_FILE)
 
-# The mirror of "Dive into Deep Learning" speaks plain http, so nothing but the checksums vouches for its files.
 MIRROR = "http://d2l-data.s3-accelerate.amazonaws.com"
+"""The mirror of "Dive into Deep Learning"; plain http, so nothing but the checksums vouches for its files."""
 MIRROR_NAMES = {TRAIN_FILE: "kaggle_house_pred_train.csv", TEST_FILE: "kaggle_house_pred_test.csv"}
-MIRROR_SHA1 = {
-    TRAIN_FILE: "585e9cc93e70b39160e7921475f9bcd7d31219ce",
-    TEST_FILE: "fa19780a7b011d9b009e8bff8e99922a8ee2eb90",
-}
-_LARGEST_TABLE_BYTES = 10_000_000
+
+_MAX_UNPACKED_BYTES = 50_000_000
+"""Kaggle's four files have 1 MB together."""
 
 
-def download(
-    origin: Origin = "kaggle", to: Path = RAW_FOLDER, patience: Patience | None = None, notify: Notify = silent
-) -> tuple[str, ...]:
-    """Bring train.csv, test.csv and, from Kaggle, what else the competition has; do nothing where they are.
-
-    Args:
-        patience: None for `http.PATIENCE`.
-        notify: hears how much has come, and of files that are not the known ones.
+def download(origin: Origin = "kaggle", to: Path = RAW_FOLDER, notify: Notify = silent) -> tuple[str, ...]:
+    """Fetch train.csv, test.csv and, from Kaggle, the competition's other files; do nothing if the two are there.
 
     Returns:
-        The names of the files that came; empty if train.csv and test.csv were there.
+        The names of the new files; empty if train.csv and test.csv were there.
 
     Raises:
-        KaggleError: no credentials, or Kaggle or the way to it failed.
-        DownloadError: what came is not the competition's data, or another file is in the way.
+        KaggleError: there are no credentials, or Kaggle or the connection failed.
+        DownloadError: the files are not the competition's, or another file is in the way.
     """
-    patience = patience or http.PATIENCE
     if all((to / name).is_file() for name in _TABLES):
         _warn_of_other_checksums(to, "is there, and was left as it is", notify)
         return ()
-    kaggle = _sign_in(patience) if origin == "kaggle" else None
+    kaggle = _sign_in() if origin == "kaggle" else None
+    notify(Progress(f"downloading from {'Kaggle' if kaggle else 'the mirror'}"))
     with replacing(*(to / name for name in _FILES), error=DownloadError) as files:
         staging = files[0].parent
-        found = _fetch_from_kaggle(kaggle, staging, notify) if kaggle else _fetch_from_mirror(staging, patience, notify)
-        _check_tables(staging, found, origin)
-        _check_nothing_in_the_way(staging, to, found)
+        if kaggle:
+            names = unpack(kaggle.download(), staging)
+        else:
+            names = _TABLES
+            for name in _TABLES:
+                fetch(f"{MIRROR}/{MIRROR_NAMES[name]}", staging / name, "sha256", KAGGLE_SHA256[name])
+        _check_tables(staging, names, origin)
+        _check_nothing_in_the_way(staging, to, names)
     _warn_of_other_checksums(to, "came; Kaggle may have published it anew", notify)
-    return found
+    return names
 
 
-def _sign_in(patience: Patience) -> Kaggle:
-    """As `Kaggle`, but the ways to get credentials end with the one that needs none."""
+def fetch(url: str, file: Path, algorithm: str, known: str) -> None:
+    """Fetch one file from a mirror, whose checksum must be the known one.
+
+    Raises:
+        DownloadError: there is no answer, no such file, or another one.
+    """
     try:
-        return Kaggle(patience)
+        with patient_session() as session:
+            response = session.get(url)
+    except requests.RequestException:
+        raise DownloadError(f"no answer from the mirror, {url}; check the network and try again") from None
+    if response.status_code != 200:
+        raise DownloadError(f"the mirror answered {response.status_code} for {url}; try again later")
+    file.write_bytes(response.content)
+    if (actual := checksum(file, algorithm)) != known:
+        raise DownloadError(f"{url}: {algorithm.upper()} {actual}, not the known {known}; nothing was kept")
+
+
+def unpack(archive: bytes, folder: Path) -> tuple[str, ...]:
+    """Write the competition's files of an archive's top level into the folder; nothing else of it is read.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        DownloadError: it is no zip, a file is damaged, or they unpack to too much.
+    """
+    if archive.lstrip()[:1] == b"<":
+        raise DownloadError("a web page came instead of the archive; is a proxy or a sign-in page in between?")
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as content:
+            names = tuple(name for name in _FILES if name in content.namelist())
+            # zipfile never unpacks more than the declared size.
+            n_bytes = sum(content.getinfo(name).file_size for name in names)
+            if n_bytes > _MAX_UNPACKED_BYTES:
+                limit = f"{_MAX_UNPACKED_BYTES / 1e6:.0f}"
+                raise DownloadError(f"the archive unpacks to {n_bytes / 1e6:.0f} MB, more than {limit}; refused")
+            contents = {name: content.read(name) for name in names}
+    # zipfile raises NotImplementedError for an unknown compression and RuntimeError for an encrypted file.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError):
+        raise DownloadError("the archive is damaged or no zip; nothing was kept; try again") from None
+    for name, unpacked in contents.items():
+        (folder / name).write_bytes(unpacked)
+    return names
+
+
+def _sign_in() -> Kaggle:
+    """Sign in; without credentials, name also the way that needs none."""
+    try:
+        return Kaggle()
     except NoCredentialsError as error:
-        raise KaggleError(f"{error}\n{WITHOUT_KAGGLE}") from None
+        way = "  4. without an account, from the public mirror:         make download SOURCE=mirror"
+        raise NoCredentialsError(f"{error}\n{way}") from None
 
 
-def _fetch_from_kaggle(kaggle: Kaggle, staging: Path, notify: Notify) -> tuple[str, ...]:
-    archive = staging / "archive.zip"
-    kaggle.download(archive, notify)
-    return tuple(unpack(archive, staging, _FILES))
-
-
-def _fetch_from_mirror(staging: Path, patience: Patience, notify: Notify) -> tuple[str, ...]:
-    found = (TEST_FILE, TRAIN_FILE)
-    with patient_session(patience) as session:
-        for name in found:
-            url = f"{MIRROR}/{MIRROR_NAMES[name]}"
-            known = {"sha1": MIRROR_SHA1[name], "sha256": KAGGLE_SHA256[name]}
-            file, limit = staging / name, _LARGEST_TABLE_BYTES
-            fetch_file(session, url, file, patience, limit_bytes=limit, checksums=known, notify=notify)
-    return found
-
-
-def _check_tables(staging: Path, found: tuple[str, ...], origin: Origin) -> None:
-    missing = [name for name in _TABLES if name not in found]
+def _check_tables(staging: Path, names: tuple[str, ...], origin: Origin) -> None:
+    missing = [name for name in _TABLES if name not in names]
     if missing:
         raise DownloadError(f"the archive has no {' and no '.join(missing)}; nothing was kept")
     for name in _TABLES:
         try:
             read_houses(staging / name, priced=name == TRAIN_FILE)
         except DataError as error:
-            first = error.faults[0].replace(f"{staging}{os.sep}", "")
-            more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
-            raise DownloadError(
-                f"the files from {origin} are not House Prices': {first}{more}; nothing was kept"
-            ) from None
+            fault = error.faults[0].replace(f"{staging}{os.sep}", "")
+            raise DownloadError(f"the files from {origin} are not House Prices': {fault}; nothing was kept") from None
 
 
-def _warn_of_other_checksums(folder: Path, what: str, notify: Notify) -> None:
-    for name in _TABLES:
-        got = sha256_of(folder / name)
-        if got != KAGGLE_SHA256[name]:
-            notify(Notice(f"warning: {name} with SHA-256 {got}, not the known {KAGGLE_SHA256[name]}, {what}"))
-
-
-def _check_nothing_in_the_way(staging: Path, to: Path, found: tuple[str, ...]) -> None:
-    """A lone file is replaced only by its like: it may be somebody's own."""
-    for name in found:
+def _check_nothing_in_the_way(staging: Path, to: Path, names: tuple[str, ...]) -> None:
+    """Replace a lone file by an equal one only: it may be somebody's own."""
+    for name in names:
         if (to / name).exists() and not ((to / name).is_file() and sha256_of(to / name) == sha256_of(staging / name)):
             raise DownloadError(f"{to / name} is there with other content; move it away and try again")
+
+
+def _warn_of_other_checksums(folder: Path, state: str, notify: Notify) -> None:
+    for name in _TABLES:
+        if (actual := sha256_of(folder / name)) != KAGGLE_SHA256[name]:
+            notify(Notice(f"warning: {name} with SHA-256 {actual}, not the known {KAGGLE_SHA256[name]}, {state}"))

@@ -1,11 +1,9 @@
-"""submissions/ledger.jsonl: every submission ever made, a line of JSON each."""
+"""The ledger, submissions/ledger.jsonl: every submission ever made, one line of JSON each."""
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +16,7 @@ from houseprices.files import replacing
 LEDGER = Path("submissions/ledger.jsonl")
 
 LOCK_S = 30.0
-"""How long to wait for another process that writes."""
+"""For another process that writes."""
 
 Status = Literal["unconfirmed", "pending", "complete", "error"]
 
@@ -28,10 +26,10 @@ class Entry:
     """One submission.
 
     Attributes:
-        submitted_utc: when, to the second.
-        file: the CSV that was sent.
-        sha256: of the file.
-        run: the run folder that it came from; None if unknown.
+        submitted_utc: to the second.
+        file: the CSV file with the prices.
+        sha256: of the CSV file as it was sent.
+        run: the run folder that the prices come from; None if unknown.
         cv_log_rmse: the run's pooled out-of-fold score; None if unknown.
         message: as Kaggle shows it; its last word is unique.
         ref: Kaggle's number; None as long as Kaggle has not confirmed it.
@@ -62,17 +60,15 @@ class Entry:
 
     @property
     def is_open(self) -> bool:
-        """Whether Kaggle may still have news of it."""
+        """True as long as Kaggle may have news of it."""
         return self.status in ("unconfirmed", "pending")
 
 
-def utc_now() -> str:
-    """Now, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+_ENTRY = TypeAdapter(Entry)
 
 
 def read_ledger(path: Path = LEDGER) -> list[Entry]:
-    """All entries, oldest first; none if there is no ledger yet.
+    """Read all entries, oldest first; none if there is no ledger yet.
 
     Raises:
         LedgerError: a line is no entry; names it.
@@ -86,27 +82,26 @@ def read_ledger(path: Path = LEDGER) -> list[Entry]:
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
-            entries.append(_parse(line))
-        except ValueError as error:
-            raise LedgerError(f"{path}: line {number} is no entry ({error}); correct or remove it") from None
+            entries.append(_ENTRY.validate_json(line, strict=True))
+        except ValidationError as error:
+            field, reason = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
+            raise LedgerError(f"{path}: line {number} is no entry ({field}: {reason}); correct or remove it") from None
     return entries
 
 
-def add_entry(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], object] = lambda _: None) -> None:
-    """Write the entry as the last line, unless `check` raises on those there: no other process writes between."""
+def note(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], object] = lambda _: None) -> None:
+    """Replace the entry with the same message, or append, unless `check` raises on the entries that are there.
+
+    No other process writes between the check and the new entry.
+    """
     with _changing(path) as entries:
         check(entries)
-        entries.append(entry)
+        is_new = all(old.message != entry.message for old in entries)
+        entries[:] = [entry if old.message == entry.message else old for old in entries] + [entry] * is_new
 
 
-def update_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Write the entry in place of the one with its message."""
-    with _changing(path) as entries:
-        entries[:] = [entry if old.message == entry.message else old for old in entries]
-
-
-def remove_entry(entry: Entry, path: Path = LEDGER) -> None:
-    """Take out an entry that turned out to be no submission."""
+def remove(entry: Entry, path: Path = LEDGER) -> None:
+    """Remove an entry that turned out to be no submission."""
     with _changing(path) as entries:
         entries[:] = [old for old in entries if old.message != entry.message]
 
@@ -125,16 +120,3 @@ def _changing(path: Path) -> Iterator[list[Entry]]:
         raise LedgerError(f"{path}: another process has held {error.lock_file} for {LOCK_S:g} s; try again") from None
     except OSError as error:
         raise LedgerError(f"{path}: {error.strerror}; accepted: a folder that can be written") from None
-
-
-def _parse(line: str) -> Entry:
-    try:
-        return _entries().validate_json(line, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))) from None
-
-
-@functools.cache
-def _entries() -> TypeAdapter[Entry]:
-    return TypeAdapter(Entry)

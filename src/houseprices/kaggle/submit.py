@@ -1,25 +1,56 @@
-"""A run's CSV -> Kaggle -> its score, with the ledger written before anything can be lost."""
+"""A run's CSV file to Kaggle and back with its score; the ledger is written before anything can be lost."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from houseprices import http
-from houseprices.data.source import RAW_FOLDER, TEST_FILE
-from houseprices.errors import HousePricesError, KaggleError, SubmissionError
-from houseprices.http import Patience
-from houseprices.kaggle.candidate import Candidate, find_candidate
-from houseprices.kaggle.competition import Kaggle, Verdict, unique_message
-from houseprices.kaggle.credentials import NoCredentialsError
-from houseprices.kaggle.ledger import LEDGER, Entry, add_entry, read_ledger, remove_entry, update_entry, utc_now
-from houseprices.kaggle.refusals import LostError, RefusedError
-from houseprices.kaggle.submission_check import check_submission, read_test_ids
-from houseprices.progress import Notify, Progress, silent
+from houseprices.data.source import RAW_FOLDER, TEST_FILE, read_tables
+from houseprices.data.table import read_houses
+from houseprices.errors import DataError, KaggleError, RunError, SettingsError, SubmissionError
+from houseprices.files import sha256_of
+from houseprices.kaggle import client
+from houseprices.kaggle.client import Kaggle
+from houseprices.kaggle.ledger import LEDGER, Entry, note, read_ledger, remove
+from houseprices.kaggle.refusals import LostError, NoCredentialsError, RefusedError, one_line
+from houseprices.kaggle.submission import Submission, check_ids, read_submission
+from houseprices.progress import Notice, Notify, Progress, silent
 from houseprices.runs.conditions import code_version
+from houseprices.runs.format import (
+    MANIFEST,
+    METRICS,
+    RUNS_FOLDER,
+    SUBMISSION,
+    DataNote,
+    Manifest,
+    Metrics,
+    find_run,
+    read_record,
+)
 
-_N_ATTEMPTS = 3
-"""How often a submission whose answer was lost is looked for; Kaggle may list it a moment later."""
+REFRESH = "`make ledger ARGS=--refresh`"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of this or an earlier version, as far as submitting needs it."""
+
+    folder: Path
+    data: DataNote
+    code_version: str
+    submission_sha256: str
+    cv_log_rmse: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A submission with its rank on the leaderboard; None where that is not known."""
+
+    entry: Entry
+    rank: int | None
 
 
 def submit(
@@ -30,214 +61,216 @@ def submit(
     dry_run: bool = False,
     wait: bool = True,
     again: bool = False,
-    test_file: Path = RAW_FOLDER / TEST_FILE,
     ledger: Path = LEDGER,
-    patience: Patience | None = None,
-    say: Callable[[str], None],
     notify: Notify = silent,
-) -> Entry | None:
+) -> Outcome | None:
     """Check, upload, submit and wait for the score.
 
     Args:
-        run: a run folder; without run and file the newest one.
-        file: any CSV, in place of a run's.
+        run: a run folder or its name in runs/; without run and file the newest one.
+        file: any CSV file, in place of a run's.
         message: put before the run's name, score and code version.
-        dry_run: do everything but the upload; without credentials or a network, what can be done without Kaggle, with
-            the test file in the run's own folder.
+        dry_run: do everything but the upload, without credentials or a network what can be done without Kaggle.
         wait: for the score.
-        again: even if the same file was submitted before.
-        patience: None for `http.PATIENCE`.
-        say: gets each line of the result.
-        notify: hears that the score is waited for.
+        again: even if the same prices were submitted before.
 
     Returns:
-        What stands in the ledger; None after a dry run.
+        The ledger's entry; None after a dry run.
 
     Raises:
         SettingsError: both run and file are given.
-        RunError, DataError: there is no such run, or its CSV does not fit the test file.
+        RunError, DataError: there is no such run, or its CSV file does not fit the test file.
         SubmissionError: it is refused here, or there is no score.
-        KaggleError: Kaggle refused it, or the way to Kaggle failed.
+        KaggleError: Kaggle refused it, or the connection failed.
     """
-    patience = patience or http.PATIENCE
-    candidate = find_candidate(run, file)
-    own_test_file = candidate.run / TEST_FILE if dry_run and candidate.run else test_file
-    n_rows = check_submission(candidate.file, read_test_ids(own_test_file if own_test_file.is_file() else test_file))
+    file, submission, source = _find_submission(run, file)
+    if submission.notice:
+        notify(Notice(submission.notice))
+    check_ids(file, submission.price_of_id, _test_ids(source))
 
     def check_new(entries: list[Entry]) -> None:
-        if not again:
-            _refuse_repetition(candidate, entries)
+        for entry in entries:
+            if entry.sha256 == submission.sha256 and not again:
+                outcome = f"{REFRESH} asks for its score" if entry.is_open else entry.reason or entry.public_score
+                raise SubmissionError(
+                    f"{file}: these very prices were submitted at {entry.submitted_utc} ({entry.status}: {outcome}); "
+                    "--again submits them again"
+                )
 
     check_new(read_ledger(ledger))
-    if dry_run:
-        say(f"{candidate.file}: {n_rows} rows, fit")
+    notify(Notice(f"{file}: {len(submission.price_of_id)} prices, fit for Kaggle"))
+    if source:
+        _notify_of_score(source, notify)
     try:
-        kaggle = Kaggle(patience)
+        kaggle = Kaggle()
         n_left = kaggle.check_may_submit()
     except (NoCredentialsError, LostError) as error:
         if not dry_run:
             raise
-        say(f"Kaggle not asked: {'no credentials' if isinstance(error, NoCredentialsError) else error}")
+        notify(Notice(f"Kaggle not asked: {'no credentials' if isinstance(error, NoCredentialsError) else error}"))
         return None
-    text = unique_message(" | ".join(part for part in (message.strip()[:200], _description(candidate)) if part))
+    text = _unique_message(message, file, source)
     left = "" if n_left is None else f"; {n_left} submissions left today"
     if dry_run:
-        say(f"Kaggle would take it as {text!r}{left}; dry run, nothing was sent")
+        notify(Notice(f"Kaggle would take it as {text!r}{left}"))
         return None
-    say(f"{candidate.file}: {n_rows} rows, uploading as {text!r}{left}")
-    entry = _send(kaggle, candidate, text, ledger, check_new)
-    say(f"submitted, Kaggle's number {entry.ref}; noted in {ledger}")
+    notify(Notice(f"uploading as {text!r}{left}"))
+    entry = Entry(
+        submitted_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        file=str(_relative(file)),
+        sha256=submission.sha256,
+        run=str(_relative(source.folder)) if source else None,
+        cv_log_rmse=source.cv_log_rmse if source else None,
+        message=text,
+    )
+    entry = _send(kaggle, submission.content, entry, ledger, check_new)
+    notify(Notice(f"submitted, Kaggle's number {entry.ref}; noted in {ledger}"))
     if not wait:
-        say("not waiting; `houseprices ledger --refresh` brings the score")
-        return entry
+        return Outcome(entry, None)
     notify(Progress("waiting for the score"))
     entry = _await_score(kaggle, entry, ledger)
-    say(_result(entry, kaggle))
-    return entry
+    rank = None
+    if entry.public_score is not None:
+        with suppress(KaggleError):
+            rank = kaggle.rank_of(entry.public_score)
+    return Outcome(entry, rank)
 
 
-def refresh(ledger: Path = LEDGER, patience: Patience | None = None) -> list[Entry]:
-    """Ask Kaggle about every entry without a final answer, note what it says and return all entries.
+def refresh(ledger: Path = LEDGER) -> list[Entry]:
+    """Ask Kaggle about every entry without a final answer, note the answers and return all entries.
 
     Raises:
-        LedgerError, KaggleError: the ledger or the way to Kaggle failed; what was learned before is noted.
+        LedgerError, KaggleError: the ledger or the connection failed; the answers until then are noted.
     """
-    entries = read_ledger(ledger)
-    waiting_entries = [entry for entry in entries if entry.is_open]
-    if waiting_entries:
-        kaggle = Kaggle(patience or http.PATIENCE)
-        for entry in waiting_entries:
-            verdict = kaggle.find(entry.message) if entry.ref is None else kaggle.look_up(entry.ref)
-            if verdict:
-                update_entry(_with_verdict(entry, verdict), ledger)
+    open_entries = [entry for entry in read_ledger(ledger) if entry.is_open]
+    kaggle = Kaggle() if open_entries else None
+    for entry in open_entries:
+        assert kaggle
+        note(kaggle.look_up(entry), ledger)
     return read_ledger(ledger)
 
 
-def _refuse_repetition(candidate: Candidate, entries: list[Entry]) -> None:
-    same = [entry for entry in entries if entry.sha256 == candidate.sha256]
-    if not same:
-        return
-    last = same[-1]
-    outcome = {
-        "complete": f"scored {last.public_score}",
-        "error": f"Kaggle could not score it: {last.reason}",
-        "pending": "has no score yet; `houseprices ledger --refresh` asks for it",
-        "unconfirmed": "on its way, or the answer was lost; `houseprices ledger --refresh` looks for it",
-    }[last.status]
-    raise SubmissionError(
-        f"{candidate.file}: this very file was submitted at {last.submitted_utc} ({outcome}); --again submits it again"
-    )
+def _find_submission(run: Path | None, file: Path | None) -> tuple[Path, Submission, FinishedRun | None]:
+    """Read the CSV file, and find the run that wrote it: a run knows its own prices wherever a copy of them lies."""
+    if run and file:
+        raise SettingsError("--run and --file are both given; accepted: one of them")
+    source: FinishedRun | None
+    if file:
+        submission = read_submission(file)
+        checksums = (submission.sha256, sha256_of(file))
+        source = next((run for run in _finished_runs(file.parent) if run.submission_sha256 in checksums), None)
+    else:
+        source = _read_finished_run(find_run(run))
+        file = source.folder / SUBMISSION
+        if not file.is_file() or sha256_of(file) != source.submission_sha256:
+            hint = "to submit it without a CV score, copy it and use --file"
+            raise RunError(f"{file}: changed since the run wrote it; {hint}")
+        submission = read_submission(file)
+    if source and source.data.kind == "sample":
+        raise SubmissionError(
+            f"{source.folder}: trained on the synthetic sample, whose houses Kaggle does not know; "
+            "`make download` brings Kaggle's files, `make cv` trains on them"
+        )
+    return file, submission, source
 
 
-def _description(candidate: Candidate) -> str:
-    if candidate.run is None:
-        return f"{candidate.file.name}, CV unknown, code {code_version()}"
-    return f"run {candidate.run.name}, CV {candidate.cv_log_rmse:.5f}, code {candidate.code_version}"
+def _read_finished_run(folder: Path) -> FinishedRun:
+    manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
+    score = read_record(Metrics, folder / METRICS).log_rmse.pooled
+    checksum = manifest.outputs_sha256.get(SUBMISSION, "")
+    return FinishedRun(_relative(folder), manifest.data, manifest.code_version, checksum, score)
+
+
+def _finished_runs(*folders: Path) -> Iterator[FinishedRun]:
+    """Yield the runs in these folders and in runs/; a damaged one is no reason not to submit another."""
+    for folder in (*folders, *(manifest.parent for manifest in sorted(RUNS_FOLDER.glob(f"*/{MANIFEST}")))):
+        with suppress(RunError):
+            yield _read_finished_run(folder)
+
+
+def _test_ids(source: FinishedRun | None) -> list[int]:
+    """Read the Ids that Kaggle expects: from the copy in a run on Kaggle's own files, else from data/raw."""
+    copy = source.folder / TEST_FILE if source and source.data.kind == "kaggle" else None
+    try:
+        test = read_houses(copy, priced=False) if copy and copy.is_file() else read_tables(RAW_FOLDER).test
+    except DataError as error:
+        hint = "a submission is checked against the test houses: `make download` brings them"
+        raise DataError([f"{error.faults[0]}; {hint}"]) from None
+    ids: list[int] = test.index.tolist()
+    return ids
+
+
+def _notify_of_score(source: FinishedRun, notify: Notify) -> None:
+    """Show the run's score, and the best one of the runs on the same houses if that is another."""
+    notify(Notice(f"{source.folder}: cross-validated log-RMSE {source.cv_log_rmse:.5f}"))
+    rivals = [run for run in _finished_runs() if run.data.sha256 == source.data.sha256]
+    best = min(rivals, key=lambda run: run.cv_log_rmse, default=source)
+    if best.cv_log_rmse < source.cv_log_rmse:
+        command = f"`make submit RUN={best.folder.name}` submits it"
+        notify(Notice(f"{best.folder}: a better score on the same houses, {best.cv_log_rmse:.5f}; {command}"))
+
+
+def _unique_message(message: str, file: Path, source: FinishedRun | None) -> str:
+    """Describe the submission, with a random mark by which `Kaggle.look_up` knows it again."""
+    if source is None:
+        origin = f"{file.name}, CV unknown, code {code_version()}"
+    else:
+        origin = f"run {source.folder.name}, CV {source.cv_log_rmse:.5f}, code {source.code_version}"
+    text = " | ".join(part for part in (message.strip()[:200], origin) if part)
+    return f"{one_line(text)} [{uuid.uuid4().hex[:8]}]"
 
 
 def _send(
-    kaggle: Kaggle, candidate: Candidate, text: str, ledger: Path, check_new: Callable[[list[Entry]], None]
+    kaggle: Kaggle, content: bytes, entry: Entry, ledger: Path, check_new: Callable[[list[Entry]], None]
 ) -> Entry:
     """Upload and submit once; the ledger has the entry from before the moment when Kaggle may count it.
 
-    Whether the file was submitted meanwhile is asked again in the one step with the note: two at once go out as one.
+    `check_new` is asked again in the same step as the entry is written: of two processes at once, one submits.
     """
-    entry = Entry(
-        submitted_utc=utc_now(),
-        file=str(candidate.file),
-        sha256=candidate.sha256,
-        run=str(candidate.run) if candidate.run else None,
-        cv_log_rmse=candidate.cv_log_rmse,
-        message=text,
-    )
-    noted = False
-
-    def note() -> None:
-        nonlocal noted
-        add_entry(entry, ledger, check_new)
-        noted = True
-
-    lost = ""
+    token = kaggle.upload(content)
+    note(entry, ledger, check_new)
+    reason = ""
     try:
         try:
-            ref = kaggle.submit(candidate.file, text, on_uploaded=note)
+            entry = replace(entry, ref=kaggle.create_submission(token, entry.message), status="pending")
         except LostError as error:
-            if not noted:
-                raise
-            ref, lost = None, f" ({error})"
-        verdict = Verdict(ref, "pending") if ref else _reconcile(kaggle, entry)
+            reason = f" ({error})"
+        if not entry.ref:
+            # Never sent again; Kaggle may list it a moment later.
+            time.sleep(client.POLL_S)
+            with suppress(KaggleError):
+                entry = kaggle.look_up(replace(entry, ref=None, status="unconfirmed"))
     except RefusedError:
-        if noted:
-            remove_entry(entry, ledger)
+        remove(entry, ledger)
         raise
     except KeyboardInterrupt:
-        if not noted:
-            raise
-        raise KeyboardInterrupt(
-            "interrupted in the middle of submitting; `houseprices ledger --refresh` finds out whether it counts"
-        ) from None
-    if verdict is None:
+        raise KeyboardInterrupt(f"interrupted while submitting; {REFRESH} finds out whether it counts") from None
+    if not entry.ref:
         raise SubmissionError(
-            f"Kaggle's answer to the submission was lost{lost} and its list does not show it; it may count all the "
-            "same, so it was not sent twice: `houseprices ledger --refresh` looks again"
+            f"Kaggle's answer to the submission was lost{reason} and its list does not show it; it may count all the "
+            f"same, so it was not sent twice: {REFRESH} looks again"
         )
-    entry = _with_verdict(entry, verdict)
-    update_entry(entry, ledger)
+    note(entry, ledger)
     return entry
 
 
-def _reconcile(kaggle: Kaggle, entry: Entry) -> Verdict | None:
-    """Look for a submission whose answer was lost in Kaggle's list; never submit it again."""
-    for attempt in range(_N_ATTEMPTS):
-        if attempt:
-            time.sleep(kaggle.patience.poll_s)
-        try:
-            verdict = kaggle.find(entry.message)
-        except KaggleError:
-            return None
-        if verdict:
-            return verdict
-    return None
-
-
 def _await_score(kaggle: Kaggle, entry: Entry, ledger: Path) -> Entry:
-    assert entry.ref is not None
+    made = f"submission {entry.ref} is made and noted"
     try:
-        verdict = kaggle.wait_for_score(entry.ref)
+        entry = kaggle.wait_for_score(entry)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted; submission {entry.ref} is made and noted: `houseprices ledger --refresh` brings its score"
-        ) from None
+        raise KeyboardInterrupt(f"interrupted; {made}: {REFRESH} brings its score") from None
     except KaggleError as error:
-        raise SubmissionError(
-            f"submission {entry.ref} is made and noted, but its score could not be asked for: {error}; "
-            "`houseprices ledger --refresh` brings it"
-        ) from error
-    entry = _with_verdict(entry, verdict)
-    update_entry(entry, ledger)
+        raise SubmissionError(f"{made}, but its score could not be asked for: {error}; {REFRESH} brings it") from error
+    note(entry, ledger)
     if entry.status == "pending":
-        raise SubmissionError(
-            f"submission {entry.ref} has no score after {kaggle.patience.score_s:g} s; it is made and noted: "
-            "`houseprices ledger --refresh` brings its score"
-        )
+        raise SubmissionError(f"{made}, and has no score after {client.SCORE_S:g} s; {REFRESH} brings it")
     if entry.status == "error":
         raise SubmissionError(f"Kaggle could not score submission {entry.ref}: {entry.reason}")
     return entry
 
 
-def _with_verdict(entry: Entry, verdict: Verdict) -> Entry:
-    return replace(
-        entry, ref=verdict.ref, status=verdict.status, public_score=verdict.public_score, reason=verdict.reason
-    )
-
-
-def _result(entry: Entry, kaggle: Kaggle) -> str:
-    """CV beside public score and rank; a leaderboard that cannot be read costs the rank only."""
-    assert entry.public_score is not None
-    try:
-        rank = f"rank {kaggle.rank_of(entry.public_score)}"
-    except HousePricesError:
-        rank = "rank unknown"
-    if entry.difference is None:
-        return f"public score {entry.public_score:.5f}, {rank}; CV unknown"
-    return f"CV {entry.cv_log_rmse:.5f}, public score {entry.public_score:.5f} ({entry.difference:+.5f}), {rank}"
+def _relative(path: Path) -> Path:
+    """Make a path inside the working directory relative to it: the ledger is shared, absolute paths are not."""
+    absolute = path.resolve()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path

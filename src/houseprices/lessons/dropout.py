@@ -317,7 +317,7 @@ def _accuracy(
         else "The textbook's images, Fashion-MNIST's 70,000 pictures of clothes, are not on disk, so these are "
         "scikit-learn's handwritten digits: 8 × 8 pixels in place of 28 × 28, "
         f"{len(images.training)} training images in place of 60,000, and {N_DIGIT_EPOCHS} epochs in place of "
-        f"{N_EPOCHS}. `houseprices download --dataset fashion-mnist` brings the textbook's images. "
+        f"{N_EPOCHS}. The textbook's images are read from data/fashion-mnist. "
     )
     n_seconds = sum(one.seconds for of_seeds in trained for one in of_seeds) / (2 * len(seeds))
     in_64, in_32, gap = compare_precision(images, rates, seeds[0], N_EQUAL_STEPS)

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from houseprices import http
 from houseprices.errors import DownloadError
 from houseprices.files import checksum, replacing
-from houseprices.http import Patience, fetch_file, patient_session
-from houseprices.progress import Notify, silent
+from houseprices.kaggle.download import fetch
+from houseprices.progress import Notify, Progress, silent
 
 FASHION_MNIST_FOLDER = Path("data/fashion-mnist")
 
@@ -18,17 +17,10 @@ MD5 = {
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 }
-_LARGEST_BYTES = 40_000_000
 
 
-def download_fashion_mnist(
-    to: Path = FASHION_MNIST_FOLDER, patience: Patience | None = None, notify: Notify = silent
-) -> tuple[str, ...]:
+def download_fashion_mnist(to: Path = FASHION_MNIST_FOLDER, notify: Notify = silent) -> tuple[str, ...]:
     """Bring the files that are not there yet.
-
-    Args:
-        patience: None for `http.PATIENCE`.
-        notify: hears how much has come.
 
     Returns:
         The names of the files that came; empty if all were there.
@@ -37,18 +29,14 @@ def download_fashion_mnist(
         DownloadError: a file could not be fetched or is not the known one, or another one is in the way; then none
             is put in place.
     """
-    patience = patience or http.PATIENCE
     for name in MD5:
         if (to / name).exists() and not ((to / name).is_file() and checksum(to / name, "md5") == MD5[name]):
             raise DownloadError(f"{to / name} is there with other content; move it away and try again")
     missing = tuple(name for name in MD5 if not (to / name).exists())
     if not missing:
         return ()
-    with (
-        replacing(*(to / name for name in missing), error=DownloadError) as files,
-        patient_session(patience) as session,
-    ):
+    with replacing(*(to / name for name in missing), error=DownloadError) as files:
         for file in files:
-            url, known = f"{ADDRESS}/{file.name}", {"md5": MD5[file.name]}
-            fetch_file(session, url, file, patience, limit_bytes=_LARGEST_BYTES, checksums=known, notify=notify)
+            notify(Progress(f"downloading {file.name}"))
+            fetch(f"{ADDRESS}/{file.name}", file, "md5", MD5[file.name])
     return missing

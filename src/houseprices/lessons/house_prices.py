@@ -13,14 +13,14 @@ from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.folds import assign_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.cross_validation.result import CrossValidation
-from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.sample import NOISE_FLOOR
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.training import LearningCurves
 from houseprices.lessons.chapter import CHAPTER, LOG_TARGET, N_FOLDS, Floats, Rows, read_chapter_table, train_on_folds
 from houseprices.lessons.chapter_flaws import N_SEEDS, flaws_section, scores_by_seed
 from houseprices.lessons.content import Block, Chart, Exercise, Formula, Heading, Lesson, Paragraph, Table, require
-from houseprices.selection.gate import bulk_of
+from houseprices.selection.acceptance import typical_rows
 from houseprices.settings import FoldSettings, ModelSettings, Settings
 
 HIDDEN = replace(LOG_TARGET, hidden=(128,), learning_rate=0.002)
@@ -166,7 +166,7 @@ def _blocks(steps: list[Step], price: Floats, fold_of_row: Rows, d_in: int, whos
         [[log_rmse(step.prediction[rows], log_price[rows]) for rows in _rows_by_fold(fold_of_row)] for step in steps]
     )
     pooled = [log_rmse(step.prediction, log_price) for step in steps]
-    bulk = bulk_of([step.prediction[None] for step in steps], log_price)
+    bulk = typical_rows([step.prediction[None] for step in steps], log_price)
     content = pd.DataFrame(
         {
             "step": [step.name for step in steps],

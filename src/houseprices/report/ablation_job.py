@@ -6,10 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from houseprices.data.source import read_tables
-from houseprices.files import replacing
 from houseprices.progress import Notify, silent
-from houseprices.report.figures.ablation import ablation_figures
-from houseprices.runs.format import ABLATION, FIGURES, RUNS_FOLDER
+from houseprices.runs.format import ABLATION, RUNS_FOLDER
 from houseprices.runs.read import read_run
 from houseprices.selection.ablation import grid_of, run_ablation
 from houseprices.settings import load_settings
@@ -36,9 +34,4 @@ def make_ablation(
         settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
         tables = read_tables(data, notify)
     ablation = run_ablation(tables, settings, folder, notify)
-    figures = folder / FIGURES
-    with replacing(figures) as (staging,):
-        staging.mkdir()
-        for drawing in ablation_figures(ablation, settings):
-            drawing.write(staging)
     return folder, grid_of(ablation.table)

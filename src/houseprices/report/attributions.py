@@ -1,4 +1,4 @@
-"""Why a house got its price: integrated gradients (Sundararajan, Taly and Yan 2017) of the ensemble, by raw feature.
+"""Integrated gradients (Sundararajan, Taly and Yan 2017) of the ensemble: the effect of each raw feature on a price.
 
 A network's gradient is integrated along the straight line from the average house (the mean of its fold's training
 rows in the network's own inputs) to the house. The attributions of the inputs add up to the prediction minus the
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.fold_model import FoldModel, combine
 from houseprices.engine.device import single_threads
+from houseprices.engine.mlp import BatchedMLP
 from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.runs.read import SavedRun
 
@@ -20,7 +22,7 @@ Floats = NDArray[np.float64]
 
 N_STEPS = 24
 """Gauss-Legendre points on the line. The gradient of a ReLU network jumps along it, so that the sum for the default's
-committee misses the difference by 3e-4 of a log price on average over Kaggle's training rows, and by 2e-3 at most."""
+ensemble misses the difference by 3e-4 of a log price on average over Kaggle's training rows, and by 2e-3 at most."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class Explanation:
     """Attributions in log price; 0.01 is about one percent of the price.
 
     Attributes:
-        attributions: (n_rows, n_effects), in the order of `schema.FEATURES`; of a run with own columns, a last one is
-            of all of these together, else n_effects is 79.
+        attributions: (n_rows, n_effects), in the order of `schema.FEATURES`; in a run with custom features, the last
+            one belongs to all of these together, else n_effects is 79.
         baseline: (n_rows,) log price of the average house.
-        prediction: (n_rows,) log price of the house, baseline + sum of the attributions but for what `N_STEPS` misses.
+        prediction: (n_rows,) log price of the house: baseline + sum of the attributions, up to the error of `N_STEPS`.
     """
 
     attributions: Floats
@@ -42,12 +44,12 @@ class Explanation:
 @single_threads()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
-    seen, new = house_array(training), house_array(houses)
-    explained = [_explain(fold, seen.rows(_training_rows(run, fold)), new) for fold in run.folds]
+    training_array, array = house_array(training), house_array(houses)
+    folds = [_explain(fold, training_array.rows(_training_rows(run, fold)), array) for fold in run.folds]
     return Explanation(
-        np.mean([one.attributions for one in explained], axis=0),
-        np.mean([one.baseline for one in explained], axis=0),
-        np.mean([one.prediction for one in explained], axis=0),
+        np.mean([fold.attributions for fold in folds], axis=0),
+        np.mean([fold.baseline for fold in folds], axis=0),
+        np.mean([fold.prediction for fold in folds], axis=0),
     )
 
 
@@ -58,23 +60,19 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
+    array, n_rows = house_array(training), len(wanted)
     n_effects = run.folds[0].features.raw_shares().shape[1]
-    array = house_array(training)
-    attributions, baseline, prediction = (
-        np.zeros((len(wanted), n_effects)),
-        np.zeros(len(wanted)),
-        np.zeros(len(wanted)),
-    )
+    total = Explanation(np.zeros((n_rows, n_effects)), np.zeros(n_rows), np.zeros(n_rows))
     n_repeats = run.settings.folds.n_repeats
     for fold in run.folds:
-        places = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
-        if len(places) == 0:
+        held_out = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
+        if len(held_out) == 0:
             continue
-        one = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[places]))
-        attributions[places] += one.attributions / n_repeats
-        baseline[places] += one.baseline / n_repeats
-        prediction[places] += one.prediction / n_repeats
-    return Explanation(attributions, baseline, prediction)
+        explained = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[held_out]))
+        total.attributions[held_out] += explained.attributions / n_repeats
+        total.baseline[held_out] += explained.baseline / n_repeats
+        total.prediction[held_out] += explained.prediction / n_repeats
+    return total
 
 
 def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
@@ -82,39 +80,32 @@ def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
 
 
 def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Explanation:
-    """One fold's ensemble. Groups are combined as their predictions are, one raw feature at a time."""
+    """Explain one fold's ensemble; models are averaged as their predictions are."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
     shares = fold.features.raw_shares()
     by_model = {}
-    for group, columns in fold.columns.items():
-        of_inputs = _integrated_gradients(fold, group, matrix[:, columns], average[:, columns])
-        by_model[group] = (of_inputs @ shares[columns]).reshape(1, -1)
+    for model, columns in fold.columns.items():
+        gradients = integrated_gradients(fold.networks[model], matrix[:, columns], average[:, columns])
+        by_model[model] = (fold.log_price_std * gradients @ shares[columns]).reshape(1, -1)
     attributions = combine(by_model).reshape(len(houses), -1)
-    baseline = combine({group: fold.predict(group, average) for group in fold.columns})
-    prediction = combine({group: fold.predict(group, matrix) for group in fold.columns})
+    baseline = combine({model: fold.predict(model, average) for model in fold.columns})
+    prediction = combine({model: fold.predict(model, matrix) for model in fold.columns})
     return Explanation(attributions, np.repeat(baseline, len(houses)), prediction)
 
 
-def _integrated_gradients(
-    fold: FoldModel, group: str, inputs: NDArray[np.float32], average: NDArray[np.float32]
-) -> Floats:
-    """(n_rows, d_in) attributions of the mean of a group's members, in log price."""
-    import torch
-    from captum.attr import IntegratedGradients
+def integrated_gradients(network: BatchedMLP, inputs: NDArray[np.float32], average: NDArray[np.float32]) -> Floats:
+    """Attribute the mean output of a model's networks to its inputs.
 
-    network = fold.networks[group]
-    n_members = len(network.parameters)
-
-    def sum_over_rows(rows: torch.Tensor) -> torch.Tensor:
-        # A row's gradient is that of the sum; captum would ask for each row's by itself, at twice the time.
-        return network.forward(rows.expand(n_members, -1, -1)).mean(dim=0)[:, 0].sum(dim=0, keepdim=True)
-
-    found = IntegratedGradients(sum_over_rows).attribute(
-        torch.from_numpy(inputs),
-        baselines=torch.from_numpy(average),
-        n_steps=N_STEPS,
-        method="gausslegendre",
-        internal_batch_size=4096,
-    )
-    return np.asarray(found.numpy(), dtype=np.float64) * fold.log_price_std
+    Shape:
+        inputs: (n_rows, d_in); average: (1, d_in)
+        returns: (n_rows, d_in), in units of the networks' standardised target
+    """
+    start, step = torch.from_numpy(average), torch.from_numpy(inputs - average)
+    mean_gradient = torch.zeros_like(step)
+    for point, weight in zip(*np.polynomial.legendre.leggauss(N_STEPS), strict=True):  # on [-1, 1]
+        rows = (start + step * (point + 1) / 2).requires_grad_()
+        outputs = network.forward(rows.expand(len(network.parameters), -1, -1)).mean(dim=0)[:, 0]
+        # A row's gradient is that of the sum over rows.
+        mean_gradient += torch.autograd.grad(outputs.sum(), rows)[0] * weight / 2
+    return (step * mean_gradient).numpy().astype(np.float64)

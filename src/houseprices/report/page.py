@@ -1,45 +1,62 @@
 """The page of a run: its figures, its tables, and the template that holds them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from houseprices.charts import Drawing, page_colours
-from houseprices.report.coverage import coverage_by_neighborhood, coverage_by_price
-from houseprices.report.evidence import COVERAGES, Evidence
-from houseprices.report.figures.ablation import ablation_figures
-from houseprices.report.figures.attributions import effect_figures, importance_figures
-from houseprices.report.figures.curves import curve_figures
-from houseprices.report.figures.errors import error_figures
-from houseprices.report.figures.intervals import interval_figures
-from houseprices.report.figures.score import score_figures
-from houseprices.report.money import dollars, percent
-from houseprices.report.themes import WORDS, by_size, effect_names, themes_of
-from houseprices.report.words import effect_words, level_words
-from houseprices.runs.format import MANIFEST, RECIPE, SETTINGS, SUBMISSION
+from houseprices.files import replacing
+from houseprices.progress import Notify, Progress, silent
+from houseprices.report.drawing import Drawing
+from houseprices.report.evidence import Evidence, gather, interval_ends
+from houseprices.report.explain import themes_of_house
+from houseprices.report.figures.effects import effect_figures
+from houseprices.report.figures.errors import error_figures, interval_figures
+from houseprices.report.figures.scores import expected_score, heat_maps, learning_curves, score_by_fold
+from houseprices.report.words import dollars, effect_names, level_words, meaning, percent, theme_positions
+from houseprices.runs.format import INTERVALS, MANIFEST, REPORT, SETTINGS, SUBMISSION
+from houseprices.runs.read import read_run
+
+N_STACKS = 3
+_CAPTION_INCHES = 0.4
+_N_DETAILS = 3
+"""Features named under a theme's bar."""
 
 
-def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list[Drawing]]:
-    """The page's text, and its figures, with the waterfalls of the worst houses, which are awaited last."""
+def write_report(folder: Path, notify: Notify = silent, columns: Path | None = None) -> Path:
+    """Write report.html and intervals.csv into the run folder, both or none; return the page's path.
+
+    Args:
+        columns: the file of the run's custom features, see `read_run`.
+
+    Raises:
+        RunError: the folder is missing, incomplete, altered or of another version, or cannot be written.
+        ColumnsError: its custom features fail.
+        LedgerError: the ledger cannot be read.
+    """
+    notify(Progress("reading the run"))
+    run = read_run(folder, columns)
+    folder = run.folder
+    houses, test_houses = run.houses()
+    notify(Progress("explaining the predictions"))
+    evidence = gather(run, houses, test_houses)
+    notify(Progress("drawing figures"))
+    page = render(evidence)
+    intervals = pd.concat([pd.read_csv(folder / SUBMISSION), interval_ends(evidence.test_intervals)], axis=1)
+    with replacing(folder / REPORT, folder / INTERVALS) as (page_file, intervals_file):
+        page_file.write_text(page, "utf-8")
+        intervals.to_csv(intervals_file, index=False, float_format="%.2f")
+    return folder / REPORT
+
+
+def render(evidence: Evidence) -> str:
+    """Draw the figures and fill in the template."""
     import jinja2
 
     run = evidence.run
-    bands = coverage_by_price(evidence.rows)
-    neighborhoods = coverage_by_neighborhood(evidence.rows, evidence.houses["Neighborhood"])
-    sections: dict[str, list[Drawing]] = {
-        "score": list(score_figures(evidence)),
-        "curves": list(curve_figures(evidence)),
-        "ablation": list(ablation_figures(evidence.ablation, run.settings)) if evidence.ablation else [],
-        "errors": list(error_figures(evidence)),
-        "intervals": list(interval_figures(evidence, bands, neighborhoods)),
-        "importance": list(importance_figures(evidence)),
-        "effects": list(effect_figures(evidence)),
-    }
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -47,97 +64,89 @@ def render(evidence: Evidence, waterfalls: Iterable[Drawing]) -> tuple[str, list
         lstrip_blocks=True,
         loader=jinja2.PackageLoader("houseprices.report", "template"),
     )
-    worst = list(_worst(evidence, waterfalls))
-    environment.filters.update(dollars=dollars, percent=percent, share=lambda value: f"{100 * value:.1f}%")
+    environment.filters.update(
+        dollars=dollars,
+        percent=percent,
+        score="{:.4f}".format,
+        signed=lambda value: f"{value:+.4f}".replace("-", "−"),
+        share=lambda value: f"{100 * value:.1f}%",
+        count="{:,.0f}".format,
+    )
     files = resources.files("houseprices.report") / "template"
-    page = environment.get_template("page.html").render(
+    return environment.get_template("page.html").render(
+        name=run.folder.resolve().name,
         run=run,
         metrics=run.metrics,
         manifest=run.manifest,
         evidence=evidence,
-        figures=sections,
-        worst=worst,
-        bands=bands.to_dict("records"),
-        neighborhoods=neighborhoods.to_dict("records"),
+        score_figures=[score_by_fold(evidence), expected_score(evidence)],
+        curves=list(learning_curves(run.curves)),
+        heat_maps=list(heat_maps(evidence.ablation, run.settings)) if evidence.ablation else [],
+        error_stacks=stacks(error_figures(evidence)),
+        interval_figures=list(interval_figures(evidence)),
+        effect_stacks=stacks(effect_figures(evidence)),
+        worst=list(_worst(evidence)),
         rows=_table(evidence),
-        coverage={round(100 * c): evidence.rows[f"inside_{round(100 * c)}"].mean() for c in COVERAGES},
         importance=_importance(evidence),
-        models={name: asdict(group) for name, group in run.settings.models.items()},
+        models=run.settings.models,
         config=(run.folder / SETTINGS).read_text("utf-8"),
         manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
         submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
-        recipe_file=RECIPE,
-        colours=page_colours(),
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
-        banner=evidence.is_sample,
-        spread_over=["splits"] * (run.settings.folds.n_repeats > 1)
-        + ["seeds"] * (max(one.n_members for one in run.settings.models.values()) > 1),
     )
-    return page, [drawing for drawings in sections.values() for drawing in drawings] + [one["figure"] for one in worst]
 
 
-def _worst(evidence: Evidence, waterfalls: Iterable[Drawing]) -> Iterator[dict[str, Any]]:
+def stacks(drawings: Iterable[Drawing]) -> list[list[Drawing]]:
+    """Distribute figures over columns of about equal heights: each goes to the column that is shortest so far."""
+    columns: list[list[Drawing]] = [[] for _ in range(N_STACKS)]
+    for drawing in drawings:
+        min(columns, key=_height).append(drawing)
+    return columns
+
+
+def _height(column: list[Drawing]) -> float:
+    return sum(drawing.height + _CAPTION_INCHES for drawing in column)
+
+
+def _worst(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """Explain the worst houses: each theme with a bar from the price before it to the price after it."""
     explanation = evidence.explanation
-    for place, drawing in zip(evidence.worst, waterfalls, strict=True):
-        house, row = evidence.houses.iloc[place], evidence.rows.iloc[place]
+    for position in evidence.worst:
+        house = evidence.houses.iloc[position]
+        themes = themes_of_house(house, explanation.attributions[position])
+        reached = explanation.baseline[position] + np.cumsum([0.0, *(theme["log_price"] for theme in themes)])
+        # A share of the way from the lowest price to the highest, with a hundredth at least for every bar.
+        ends = 99 * (reached - reached.min()) / (np.ptp(reached) or 1.0)
+        for theme, price, start, end in zip(themes, reached[1:], ends, ends[1:], strict=False):
+            theme["left"], theme["width"] = min(start, end), abs(end - start) + 1
+            theme["reached_usd"] = float(np.exp(price))
+            theme["largest"] = theme["features"][:_N_DETAILS]
         yield {
-            **row.to_dict(),
-            "id": int(row["Id"]),
+            **evidence.rows.iloc[position].to_dict(),
+            "id": int(evidence.rows["Id"].iloc[position]),
             "neighborhood": level_words("Neighborhood", str(house["Neighborhood"])),
-            "baseline": float(np.exp(explanation.baseline[place])),
-            "figure": drawing,
-            "themes": list(_themes(house, explanation.attributions[place])),
+            "baseline_usd": float(np.exp(explanation.baseline[position])),
+            "themes": themes,
         }
 
 
-def _themes(house: pd.Series, effects: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
-    """A house's themes and the features in them, the largest effects first."""
-    names = effect_names(len(effects))
-    for theme, places in sorted(themes_of(len(effects)).items(), key=lambda item: -abs(effects[item[1]].sum())):
-        features = [
-            {
-                "name": names[place],
-                "words": WORDS.get(names[place], names[place]),
-                "value": effect_words(names[place], house),
-                "effect": float(effects[place]),
-            }
-            for place in by_size(effects, places)
-        ]
-        yield {"name": theme, "effect": float(effects[places].sum()), "features": features}
-
-
 def _table(evidence: Evidence) -> list[dict[str, Any]]:
-    """The rows of the sortable table of all out-of-fold predictions."""
+    """Rows of the sortable table of all out-of-fold predictions."""
     shown = ("Neighborhood", "YearBuilt", "OverallQual", "GrLivArea", "SaleCondition")
     houses = evidence.houses[list(shown)].reset_index(drop=True)
     for name in ("Neighborhood", "SaleCondition"):
         houses[name] = [level_words(name, code) for code in houses[name].astype("str")]
     table = pd.concat([evidence.rows, houses], axis=1)
-    return [dict(zip(table.columns, values, strict=True)) for values in table.itertuples(index=False, name=None)]
+    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
 
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:
-    """Themes and the features in them, the largest first, each with its size and the spread of it over folds."""
-    sizes, spread = evidence.importance, evidence.fold_importance.std(axis=0)
-    names, themes = effect_names(len(sizes)), themes_of(len(sizes))
-    of_theme = dict(zip(themes, evidence.fold_theme_importance.std(axis=0), strict=True))
-    return [
-        {
-            "name": theme,
-            "size": float(size),
-            "spread": float(of_theme[str(theme)]),
-            "features": [
-                {
-                    "name": name,
-                    "words": WORDS.get(name, name),
-                    "size": float(sizes[name]),
-                    "spread": float(spread[place]),
-                }
-                for name, place in sorted(
-                    ((names[place], place) for place in themes[str(theme)]), key=lambda one: -sizes[one[0]]
-                )
-            ],
-        }
-        for theme, size in evidence.theme_importance.items()
-    ]
+    """Themes and the features in them, the most important first."""
+    names = effect_names(len(evidence.importance))
+    features = [{"name": name, "words": meaning(str(name)), **values} for name, values in evidence.importance.T.items()]
+    table = []
+    for theme, values in evidence.theme_importance.T.items():
+        inside = {names[position] for position in theme_positions(len(names))[str(theme)]}
+        table.append({"name": theme, **values, "features": [row for row in features if row["name"] in inside]})
+    return table

@@ -31,7 +31,7 @@ from houseprices.runs.format import (
 )
 
 if TYPE_CHECKING:
-    from houseprices.selection.gate import Judgement
+    from houseprices.selection.acceptance import PairedScores
 
 Floats = NDArray[np.float64]
 
@@ -74,13 +74,13 @@ class RunComparison:
         names: of the first and the second.
         n_splits: of each.
         changes: settings of the second that differ from the first.
-        judgement: of the second against the first, see `selection.gate`.
+        scores: of the second against the first.
     """
 
     names: tuple[str, str]
     n_splits: tuple[int, int]
     changes: list[str]
-    judgement: "Judgement"
+    scores: "PairedScores"
 
 
 def past_runs(notify: Notify = silent) -> list[PastRun]:
@@ -118,7 +118,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     Raises:
         RunError: a run cannot be read, or the two are of other houses or of equal settings and seed.
     """
-    from houseprices.selection.gate import judge
+    from houseprices.selection.acceptance import paired_scores
 
     folders = [find_run(Path(name)) for name in (first, second)]
     for folder in folders:
@@ -130,9 +130,9 @@ def compare_runs(first: str, second: str) -> RunComparison:
         raise RunError(f"{names[0]}, {names[1]}: their houses differ; accepted: two runs on the same train.csv")
     if settings[0] == settings[1]:
         raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
-    judgement = judge(one["prediction"][None], other["prediction"][None], one["log_price"])
+    scores = paired_scores(one["prediction"][None], other["prediction"][None], one["log_price"])
     n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
-    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), judgement)
+    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), scores)
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:

@@ -5,7 +5,7 @@ is refused.
 """
 
 from collections.abc import Iterator
-from dataclasses import field, fields, is_dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -37,10 +37,8 @@ OUTPUTS = (SETTINGS, METRICS, CURVES, OUT_OF_FOLD, SUBMISSION, MEMBERS, PREPROCE
 CUSTOM_FEATURES = "custom_features.py"
 """A copy of the file of user-defined features, in a run that has them. It never runs unless the user names it."""
 
-REPORT, FIGURES, INTERVALS = "report.html", "figures", "intervals.csv"
-EXPLANATIONS = "explanations"
+REPORT, INTERVALS = "report.html", "intervals.csv"
 ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.json"
-RECIPE = "recipe.csv"
 """Files that later commands add to a run's folder."""
 
 EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
@@ -198,18 +196,13 @@ def write_record(file: Path, record: Any) -> None:
 
 
 def record_text(record: Any, *, indent: int | None = 2) -> str:
-    """The record as the text of a JSON file."""
+    """The text of a record's JSON file."""
     return json_text(as_json(record), indent)
 
 
 def as_json(record: Any) -> Any:
     """The record as dicts, lists and scalars; a field that is None is left out."""
-    if is_dataclass(record):
-        values = ((field.name, getattr(record, field.name)) for field in fields(record))
-        return {name: as_json(value) for name, value in values if value is not None}
-    if isinstance(record, dict):
-        return {name: as_json(value) for name, value in record.items()}
-    return [as_json(item) for item in record] if isinstance(record, list | tuple) else record
+    return TypeAdapter(type(record)).dump_python(record, exclude_none=True)
 
 
 def check_version(file: Path, version: object) -> None:

@@ -2,7 +2,7 @@
 
 A computation under the same conditions has the same bits. Another processor, library or code may add in another order,
 and training carries the last bit of a sum on: `BOUNDS` says how far, as measured. The run's own networks must give its
-own predictions in any case: training has no part in that.
+own predictions, prices and score in any case: training has no part in that.
 """
 
 import io
@@ -19,6 +19,7 @@ from safetensors.numpy import load
 
 from houseprices.cross_validation.cross_validate import cross_validate
 from houseprices.cross_validation.fold_model import mean_over_folds
+from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, HouseTables, read_tables
 from houseprices.engine.device import choose_device
@@ -44,9 +45,14 @@ ROUNDING = Bound(1e-6, 1e-5)
 """Rounding in float32 without training: predictions of the same networks, statistics of the same houses."""
 
 BOUNDS = {
-    "another processor": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
-    "another library": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
-    "other code": {"log price": Bound(0.01, 0.2), "score": Bound(0.02, 0.05), "weight": Bound(0.2, 2.0)},
+    cause: {
+        "log price": Bound(0.01, 0.1),
+        "score": Bound(0.002, 0.02),
+        "learning curve": Bound(0.01, 0.2),
+        "weight norm": Bound(0.3, 3.0),
+        "weight": Bound(0.1, 2.0),
+    }
+    for cause in ("another processor", "another library", "other code")
 }
 """Bounds of differences that training makes of another rounding, by cause and by quantity; docs/reliability.md has the
 measured differences. Prices and errors are in log price; scores are log-RMSEs."""
@@ -63,16 +69,16 @@ _QUANTITIES = {
     "prediction": "log price",
     "error_scale": "log price",
     PRICE: "log price",
-    "training_log_rmse": "score",
-    "validation_log_rmse": "score",
-    "weight_norm": "weight",
+    "training_log_rmse": "learning curve",
+    "validation_log_rmse": "learning curve",
+    "weight_norm": "weight norm",
     "tensor": "weight",
     "log_rmse": "score",
     "test_log_rmse": "score",
     "by_fold": "score",
     "models": "score",
 }
-"""Quantities that training moves, by the first word of a column's, tensor's or entry's name."""
+"""Quantities that training moves, by the first word of the name of a column, tensor or entry."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ class Verification:
 
     Attributes:
         data: the folder of the houses.
-        own_predictions: largest difference of the run's predictions from those of its own networks, in log price.
+        own_networks: largest difference of the run's predictions, prices and score from those of its own networks, in
+            log price.
         differences: of each output but the settings, in the order of `format.OUTPUTS`.
         conditions: changes since the run, such as "libraries.numpy 2.3 -> 2.4".
         causes: the keys of `BOUNDS` that they make.
@@ -109,7 +116,7 @@ class Verification:
     """
 
     data: str
-    own_predictions: float
+    own_networks: float
     differences: list[Difference]
     conditions: list[str]
     causes: list[str]
@@ -119,7 +126,7 @@ class Verification:
     def unexplained(self) -> list[str]:
         """The outputs whose differences nothing explains."""
         files = list(dict.fromkeys(difference.file for difference in self.differences if not difference.explained))
-        return files if self.own_predictions <= ROUNDING.largest else ["predictions of its own networks", *files]
+        return files if self.own_networks <= ROUNDING.largest else ["what its own networks predict", *files]
 
 
 def verify(run: Path, data: Path | None = None, columns: Path | None = None, notify: Notify = silent) -> Verification:
@@ -154,19 +161,19 @@ def verify(run: Path, data: Path | None = None, columns: Path | None = None, not
     before = {name: value for name, value in as_json(saved.manifest).items() if name in _CAUSES}
     conditions = list(changes(before, {name: now[name] for name in _CAUSES}, absent="(not noted)"))
     causes = sorted({cause for name, cause in _CAUSES.items() if before.get(name) != now[name]})
-    own_predictions = _distance_from_own_networks(saved, tables)
+    own_networks = _distance_from_own_networks(saved, tables)
     differences = [
         difference
         for name in OUTPUTS
         if name != SETTINGS
         for difference in _differences(name, (saved.folder / name).read_bytes(), again[name], causes)
     ]
-    verdict = _verdict(differences, own_predictions, causes)
-    return Verification(str(tables.folder), own_predictions, differences, conditions, causes, verdict)
+    verdict = _verdict(differences, own_networks, causes)
+    return Verification(str(tables.folder), own_networks, differences, conditions, causes, verdict)
 
 
-def _verdict(differences: list[Difference], own_predictions: float, causes: list[str]) -> str:
-    if own_predictions > ROUNDING.largest or not all(difference.explained for difference in differences):
+def _verdict(differences: list[Difference], own_networks: float, causes: list[str]) -> str:
+    if own_networks > ROUNDING.largest or not all(difference.explained for difference in differences):
         return "differs"
     if not any(difference.place for difference in differences):
         return "same"
@@ -175,16 +182,19 @@ def _verdict(differences: list[Difference], own_predictions: float, causes: list
 
 
 def _distance_from_own_networks(saved: SavedRun, tables: HouseTables) -> float:
-    """Compute the run's predictions by its own networks; return the largest difference in log price."""
+    """Predict by the run's own networks; return the largest difference of its predictions, prices and score."""
     of_folds, _ = saved.predict_folds(tables.train.drop(columns=PRICE))
     rows = np.arange(of_folds.shape[-1])
     out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(saved.fold_of_row)], axis=0)
-    distances = [np.abs(out_of_fold - saved.out_of_fold["prediction"].to_numpy())]
-    if len(tables.test):
-        submission = pd.read_csv(saved.folder / SUBMISSION)
-        test = mean_over_folds(saved.predict_folds(tables.test)[0])
-        distances.append(np.abs(test - np.log(submission[PRICE].to_numpy())))
-    return float(max(distance.max() for distance in distances))
+    prices = np.exp(mean_over_folds(saved.predict_folds(tables.test)[0]))
+    saved_prices = _parts(SUBMISSION, (saved.folder / SUBMISSION).read_bytes()).get(PRICE)
+    score = log_rmse(saved.out_of_fold["prediction"].to_numpy(), saved.out_of_fold["log_price"].to_numpy())
+    distances = (
+        out_of_fold - saved.out_of_fold["prediction"].to_numpy(),
+        _distance(PRICE, saved_prices, pd.Series(prices, [f"Id {house}" for house in tables.test.index]), False)[0],
+        [score - saved.metrics.log_rmse.pooled],
+    )
+    return max(float(np.abs(distance).max(initial=0.0)) for distance in distances)
 
 
 def _differences(name: str, before: bytes, again: bytes, causes: list[str]) -> Iterator[Difference]:
@@ -194,7 +204,7 @@ def _differences(name: str, before: bytes, again: bytes, causes: list[str]) -> I
         parts, parts_again = _parts(name, before), _parts(name, again)
         for part in dict.fromkeys([*parts, *parts_again]):
             quantity = _QUANTITIES.get(part.split()[0], "statistic")
-            distance = _distance(part, parts.get(part), parts_again.get(part), relative=quantity == "statistic")
+            distance = _distance(part, parts.get(part), parts_again.get(part), quantity == "statistic")
             distances.setdefault(quantity, []).append(distance)
     n_different = 0
     for quantity, pairs in distances.items():
@@ -214,8 +224,10 @@ def _parts(name: str, content: bytes) -> dict[str, pd.Series]:
     """Split an output into series of numbers or text, one a column, tensor or entry, indexed by place."""
     if name.endswith(".csv"):
         table = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False)
-        places = [f"Id {house}" for house in table[ID]] if ID in table else [f"line {row + 2}" for row in table.index]
-        return {str(column): _numbers_or_text(table[column].set_axis(places)) for column in table}
+        table.index = pd.Index(
+            [f"Id {house}" for house in table[ID]] if ID in table else table.index.map("row {}".format)
+        )
+        return {str(column): _numbers_or_text(table[column]) for column in table}
     if name.endswith(".safetensors"):
         return {
             f"tensor {key}": pd.Series(tensor.ravel(), pd.MultiIndex.from_product([*map(range, tensor.shape)]))
@@ -232,7 +244,7 @@ def _parts(name: str, content: bytes) -> dict[str, pd.Series]:
 
 def _numbers_or_text(cells: pd.Series) -> pd.Series:
     try:
-        return cells.map(float)  # Python reads back the number that was written, to the last bit
+        return cells.map(float)  # to the last bit, unlike pandas' own parser
     except ValueError:
         return cells
 
@@ -246,23 +258,20 @@ def _leaves(tree: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield place, tree
 
 
-def _distance(part: str, before: pd.Series | None, again: pd.Series | None, *, relative: bool) -> tuple[Floats, str]:
+def _distance(part: str, before: pd.Series | None, again: pd.Series | None, relative: bool) -> tuple[Floats, str]:
     """Differences of two series, of prices in logarithms, and the largest one with its place."""
     if before is None or again is None or list(before.index) != list(again.index):
         return np.array([np.inf]), f"{part}: not the same entries in the run and computed now"
-    if not all(pd.api.types.is_numeric_dtype(series) for series in (before, again)):
-        distance = np.where(before.astype(str) == again.astype(str), 0.0, np.inf)
-    else:
+    if all(pd.api.types.is_numeric_dtype(series) for series in (before, again)):
         old, new = before.to_numpy(np.float64), again.to_numpy(np.float64)
         if part == PRICE:
             old, new = np.log(old), np.log(new)
         scale = np.maximum(1.0, np.abs(old)) if relative else 1.0
         equal = (old == new) | (np.isnan(old) & np.isnan(new))
         distance = np.where(equal, 0.0, np.nan_to_num(np.abs(old - new) / scale, nan=np.inf))
-    row = int(distance.argmax()) if distance.size else 0
-    return (
-        distance,
-        f"{part}, {before.index[row]}: {before.iloc[row]} in the run, {again.iloc[row]} computed now"
-        if distance.any()
-        else "",
-    )
+    else:
+        distance = np.where(before.astype(str) == again.astype(str), 0.0, np.inf)
+    if not distance.any():
+        return distance, ""
+    row = int(distance.argmax())
+    return distance, f"{part}, {before.index[row]}: {before.iloc[row]} in the run, {again.iloc[row]} computed now"

@@ -19,7 +19,7 @@ from houseprices.cross_validation.metrics import log_rmse, scores_of
 from houseprices.cross_validation.result import CrossValidation
 from houseprices.cross_validation.stopwatch import Stopwatch
 from houseprices.cross_validation.workers import device_of
-from houseprices.data.sample.write import NOISE_FLOOR
+from houseprices.data.sample import NOISE_FLOOR
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import DataKind, HouseTables, read_tables
 from houseprices.errors import DataError, RunError

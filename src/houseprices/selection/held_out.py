@@ -1,12 +1,15 @@
-"""Predictions of held-out houses, for any choice of rows; a network is trained once, however often it is asked for.
+"""Out-of-fold predictions on repeated 2-fold cross-validation; no network is trained twice.
 
-What a batch of networks says depends on its inputs, targets, seeds and hyperparameters, and on the code that trains
-it. All of that is in the name under which its predictions are kept: none can be stale, whatever else has changed.
+Half of the rows are held out, not a tenth: the choice between models asks for large held-out parts (Shao 1993).
+
+The predictions of a model's networks depend on their inputs, targets, seeds and hyperparameters, and on the code that
+trains them. The name of a cached file is the digest of all of these, so that no cached prediction can be stale.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,165 +18,287 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprices.cross_validation import fold_model
-from houseprices.cross_validation.fold_model import FoldModel
-from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold, member_seed
+from houseprices.cross_validation.cross_validate import check_finite
+from houseprices.cross_validation.fold_model import FoldModel, combine
+from houseprices.cross_validation.fold_training import FoldData, fit_fold, member_seed
+from houseprices.cross_validation.folds import assign_folds, split_rows
 from houseprices.cross_validation.workers import open_executor
+from houseprices.data.schema import PRICE
+from houseprices.data.source import TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import Hyperparameters, NetworkSpec
 from houseprices.engine.training import Executor, PendingNetworks, submit_networks
+from houseprices.errors import OutOfMemoryError
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM, Block
-from houseprices.preprocessing.houses import HouseArray
+from houseprices.preprocessing.houses import HouseArray, house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
-MIN_MEMBERS = 4
-"""Networks of a group for a held-out set, where the main job averages fewer for a house."""
+N_REPEATS = 10
+SPLIT_SEED = 1996
+"""Fixes the splits: every comparison and every trial is scored on the same ones, whatever the settings' own seed."""
 
-
-@dataclass(frozen=True)
-class HeldOutSet:
-    """Positions of the rows that are trained on, and of those that are predicted."""
-
-    training: NDArray[np.int64]
-    held_out: NDArray[np.int64]
+MIN_NETWORKS = 4
+"""Networks of a model on each fold of a comparison, where the main job averages fewer for a house."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """The networks of one group for one held-out set.
+@dataclass(frozen=True, eq=False)
+class PricedHouses:
+    """The training table.
 
     Attributes:
-        data: the fold, fitted on the set's training rows.
-        name, group: which group.
-        seeds: of its networks.
+        ids: (n_rows,)
+        houses: (n_rows,) the table without prices, as an array.
+        log_price: (n_rows,)
+        kind, sha256: of the data, as in `data.source`; the checksum of train.csv.
     """
 
-    data: FoldData
-    name: str
-    group: ModelSettings
-    seeds: tuple[int, ...]
+    ids: NDArray[np.int64]
+    houses: HouseArray
+    log_price: Floats
+    kind: DataKind
+    sha256: str
 
-    @cached_property
-    def columns(self) -> NDArray[np.intp]:
-        """Those of the fold's matrix that the networks see."""
-        return self.data.live_columns(self.group.blocks)
+
+def read_priced_houses(data: Path | None, notify: Notify = silent) -> PricedHouses:
+    """Read the training table of a folder, of `data/raw` or the sample for None.
+
+    Raises:
+        DataError: a fault in the files.
+    """
+    tables = read_tables(data, notify)
+    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
+    houses = house_array(tables.train.drop(columns=PRICE))
+    return PricedHouses(tables.train.index.to_numpy(), houses, log_price, tables.kind, tables.sha256[TRAIN_FILE])
+
+
+def two_fold_splits(n_rows: int) -> list[tuple[Rows, Rows]]:
+    """The training and held-out rows of repeated 2-fold cross-validation: two folds a repeat, repeat by repeat."""
+    fold_of_row = assign_folds(n_rows, 2, N_REPEATS, SPLIT_SEED)
+    return [split_rows(of_repeat, fold) for of_repeat in fold_of_row for fold in range(2)]
+
+
+def fit_folds(
+    features: FeatureSettings, blocks: Collection[Block], houses: PricedHouses, splits: Sequence[tuple[Rows, Rows]]
+) -> list[FoldData]:
+    """Fit the features of these blocks and the targets on the training rows of each split."""
+    built = set(blocks) if features.columns else set(blocks) - {CUSTOM}
+    return [
+        fit_fold(index, 0, *split, houses.houses, houses.log_price, features, built)
+        for index, split in enumerate(splits)
+    ]
+
+
+def by_repeat(prediction: Floats, n_rows: int) -> Floats:
+    """Bring the predictions of the folds of `two_fold_splits`, one after another, into (n_repeats, n_rows)."""
+    rows = np.concatenate([held_out for _, held_out in two_fold_splits(n_rows)]).reshape(N_REPEATS, n_rows)
+    by_row = np.empty_like(prediction).reshape(rows.shape)
+    np.put_along_axis(by_row, rows, prediction.reshape(rows.shape), axis=1)
+    return by_row
+
+
+@dataclass(frozen=True, eq=False)
+class ModelOnFolds:
+    """A model that is trained on every fold, with the same number of networks on each.
+
+    Attributes:
+        name: of the model; its networks' seeds depend on it.
+        model: settings; its own `n_members` plays no part.
+        seed: of the job.
+    """
+
+    name: str
+    model: ModelSettings
+    seed: int
+    n_networks: int
+    folds: Sequence[FoldData]
+
+    def seeds(self, index: int) -> list[int]:
+        """The seed of each network on a fold."""
+        return [member_seed(self.seed, index, 0, self.name, network) for network in range(self.n_networks)]
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of all that the predictions depend on; held-out prices are not among it."""
-        data, digest = self.data, hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
-        hyperparameters = {field.name: getattr(self.group, field.name) for field in fields(Hyperparameters)}
-        scale = (data.log_price_mean, data.log_price_std)
-        shape = (len(data.training), len(data.held_out), len(self.columns))
-        digest.update(json.dumps([hyperparameters, self.seeds, scale, shape]).encode())
-        for rows in (data.training, data.held_out):
-            digest.update(data.matrix[np.ix_(rows, self.columns)].tobytes())
-        digest.update(data.targets[data.training].tobytes())
+        """SHA-256 of everything that the predictions depend on; held-out prices are not among it."""
+        digest = hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
+        hyperparameters = {field.name: getattr(self.model, field.name) for field in fields(Hyperparameters)}
+        digest.update(json.dumps(hyperparameters).encode())
+        for index, fold in enumerate(self.folds):
+            columns = fold.live_columns(self.model.blocks)
+            scale = (fold.log_price_mean, fold.log_price_std)
+            shape = (len(fold.training), len(fold.held_out), len(columns))
+            digest.update(json.dumps([self.seeds(index), scale, shape]).encode())
+            for rows in (fold.training, fold.held_out):
+                digest.update(fold.matrix[np.ix_(rows, columns)].tobytes())
+            digest.update(fold.targets[fold.training].tobytes())
         return digest.hexdigest()
 
-    def start(self, executor: Executor) -> PendingNetworks:
-        """Begin to train, on nothing but the training rows."""
-        data = self.data.data(self.group.blocks, with_curves=False)
-        return submit_networks(executor, data, [NetworkSpec(seed, self.group) for seed in self.seeds])
+    def start(self, executor: Executor) -> list[PendingNetworks]:
+        """Start to train on each fold's training rows."""
+        return [
+            submit_networks(
+                executor,
+                fold.data(self.model.blocks, with_curves=False),
+                [NetworkSpec(seed, self.model) for seed in self.seeds(index)],
+            )
+            for index, fold in enumerate(self.folds)
+        ]
 
-    def predict(self, network: BatchedMLP) -> NDArray[np.float32]:
-        """Log prices (n_members, n_held_out) that the trained networks say."""
-        data = self.data
-        scale = (data.log_price_mean, data.log_price_std)
-        place = (data.repeat, data.fold, data.features)
-        model = FoldModel(*place, *scale, {self.name: self.columns}, {self.name: network})
-        return model.predict(self.name, data.matrix[data.held_out]).astype(np.float32)
-
-
-Batches = Mapping[str, Sequence[Batch]]
-"""What a recipe has to train: {group: a batch for each held-out set}."""
-
-
-def fit_sets(
-    features: FeatureSettings,
-    blocks: Collection[Block],
-    houses: HouseArray,
-    log_price: Floats,
-    sets: Sequence[HeldOutSet],
-) -> list[FoldData]:
-    """Fit the features of these blocks and the targets on each set's training rows."""
-    return [
-        fit_fold(place, 0, one.training, one.held_out, houses, log_price, features, blocks)
-        for place, one in enumerate(sets)
-    ]
+    def predict(self, fold: FoldData, network: BatchedMLP) -> Floats:
+        """Predict the log prices of the fold's held-out rows, (n_held_out,): the mean over its networks."""
+        columns = {self.name: fold.live_columns(self.model.blocks)}
+        scale = (fold.log_price_mean, fold.log_price_std)
+        fitted = FoldModel(fold.repeat, fold.fold, fold.features, *scale, columns, {self.name: network})
+        return combine({self.name: fitted.predict(self.name, fold.matrix[fold.held_out])})
 
 
-def batches_of(
-    recipes: Sequence[Settings], houses: HouseArray, log_price: Floats, sets: Sequence[HeldOutSet]
-) -> list[Batches]:
-    """What each recipe has to train; their own folds play no part.
+def train_models(
+    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, on_trained: Callable[[int], object]
+) -> tuple[dict[str, Floats], dict[str, OutOfMemoryError]]:
+    """Train all networks of the models that are not cached, as one job.
 
-    A group has as many networks a set as the main job averages for a house, and no fewer than `MIN_MEMBERS`.
+    Args:
+        cache: folder of predictions, one file a model, written as soon as the model is trained; None keeps none.
+        on_trained: called with the number of networks that have just been trained.
+
+    Returns:
+        {key: the held-out log prices of the folds, one after another}, and {key: error} of models that are too large
     """
-    blocks = blocks_of(model for recipe in recipes for model in recipe.models.values())
-    folds = {}
-    for features in {recipe.features for recipe in recipes}:
-        built = blocks if features.columns else blocks - {CUSTOM}
-        folds[features] = fit_sets(features, built, houses, log_price, sets)
+    predictions: dict[str, Floats] = {}
+    too_large: dict[str, OutOfMemoryError] = {}
+    pending: dict[str, list[PendingNetworks]] = {}
+    for model in models:
+        cached = read_cached(cache, model.key)
+        if cached is not None:
+            predictions[model.key] = cached
+            continue
+        try:
+            pending[model.key] = model.start(executor)
+        except OutOfMemoryError as error:
+            too_large[model.key] = error
+    for model in models:
+        if model.key not in pending:
+            continue
+        try:
+            networks = [waiting.result(on_trained).network for waiting in pending.pop(model.key)]
+        except OutOfMemoryError as error:
+            too_large[model.key] = error
+            continue
+        of_folds = [model.predict(fold, network) for fold, network in zip(model.folds, networks, strict=True)]
+        predictions[model.key] = np.concatenate(of_folds)
+        if cache:
+            with replacing(cache / f"{model.key}.npz", durable=True) as (fresh,):
+                np.savez(fresh, prediction=predictions[model.key])
+    return predictions, too_large
 
-    def batch(recipe: Settings, data: FoldData, name: str) -> Batch:
-        group = recipe.models[name]
-        n_members = max(MIN_MEMBERS, group.n_members * recipe.folds.n_repeats)
-        seeds = (member_seed(recipe.seed, data.repeat, data.fold, name, member) for member in range(n_members))
-        return Batch(data, name, group, tuple(seeds))
 
-    return [
-        {name: [batch(recipe, data, name) for data in folds[recipe.features]] for name in recipe.models}
-        for recipe in recipes
-    ]
+def read_cached(cache: Path | None, key: str) -> Floats | None:
+    """Read a model's predictions; None where there are none, or the file is damaged."""
+    if cache is None:
+        return None
+    try:
+        with (cache / f"{key}.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            return np.asarray(content["prediction"], dtype=np.float64)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # npz has a CRC of its own
+        return None
 
 
-def digest_of(batches: Batches) -> str:
-    """Twelve digits that name a recipe by what it trains, on what and by which code; the order of models is none."""
-    keys = sorted("".join(batch.key for batch in of_group) for of_group in batches.values())
-    return hashlib.sha256("".join(keys).encode()).hexdigest()[:12]
+def predict_models(
+    models: Sequence[ModelOnFolds], settings: Settings, cache: Path | None, notify: Notify = silent
+) -> dict[str, Floats]:
+    """Predict every model's held-out rows, with networks from the cache where it has them.
+
+    Args:
+        settings: the workers and the device, or the cluster.
+        cache: see `train_models`; an interrupted job goes on with the model at which it was.
+        notify: called with the number of trained networks; not at all where all models are cached.
+
+    Returns:
+        {key: the held-out log prices of the folds, one after another}
+
+    Raises:
+        OutOfMemoryError: a network is too large.
+    """
+    cached = {model.key: read_cached(cache, model.key) for model in models}
+    predictions = {key: prediction for key, prediction in cached.items() if prediction is not None}
+    missing = {model.key: model for model in models if model.key not in predictions}
+    if missing:
+        n_networks = sum(model.n_networks * len(model.folds) for model in missing.values())
+        count = counting(notify, "training networks", n_networks)
+        with open_executor(settings, notify) as executor:
+            trained, too_large = train_models(list(missing.values()), executor, cache, count)
+            for error in too_large.values():
+                raise error
+            predictions |= trained
+    return predictions
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """A candidate's out-of-fold predictions.
+
+    Attributes:
+        key: twelve digits that name the candidate by its networks, their data and the code that trained them.
+        by_model: {model: (n_repeats, n_rows) log prices}
+        n_networks: {model: networks on each fold}
+    """
+
+    key: str
+    by_model: Mapping[str, Floats]
+    n_networks: Mapping[str, int]
+
+    @cached_property
+    def prediction(self) -> Floats:
+        """The ensemble's log prices, (n_repeats, n_rows)."""
+        return combine({name: prediction[None] for name, prediction in self.by_model.items()})
 
 
 def predict_held_out(
-    recipes: Sequence[Batches], settings: Settings, kept: Path | None, notify: Notify = silent
-) -> list[dict[str, list[NDArray[np.float32]]]]:
-    """Train what is not kept yet, and predict each recipe's held-out rows.
+    candidates: Sequence[Settings], houses: PricedHouses, cache: Path | None, notify: Notify = silent
+) -> list[HeldOut]:
+    """Predict every row by networks of each candidate that never saw it; the candidates' own folds play no part.
+
+    A model has as many networks on each fold as the main job averages for a house, and no fewer than `MIN_NETWORKS`.
 
     Args:
-        recipes: as `batches_of` makes them.
-        settings: say on how many workers and on which device.
-        kept: folder of predictions, a file a batch, written as soon as it is trained: an interrupted job goes on
-            where it was. None keeps none.
-        notify: hears how many networks are trained; nothing where all are kept.
+        candidates: the first one also says on how many workers and on which device.
+        cache, notify: see `predict_models`.
 
-    Returns:
-        For each recipe the log prices {group: [(n_members, n_held_out) a set]}.
+    Raises:
+        DataError: training diverged.
+        OutOfMemoryError: a network is too large.
     """
-    wanted = {batch.key: batch for recipe in recipes for of_group in recipe.values() for batch in of_group}
-    found = {key: prediction for key in wanted if kept and (prediction := _read(_file(kept, key))) is not None}
-    missing = {key: batch for key, batch in wanted.items() if key not in found}
-    if missing:
-        count = counting(notify, "training networks", sum(len(batch.seeds) for batch in missing.values()))
-        with open_executor(settings, notify) as executor:
-            pending = {key: batch.start(executor) for key, batch in missing.items()}
-            for key, batch in missing.items():
-                found[key] = batch.predict(pending.pop(key).result(count).network)
-                if kept:
-                    with replacing(_file(kept, key)) as (fresh,):
-                        np.save(fresh, found[key])
-    return [{name: [found[batch.key] for batch in of] for name, of in recipe.items()} for recipe in recipes]
-
-
-def _file(kept: Path, key: str) -> Path:
-    return kept / f"{key}.npy"
-
-
-def _read(file: Path) -> NDArray[np.float32] | None:
-    """The predictions in the file; None if there is none, or one that somebody spoilt."""
-    try:
-        return np.asarray(np.load(file, allow_pickle=False), dtype=np.float32)
-    except (OSError, ValueError, EOFError):
-        return None
+    n_rows = len(houses.log_price)
+    splits = two_fold_splits(n_rows)
+    blocks = {block for candidate in candidates for model in candidate.models.values() for block in model.blocks}
+    folds = {
+        features: fit_folds(features, blocks, houses, splits)
+        for features in {candidate.features for candidate in candidates}
+    }
+    models = [
+        [
+            ModelOnFolds(
+                name,
+                model,
+                candidate.seed,
+                max(MIN_NETWORKS, model.n_members * candidate.folds.n_repeats),
+                folds[candidate.features],
+            )
+            for name, model in candidate.models.items()
+        ]
+        for candidate in candidates
+    ]
+    predictions = predict_models([model for of_one in models for model in of_one], candidates[0], cache, notify)
+    held_out = []
+    for of_candidate in models:
+        digest = hashlib.sha256("".join(sorted(model.key for model in of_candidate)).encode())
+        by_model = {model.name: by_repeat(predictions[model.key], n_rows) for model in of_candidate}
+        held_out.append(
+            HeldOut(digest.hexdigest()[:12], by_model, {model.name: model.n_networks for model in of_candidate})
+        )
+        check_finite(held_out[-1].prediction)
+    return held_out

@@ -1,15 +1,16 @@
-"""The space of a search: for each setting of a group of networks that varies, a range or a list of choices, as TOML."""
+"""The space of a search: a range or a list of choices for each setting of a model that varies, as TOML."""
 
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
+from houseprices.engine.specs import STRICT
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.columns import Block
 from houseprices.settings import ModelSettings
@@ -20,25 +21,32 @@ if TYPE_CHECKING:
 DEFAULT_SPACE = Path(__file__).with_name("space.toml")
 
 DEPTH, WIDTH = "depth", "width"
-"""How many hidden layers; the units of each. Together they stand for `hidden`."""
+"""The number of hidden layers, and the units of each. Together they stand for `hidden`."""
 
 _NOT_VARIED = ("n_members", "hidden")
 _VARIED = (DEPTH, WIDTH, *(field.name for field in fields(ModelSettings) if field.name not in _NOT_VARIED))
-_RANGE_KEYS = {"low", "high", "log", "step"}
-_AS_RANGE = "a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1 if it is wanted"
+_ACCEPTED = "a list of choices, or a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1"
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=STRICT)
 class Range:
-    """Numbers from low to high, both among them; whole ones, if low is of that type."""
+    """Numbers from low to high, both among them; whole numbers, if low is one."""
 
-    low: float
-    high: float
-    log: bool = False
-    step: float | None = None
+    low: StrictInt | StrictFloat
+    high: StrictInt | StrictFloat
+    log: StrictBool = False
+    step: StrictInt | StrictFloat | None = None
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log = true needs a low above 0, and no step")
+        if self.step is not None and not 0 < self.step <= self.high - self.low:
+            raise ValueError(f"step must be above 0, and at most {self.high - self.low}, got {self.step}")
 
     def suggest(self, trial: "Trial", name: str) -> float:
-        """A number for the trial."""
+        """Suggest a number for the trial."""
         if isinstance(self.low, int):
             return trial.suggest_int(name, self.low, int(self.high), log=self.log, step=int(self.step or 1))
         return trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
@@ -46,57 +54,57 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Some values; each as JSON, which an Optuna storage keeps whatever it is."""
+    """Some values, each as JSON, which Optuna's journal keeps whatever it is."""
 
     values: tuple[str, ...]
 
     def suggest(self, trial: "Trial", name: str) -> Any:
-        """One of them for the trial."""
+        """Suggest one of them for the trial."""
         return json.loads(trial.suggest_categorical(name, self.values))
 
 
 @dataclass(frozen=True)
 class Space:
-    """What varies, by name."""
+    """The dimensions of a search by name."""
 
     dimensions: Mapping[str, Range | Choices]
 
     def suggest(self, trial: "Trial", base: ModelSettings) -> ModelSettings:
-        """A group of one network for the trial; what does not vary is as in `base`."""
-        found: dict[str, Any] = {
+        """Suggest a model for the trial; what does not vary is as in `base`."""
+        settings = {
             name: dimension.suggest(trial, name)
             for name, dimension in self.dimensions.items()
             if name not in (DEPTH, WIDTH)
         }
         if DEPTH in self.dimensions:
             layers = range(1, int(self.dimensions[DEPTH].suggest(trial, DEPTH)) + 1)
-            width = self.dimensions[WIDTH]
-            found["hidden"] = [width.suggest(trial, f"{WIDTH}_{layer}") for layer in layers]
-        return group_of(base, found)
+            settings["hidden"] = [self.dimensions[WIDTH].suggest(trial, f"{WIDTH}_{layer}") for layer in layers]
+        return changed_model(base, settings)
 
     @property
     def blocks(self) -> set[Block]:
         """All blocks of columns that some choice names."""
-        views = self.dimensions.get("blocks")
-        return {block for view in views.values for block in json.loads(view)} if isinstance(views, Choices) else set()
+        choices = self.dimensions.get("blocks")
+        values = choices.values if isinstance(choices, Choices) else ()
+        return {block for value in values for block in json.loads(value)}
 
     def as_json(self) -> str:
-        """The space in one line: two are alike if their lines are."""
-        return json.dumps({name: vars(of) for name, of in self.dimensions.items()}, sort_keys=True)
+        """The space in one line; equal spaces have equal lines."""
+        return json.dumps({name: vars(dimension) for name, dimension in self.dimensions.items()}, sort_keys=True)
 
 
-def group_of(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
-    """A group of one network with these settings, others as in `base`, checked.
+def changed_model(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
+    """The base with these settings in place of its own, checked.
 
     Raises:
         pydantic.ValidationError: a value is out of range.
     """
-    tree = {**TypeAdapter(ModelSettings).dump_python(base), **settings, "n_members": 1}
-    return TypeAdapter(ModelSettings).validate_python(tree)
+    model = TypeAdapter(ModelSettings)
+    return model.validate_python({**model.dump_python(base), **settings})
 
 
 def read_space(file: Path = DEFAULT_SPACE) -> Space:
-    """Read a space and check every end of a range and every choice as the setting that it is.
+    """Read a space; each end of a range and each choice must be accepted by the setting itself.
 
     Raises:
         SettingsError: the file is missing or no TOML; a name is unknown, a range or list empty, a value not accepted.
@@ -116,49 +124,40 @@ def read_space(file: Path = DEFAULT_SPACE) -> Space:
     return Space({name: _dimension(f"{file}: {name}", name, value) for name, value in tree.items()})
 
 
-def _dimension(place: str, name: str, value: Any) -> Range | Choices:
+def _dimension(setting: str, name: str, value: Any) -> Range | Choices:
     if isinstance(value, list):
-        if not value:
-            raise SettingsError(f"{place} is an empty list; accepted: one choice or more")
+        if not value or any(choice in value[:index] for index, choice in enumerate(value)):
+            raise SettingsError(f"{setting} is {value!r}; accepted: one choice or more, no two alike")
         for choice in value:
-            _check(place, name, choice)
-        if any(choice in value[:index] for index, choice in enumerate(value)):
-            raise SettingsError(f"{place} names a choice twice; accepted: choices that differ")
+            _check(setting, name, choice)
         return Choices(tuple(json.dumps(choice) for choice in value))
-    if not isinstance(value, dict) or not {"low", "high"} <= value.keys() <= _RANGE_KEYS:
-        raise SettingsError(f"{place} is {value!r}; accepted: a list of choices, or {_AS_RANGE}")
-    of = Range(**value)
-    numbers = [of.low, of.high, *([] if of.step is None else [of.step])]
-    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
-        raise SettingsError(f"{place} is {value!r}; accepted: numbers for low, high and step")
-    if not isinstance(of.log, bool):
-        raise SettingsError(f"{place}: log is {of.log!r}; accepted: true or false")
-    if not of.low < of.high:
-        raise SettingsError(f"{place} is empty from {of.low} to {of.high}; accepted: low below high")
-    if of.log and (of.low <= 0 or of.step is not None):
-        raise SettingsError(f"{place} is {value!r}; accepted with log = true: low above 0, no step")
-    if of.step is not None and not 0 < of.step <= of.high - of.low:
-        raise SettingsError(f"{place}: step is {of.step}; accepted: above 0, up to {of.high - of.low}")
-    for end in (of.low, of.high):
-        _check(place, name, end)
+    if not isinstance(value, dict):
+        raise SettingsError(f"{setting} is {value!r}; accepted: {_ACCEPTED}")
     try:
-        _check(place, name, math.nextafter(of.low, of.high))
-    except SettingsError:  # a setting of whole numbers
+        dimension = Range(**value)
+    except (ValidationError, TypeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = reason.removeprefix("Value error, ")
+        raise SettingsError(f"{setting} is {value!r}: {reason}; accepted: {_ACCEPTED}") from None
+    for end in (dimension.low, dimension.high):
+        _check(setting, name, end)
+    numbers = [dimension.low, dimension.high, *([] if dimension.step is None else [dimension.step])]
+    if name in (DEPTH, WIDTH) or type(getattr(ModelSettings(), name)) is int:
         if not all(isinstance(number, int) for number in numbers):
-            raise SettingsError(f"{place} is {value!r}; accepted: whole numbers for low, high and step") from None
-        return of
-    return Range(float(of.low), float(of.high), of.log, None if of.step is None else float(of.step))
+            raise SettingsError(f"{setting} is {value!r}; accepted: whole numbers for low, high and step")
+        return dimension
+    low, high, step = float(dimension.low), float(dimension.high), dimension.step
+    return Range(low, high, dimension.log, None if step is None else float(step))
 
 
-def _check(place: str, name: str, value: Any) -> None:
-    """That the setting accepts the value."""
+def _check(setting: str, name: str, value: Any) -> None:
+    """Check that the model's setting accepts the value."""
     if name == DEPTH:
         if type(value) is not int or value < 0:
-            raise SettingsError(f"{place}: {value!r} is no depth; accepted: whole numbers from 0 on")
+            raise SettingsError(f"{setting}: {value!r} is no depth; accepted: whole numbers from 0 on")
         return
-    setting = {"hidden": [value]} if name == WIDTH else {name: value}
     try:
-        group_of(ModelSettings(), setting)
+        changed_model(ModelSettings(), {"hidden": [value]} if name == WIDTH else {name: value})
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise SettingsError(f"{place}: {value!r} is refused: {reason[0].lower()}{reason[1:]}") from None
+        raise SettingsError(f"{setting}: {value!r} is refused: {reason[0].lower()}{reason[1:]}") from None

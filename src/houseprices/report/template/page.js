@@ -1,6 +1,16 @@
 "use strict";
 (() => {
-  // The worst houses: a click or an arrow key shows why a house got its price.
+  // A table that is wider than its place says so.
+  const measure = () => {
+    for (const table of document.querySelectorAll(".hint + .scroll")) {
+      table.previousElementSibling.hidden = table.scrollWidth <= table.clientWidth;
+    }
+  };
+  for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", measure);
+  window.addEventListener("resize", measure);
+  measure();
+
+  // The worst houses: a click or an arrow key shows how a price came about.
   const houses = [...document.querySelectorAll("#worst-table tbody tr")];
   const choose = (row, focus) => {
     for (const other of houses) {

@@ -1,0 +1,140 @@
+"""What follows from a run's figures: houses that spoil a fold, models that help, regularisation that pays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from houseprices.selection.ablation import Ablation, grid_of
+from houseprices.selection.acceptance import PairedDifference, paired_rmse
+from houseprices.settings import Settings
+
+Floats = NDArray[np.float64]
+
+OUTLYING = 1.3
+"""A fold stands out if its log-RMSE is so many times the median fold's."""
+
+_N_NAMED = 5
+
+
+@dataclass(frozen=True)
+class OutlyingFold:
+    """A fold whose score is far above the others', and the houses that make it so.
+
+    Attributes:
+        repeat, fold, log_rmse: of the fold.
+        usual: median log-RMSE of the folds.
+        houses: Id, price_usd, predicted_usd (by this repeat's networks) and share (of the fold's squared error) of the
+            houses with the largest errors: as many as it takes to bring the fold down, at most 5.
+        without: the fold's log-RMSE if these houses were left out. An explanation, never a score.
+    """
+
+    repeat: int
+    fold: int
+    log_rmse: float
+    usual: float
+    houses: pd.DataFrame
+    without: float
+
+
+@dataclass(frozen=True)
+class BestCell:
+    """The ablation's cell with the lowest validation error, against others.
+
+    Attributes:
+        weight_decay, dropout, log_rmse: of the cell.
+        against: {cell, in words: its log-RMSE - the best one's, mean over folds, and the ends of a 95% t interval}
+        n_cells, n_as_good: cells in the grid, and how many others cannot be told from the best (intervals with 0).
+    """
+
+    weight_decay: float
+    dropout: float
+    log_rmse: float
+    against: dict[str, tuple[float, float, float]]
+    n_cells: int
+    n_as_good: int
+
+
+def outlying_folds(out_of_fold: pd.DataFrame, fold_of_row: NDArray[np.int64], prediction: Floats) -> list[OutlyingFold]:
+    """Find the folds that stand out by `OUTLYING`, worst first.
+
+    Shape:
+        fold_of_row, prediction: (n_repeats, n_rows)
+    """
+    log_price = out_of_fold["log_price"].to_numpy()
+    squares = (prediction - log_price) ** 2
+    folds = list(np.ndindex(len(fold_of_row), int(fold_of_row.max()) + 1))
+    scores = {(repeat, fold): _rmse(squares[repeat, fold_of_row[repeat] == fold]) for repeat, fold in folds}
+    usual = float(np.median([*scores.values()]))
+    outlying = []
+    for (repeat, fold), log_rmse in scores.items():
+        if log_rmse <= OUTLYING * usual:
+            continue
+        rows = np.flatnonzero(fold_of_row[repeat] == fold)
+        rows = rows[np.argsort(-squares[repeat, rows], kind="stable")]
+        n_named = 1
+        while n_named < min(_N_NAMED, len(rows) - 1) and _rmse(squares[repeat, rows[n_named:]]) > OUTLYING * usual:
+            n_named += 1
+        named, others = rows[:n_named], rows[n_named:]
+        houses = pd.DataFrame(
+            {
+                "Id": out_of_fold["Id"].to_numpy()[named],
+                "price_usd": np.exp(log_price[named]),
+                "predicted_usd": np.exp(prediction[repeat, named]),
+                "share": squares[repeat, named] / squares[repeat, rows].sum(),
+            }
+        )
+        outlying.append(OutlyingFold(repeat, fold, log_rmse, usual, houses, _rmse(squares[repeat, others])))
+    return sorted(outlying, key=lambda fold: -fold.log_rmse)
+
+
+def _rmse(squares: Floats) -> float:
+    return float(np.sqrt(squares.mean()))
+
+
+def without_each_model(predictions: dict[str, Floats], log_price: Floats) -> dict[str, PairedDifference]:
+    """Compare the ensemble without each model with the whole one, by a paired bootstrap over houses."""
+    if len(predictions) < 2:
+        return {}
+    of_models = {name: prediction.mean(axis=0, keepdims=True) for name, prediction in predictions.items()}
+    whole = np.mean([*of_models.values()], axis=0)
+    return {
+        left_out: paired_rmse(whole, np.mean([of_models[n] for n in of_models if n != left_out], axis=0), log_price)
+        for left_out in of_models
+    }
+
+
+def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
+    """Compare the best cell of the grid with the others, fold by fold."""
+    from scipy.special import stdtrit
+
+    grid = grid_of(ablation.table)
+    best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
+    by_fold = ablation.table.pivot_table(
+        index="fold", columns=["weight_decay", "dropout"], values="validation_log_rmse", aggfunc="mean"
+    )
+    differences = by_fold.sub(by_fold[best["weight_decay"], best["dropout"]], axis=0)
+    middle = differences.mean()
+    reach = differences.std(ddof=1) / np.sqrt(len(by_fold)) * stdtrit(max(1, len(by_fold) - 1), 0.975)
+    cells = {"without both": (0.0, 0.0)}
+    model = settings.models.get(ablation.note.group)
+    if model is not None:
+        decays, rates = (by_fold.columns.unique(level).to_numpy() for level in (0, 1))
+        cells["nearest to the run's own"] = (_nearest(decays, model.weight_decay), _nearest(rates, model.dropout))
+    return BestCell(
+        weight_decay=float(best["weight_decay"]),
+        dropout=float(best["dropout"]),
+        log_rmse=float(best["validation_log_rmse"]),
+        against={
+            name: (float(middle[cell]), float(middle[cell] - reach[cell]), float(middle[cell] + reach[cell]))
+            for name, cell in cells.items()
+            if cell in by_fold.columns and cell != (best["weight_decay"], best["dropout"])
+        },
+        n_cells=len(grid),
+        n_as_good=int((middle - reach <= 0).sum()) - 1,
+    )
+
+
+def _nearest(values: Floats, wanted: float) -> float:
+    return float(values[np.abs(values - wanted).argmin()])

@@ -1,0 +1,311 @@
+"""A comparison of two settings: trained on the same folds, judged by the acceptance test, noted in a log of trials."""
+
+import csv
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from houseprices.errors import RunError, SettingsError
+from houseprices.files import replacing
+from houseprices.progress import Notify, silent
+from houseprices.runs.format import changes
+from houseprices.selection.acceptance import PairedScores, paired_scores, rejection_reasons, typical_rows
+from houseprices.selection.held_out import HeldOut, PricedHouses, predict_held_out, read_priced_houses
+from houseprices.settings import WHERE, Settings, dump_settings
+
+Floats = NDArray[np.float64]
+
+FOLDER = Path("runs/compare")
+LOG = Path("runs/compare.csv")
+PREDICTIONS = FOLDER / "predictions"
+"""Cached predictions of models; see `held_out`."""
+
+_FIGURES = ("rmse", "trimmed", "median")
+COLUMNS = (
+    "date",
+    "data",
+    "change",
+    "rule",
+    "first",
+    "second",
+    *(f"{figure}_{part}" for figure in _FIGURES for part in ("first", "second", "difference", "low", "high")),
+    "verdict",
+)
+"""Columns of the log; first and second are the keys of the candidates, see `held_out.HeldOut`."""
+
+Rule = Literal["improvement", "simplification"]
+LogLine = dict[str, str]
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """One model of an ensemble; all figures are means over repeats, in log price.
+
+    Attributes:
+        n_networks: on each fold.
+        rmse, trimmed, median: of the model alone, as in `acceptance.PairedScores`.
+        trimmed_without: trimmed RMSE of the ensemble of the other models; None if there is no other.
+    """
+
+    n_networks: int
+    rmse: float
+    trimmed: float
+    median: float
+    trimmed_without: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The second candidate against the first.
+
+    Attributes:
+        trial: number of the comparison among those of the same data in the log, from 1 on.
+        rule: how it was judged.
+        first, second: keys of the candidates.
+        changes: the settings that differ, a line each.
+        scores: the figures.
+        reasons: against the second candidate; it is accepted if there is none.
+        models: of the second candidate.
+        largest: the five houses whose squared error changes most: Id and change, mean over repeats.
+    """
+
+    trial: int
+    rule: Rule
+    first: str
+    second: str
+    changes: list[str]
+    scores: PairedScores
+    reasons: list[str]
+    models: dict[str, ModelScores]
+    largest: list[tuple[int, float]]
+
+    @property
+    def verdict(self) -> Literal["accepted", "rejected"]:
+        """As the log has it."""
+        return "rejected" if self.reasons else "accepted"
+
+    @property
+    def conclusion(self) -> str:
+        """One sentence: better, worse, or no difference that can be told; and what to do."""
+        rmse, trimmed = self.scores.rmse, self.scores.trimmed
+        interval = f"trimmed RMSE {trimmed.difference:+.4f}, 95% interval {trimmed.low:+.4f} to {trimmed.high:+.4f}"
+        if not self.reasons:
+            verdict = "better" if self.rule == "improvement" or trimmed.high < 0 else "simpler and not worse"
+            return f"The second is {verdict} ({interval}): use it."
+        if trimmed.high < 0:
+            return f"The second is better on most houses ({interval}), but {'; '.join(self.reasons)}: keep the first."
+        if trimmed.low > 0 or rmse.low > 0:
+            figure = interval if trimmed.low > 0 else f"RMSE {rmse.difference:+.4f}, more than zero in its interval"
+            return f"The second is worse ({figure}): keep the first."
+        return f"No difference can be told ({interval}): keep the first."
+
+
+def compare(
+    data: Path | None,
+    first: Settings,
+    second: Settings,
+    *,
+    change: str,
+    log: Path = LOG,
+    simplification: bool = False,
+    notify: Notify = silent,
+) -> Comparison:
+    """Judge the second settings against the first on the houses of a folder, and add the trial to the log.
+
+    Args:
+        data: folder with train.csv and test.csv; None for data/raw or the sample.
+        first, second: the candidates; their own folds play no part.
+        change: what is new in the second, in words.
+        log: a CSV of trials, made if there is none.
+        simplification: the second is simpler than the first and need only be no worse.
+        notify: called with the number of trained networks.
+
+    Raises:
+        DataError: a fault in the files, or training diverged.
+        SettingsError: both candidates train the same networks.
+        RunError: the log or the predictions cannot be read or written.
+    """
+    houses = read_priced_houses(data, notify)
+    read_log(log)
+    before, after = predict_held_out([first, second], houses, PREDICTIONS, notify)
+    if before.key == after.key:
+        raise SettingsError("both settings train the same networks; accepted: settings that differ in a model")
+    for settings, held_out in ((first, before), (second, after)):
+        keep_candidate(settings, held_out, houses)
+    scores = paired_scores(before.prediction, after.prediction, houses.log_price)
+    models = tomllib.loads(dump_settings(second))["models"]
+    reasons = rejection_reasons(scores, models, simplification=simplification)
+    rule: Rule = "simplification" if simplification else "improvement"
+    comparison = Comparison(
+        trial=0,
+        rule=rule,
+        first=before.key,
+        second=after.key,
+        changes=changed_settings(first, second),
+        scores=scores,
+        reasons=reasons,
+        models=model_scores(
+            after, houses.log_price, typical_rows([before.prediction, after.prediction], houses.log_price)
+        ),
+        largest=_largest_changes(before.prediction, after.prediction, houses),
+    )
+    return replace(comparison, trial=add_to_log(log, log_line(comparison, houses.kind, change)))
+
+
+def changed_settings(first: Settings, second: Settings) -> list[str]:
+    """List the settings by name that differ, but for folds and where networks train."""
+    before, after = (tomllib.loads(dump_settings(settings)) for settings in (first, second))
+    for name in (*WHERE, "folds"):
+        before.pop(name), after.pop(name)
+    return list(changes(before, after))
+
+
+def model_scores(held_out: HeldOut, log_price: Floats, typical: NDArray[np.bool_]) -> dict[str, ModelScores]:
+    """Score each model of an ensemble alone, and the ensemble without it.
+
+    Args:
+        log_price: (n_rows,)
+        typical: (n_rows,) the rows of the trimmed RMSE, see `acceptance.typical_rows`.
+    """
+
+    def rmse(prediction: Floats, rows: NDArray[np.bool_] | slice) -> float:
+        return float(np.sqrt(((prediction - log_price)[:, rows] ** 2).mean(axis=1)).mean())
+
+    scores = {}
+    for name, prediction in held_out.by_model.items():
+        others = {other: by_other for other, by_other in held_out.by_model.items() if other != name}
+        scores[name] = ModelScores(
+            n_networks=held_out.n_networks[name],
+            rmse=rmse(prediction, slice(None)),
+            trimmed=rmse(prediction, typical),
+            median=float(np.median(np.abs(prediction - log_price), axis=1).mean()),
+            trimmed_without=rmse(replace(held_out, by_model=others).prediction, typical) if others else None,
+        )
+    return scores
+
+
+def _largest_changes(before: Floats, after: Floats, houses: PricedHouses) -> list[tuple[int, float]]:
+    change = ((after - houses.log_price) ** 2 - (before - houses.log_price) ** 2).mean(axis=0)
+    return [(int(houses.ids[row]), float(change[row])) for row in np.argsort(-np.abs(change))[:5]]
+
+
+# ---- the log, and the predictions of the candidates in it ----
+
+
+def log_line(comparison: Comparison, data: str, change: str) -> LogLine:
+    """The log's line of a comparison made today."""
+    figures = {
+        f"{name}_{part}": f"{value:.5f}"
+        for name, figure in asdict(comparison.scores).items()
+        for part, value in figure.items()
+    }
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "data": data,
+        "change": " ".join(change.split()),
+        "rule": comparison.rule,
+        "first": comparison.first,
+        "second": comparison.second,
+        **figures,
+        "verdict": comparison.verdict,
+    }
+
+
+def read_log(log: Path) -> list[LogLine]:
+    """Read all trials, oldest first; none if there is no log yet.
+
+    Raises:
+        RunError: the file cannot be read, or has other columns.
+    """
+    if not log.exists():
+        return []
+    try:
+        with log.open(encoding="utf-8", newline="") as stream:
+            table = csv.DictReader(stream, strict=True)
+            lines = list(table)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RunError(f"{log}: {getattr(error, 'strerror', None) or error}; accepted: a CSV of trials") from None
+    if tuple(table.fieldnames or ()) != COLUMNS or any(None in line or None in line.values() for line in lines):
+        hint = " (is it of an earlier version?)" if "counted_from" in (table.fieldnames or ()) else ""
+        raise RunError(f"{log}: is no log of trials{hint}; accepted: a CSV with the columns {', '.join(COLUMNS)}")
+    return lines
+
+
+def add_to_log(log: Path, line: LogLine) -> int:
+    """Add a trial to the log, unless the same one is there: repeated, it shows nothing new.
+
+    Returns:
+        Its number among the trials on data of its kind, from 1 on.
+
+    Raises:
+        RunError: the log cannot be read or written.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with FileLock(FOLDER / ".lock"):
+        lines = read_log(log)
+        alike = [earlier for earlier in lines if earlier["data"] == line["data"]]
+        for number, earlier in enumerate(alike, start=1):
+            if all(earlier[name] == line[name] for name in ("rule", "first", "second")):
+                return number
+        with replacing(log, durable=True) as (fresh,), fresh.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            table.writeheader()
+            table.writerows([*lines, line])
+    return len(alike) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class KeptCandidate:
+    """A candidate of the log.
+
+    Attributes:
+        prediction: (n_repeats, n_rows) log prices of held-out houses.
+        log_price: (n_rows,) the true ones.
+        models: settings by model.
+    """
+
+    prediction: Floats
+    log_price: Floats
+    models: Mapping[str, Mapping[str, Any]]
+
+
+def keep_candidate(settings: Settings, held_out: HeldOut, houses: PricedHouses) -> None:
+    """Keep what `compare --corrected` needs, unless it is there."""
+    file = _candidate_file(held_out.key)
+    if not file.exists():
+        with replacing(file) as (fresh,):
+            np.savez_compressed(
+                fresh,
+                prediction=held_out.prediction.astype(np.float32),
+                log_price=houses.log_price,
+                settings=np.array(dump_settings(replace(settings, ray=""))),
+            )
+
+
+def read_candidate(key: str) -> KeptCandidate:
+    """Read a candidate of the log.
+
+    Raises:
+        RunError: it is not kept here.
+    """
+    file = _candidate_file(key)
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            models = tomllib.loads(str(content["settings"]))["models"]
+            return KeptCandidate(content["prediction"].astype(np.float64), np.asarray(content["log_price"]), models)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise RunError(
+            f"{file}: the predictions of an earlier candidate are missing; accepted: those of `houseprices compare`"
+        ) from None
+
+
+def _candidate_file(key: str) -> Path:
+    return FOLDER / "candidates" / f"{key}.npz"

@@ -1,0 +1,187 @@
+"""A comparison by the command line: what is trained, noted, printed and refused."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from houseprices.cli import main
+from houseprices.errors import OutOfMemoryError
+from houseprices.selection.acceptance import PairedDifference, PairedScores
+from houseprices.selection.compare import PREDICTIONS, Comparison, compare, model_scores
+from houseprices.selection.held_out import N_REPEATS, HeldOut
+
+OPTION = ("--models.tiny.dropout", "0.3")
+LOG = Path("runs/compare.csv")
+
+TRUTH = np.random.default_rng(0).normal(size=2000)
+ONE, OTHER = 0.1 * np.random.default_rng(1).normal(size=(2, 3, len(TRUTH)))
+
+
+@pytest.fixture
+def compared(place, data_folder, fast_config, capsys):
+    """Compare by the command line: the figures as JSON."""
+
+    def run(*arguments: str) -> dict:
+        assert exit_code(data_folder, fast_config, *arguments, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def exit_code(data: Path, config: Path, *arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["compare", "--data", str(data), "--config", str(config), *arguments])
+    return exit_info.value.code
+
+
+def noted(log: Path = LOG) -> list[dict[str, str]]:
+    with log.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_trial_is_noted_once_with_the_figures_printed(compared):
+    comparison = compared(*OPTION)
+    [line] = noted()
+    assert line["change"].endswith(" ".join(OPTION))
+    assert (line["data"], line["rule"]) == ("other", "improvement")
+    assert (line["first"], line["second"]) == (comparison["first"], comparison["second"])
+    for figure, of_figure in comparison["scores"].items():
+        for part, value in of_figure.items():
+            assert float(line[f"{figure}_{part}"]) == pytest.approx(value, abs=1e-5)
+    assert line["verdict"] == comparison["verdict"] == ("rejected" if comparison["reasons"] else "accepted")
+    assert compared(*OPTION) == comparison
+    assert noted() == [line]
+    assert sorted(path.name for path in Path().iterdir()) == ["runs"]
+
+
+def test_trials_are_counted_by_the_kind_of_data(compared):
+    assert compared(*OPTION)["trial"] == 1
+    assert compared("--models.tiny.dropout", "0.4", "--change", "more  dropout")["trial"] == 2
+    assert [line["change"] for line in noted()][1] == "more dropout"
+    LOG.write_text(LOG.read_text().replace(",other,", ",kaggle,"))
+    assert compared("--models.tiny.dropout", "0.45")["trial"] == 1
+    assert compared(*OPTION, "--simplification", "--log", "other.csv")["rule"] == "simplification"
+    assert len(noted()) == 3
+    assert len(noted(Path("other.csv"))) == 1
+
+
+def test_the_settings_that_differ_are_named(compared):
+    changes = compared(*OPTION, "--models.tiny.epochs", "3", "--workers", "1", "--folds.n_folds", "4")["changes"]
+    assert changes == ["models.tiny.dropout 0.5 -> 0.3", "models.tiny.epochs 2 -> 3"]
+
+
+def test_the_first_is_not_trained_again(data_folder, fast_settings, place):
+    def n_trained(dropout: float) -> int:
+        reports = []
+        second = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], dropout=dropout)})
+        compare(data_folder, fast_settings, second, change="", notify=reports.append)
+        return reports[-1].n_done if reports else 0
+
+    assert [n_trained(0.3), n_trained(0.4), n_trained(0.3)] == [2 * 4 * 2 * N_REPEATS, 4 * 2 * N_REPEATS, 0]
+    assert len(list(PREDICTIONS.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("trimmed", "rmse", "rule", "begins", "ends"),
+    [
+        ((-0.003, -0.001), (-0.003, -0.001), "improvement", "The second is better", "use it."),
+        ((-0.001, 0.0001), (-0.001, 0.0001), "simplification", "The second is simpler and not worse", "use it."),
+        ((-0.001, 0.001), (-0.001, 0.001), "improvement", "No difference can be told", "keep the first."),
+        ((0.001, 0.003), (0.001, 0.003), "improvement", "The second is worse", "keep the first."),
+        ((-0.001, 0.001), (0.001, 0.003), "improvement", "The second is worse", "keep the first."),
+        ((-0.003, -0.001), (0.001, 0.003), "improvement", "The second is better on most houses", "keep the first."),
+    ],
+)
+def test_the_conclusion_follows_from_the_intervals(trimmed, rmse, rule, begins, ends):
+    of_trimmed, of_rmse = (PairedDifference(0.1, 0.1, (low + high) / 2, low, high) for low, high in (trimmed, rmse))
+    reasons = [] if ends == "use it." else ["a reason"]
+    scores = PairedScores(of_rmse, of_trimmed, of_rmse)
+    conclusion = Comparison(1, rule, "", "", [], scores, reasons, {}, []).conclusion
+    assert conclusion.startswith(begins)
+    assert conclusion.endswith(ends)
+
+
+def test_the_conclusion_is_printed_before_a_table_of_80_columns(data_folder, fast_config, place, capsys, monkeypatch):
+    monkeypatch.setattr("houseprices.cli.terminal.in_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert exit_code(data_folder, fast_config, "--models.tiny.dropout", "0") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(": keep the first.")
+    assert lines[1].strip() == "models.tiny.dropout 0.5 -> 0.0"
+    [rmse] = [line for line in lines if line.startswith("RMSE")]
+    assert len(rmse.split()) == 6  # first, second, difference, and both ends of the interval, on one line
+    assert lines[-1] == "trial 1 in runs/compare.csv: rejected"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "both settings train the same networks"),
+        (["--folds.n_folds", "2"], "both settings train the same networks"),
+        (["--against", "nowhere.toml"], "nowhere.toml: No such file"),
+    ],
+)
+def test_settings_that_cannot_be_compared_are_one_line(arguments, message, data_folder, fast_config, place, capsys):
+    assert exit_code(data_folder, fast_config, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not LOG.exists()
+
+
+@pytest.mark.parametrize("header", ["a,b", "date,data,change,rule,incumbent,counted_from,candidate"])
+def test_a_file_that_is_no_log_is_left_alone(header, data_folder, fast_config, place, capsys):
+    Path("notes.csv").write_text(f"{header}\n1,2\n")
+    assert exit_code(data_folder, fast_config, *OPTION, "--log", "notes.csv") == 1
+    assert "notes.csv: is no log of trials" in capsys.readouterr().err
+    assert Path("notes.csv").read_text() == f"{header}\n1,2\n"
+    assert not PREDICTIONS.exists()
+
+
+def test_training_that_diverges_is_one_line_and_no_trial(data_folder, fast_config, place, capsys):
+    assert exit_code(data_folder, fast_config, "--models.tiny.learning_rate", "1e30") == 1
+    assert "training diverged" in capsys.readouterr().err
+    assert not LOG.exists()
+
+
+def test_a_network_too_large_for_the_memory_is_one_error(data_folder, fast_settings, place):
+    huge = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], hidden=(2_000_000, 2_000_000))})
+    with pytest.raises(OutOfMemoryError, match="GB of memory"):
+        compare(data_folder, fast_settings, huge, change="")
+
+
+# ---- the models of an ensemble ----
+
+
+def scored(typical: np.ndarray | None = None, **errors: np.ndarray):
+    by_model = {name: TRUTH + error for name, error in errors.items()}
+    rows = np.ones(len(TRUTH), dtype=bool) if typical is None else typical
+    return model_scores(HeldOut("", by_model, dict.fromkeys(by_model, 4)), TRUTH, rows)
+
+
+def test_without_a_model_the_others_remain():
+    scores = scored(one=ONE, mirror=-ONE, other=OTHER)
+    assert scores["other"].trimmed_without == pytest.approx(0, abs=1e-12)
+    two = scored(one=ONE, other=OTHER)
+    assert two["one"].trimmed_without == pytest.approx(two["other"].trimmed)
+    assert two["other"].trimmed_without == pytest.approx(two["one"].trimmed)
+
+
+def test_the_scores_of_an_only_model_are_those_of_its_errors():
+    [scores] = scored(one=ONE).values()
+    assert scores.trimmed_without is None
+    assert scores.rmse == pytest.approx(scores.trimmed) == pytest.approx(0.1, rel=0.05)
+    assert scores.median == pytest.approx(0.1 * 0.6745, rel=0.05)
+
+
+def test_rare_rows_count_in_the_rmse_alone():
+    outliers = ONE.copy()
+    outliers[:, :20] += 5
+    typical = np.arange(len(TRUTH)) >= 20
+    before, after = (scored(typical, one=errors, other=OTHER)["one"] for errors in (ONE, outliers))
+    assert after.trimmed == before.trimmed
+    assert after.rmse > 3 * before.rmse
