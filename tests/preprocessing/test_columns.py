@@ -105,23 +105,6 @@ def test_names_of_columns_and_of_statistics_are_unique(fitted):
         assert len(set(names)) == len(names)
 
 
-def test_normal_scores_depend_on_ranks_alone():
-    (area,) = (column for column in COLUMNS["ranks"] if column.parents == ("LogTotalArea",))
-    (quantiles,) = area.statistics
-    values = np.random.default_rng(0).standard_normal(3000)
-
-    def scores(values: np.ndarray) -> np.ndarray:
-        return area.formula(values, quantiles.fit(values))
-
-    within = np.abs(values) < 2
-    np.testing.assert_allclose(scores(values)[within], values[within], atol=0.1)
-    # Another scale changes nothing but the interpolation between quantiles.
-    np.testing.assert_allclose(scores(np.exp(values)), scores(values), atol=0.03)
-    few = np.random.default_rng(1).integers(0, 3, 3000).astype(float)
-    assert np.unique(scores(few)).round(1) == pytest.approx([-1.5, 0, 1.5])
-    assert (scores(np.zeros(9)) == 0).all()
-
-
 def test_pieces_add_up_to_the_number_between_its_ends():
     pieces = [column for column in COLUMNS["piecewise_linear"] if column.parents == ("LogTotalArea",)]
     values = np.random.default_rng(0).standard_normal(500)

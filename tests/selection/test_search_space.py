@@ -16,7 +16,7 @@ dropout = { low = 0.1, high = 0.5, step = 0.2 }
 learning_rate = { low = 1e-3, high = 1e-2, log = true }
 epochs = { low = 10, high = 30, step = 10 }
 decay_kind = ["decoupled", "coupled"]
-blocks = [["numbers"], ["ranks", "one_hot"]]
+blocks = [["numbers"], ["products", "one_hot"]]
 """
 
 
@@ -46,7 +46,7 @@ def test_each_suggestion_lies_in_the_space_and_all_of_the_space_is_reached(space
     assert {round(of.dropout, 9) for of in models} == {0.1, 0.3, 0.5}
     assert {of.epochs for of in models} == {10, 20, 30}
     assert {of.decay_kind for of in models} == {"decoupled", "coupled"}
-    assert {of.blocks for of in models} == {("numbers",), ("ranks", "one_hot")}
+    assert {of.blocks for of in models} == {("numbers",), ("products", "one_hot")}
     rates = sorted(of.learning_rate for of in models)
     assert rates[0] >= 1e-3
     assert rates[-1] <= 1e-2

@@ -11,7 +11,6 @@
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
 | neighborhood_sales | neighbourhood with sale condition, one-hot, where at least 3 training rows have both |
 | products | products of pairs of ten leading numbers, squares included |
-| ranks | the numbers as normal scores of their ranks: no size is extreme |
 | piecewise_linear | the numbers in eight linear pieces, each with an eighth of the training rows |
 | custom | the columns of the user's file, see `custom_features`; scaled like the numbers |
 
@@ -23,7 +22,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
@@ -43,7 +41,6 @@ Block = Literal[
     "unfinished_sale",
     "neighborhood_sales",
     "products",
-    "ranks",
     "piecewise_linear",
     "custom",
 ]
@@ -51,7 +48,7 @@ CUSTOM: Block = "custom"
 BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != CUSTOM)
 """The blocks that need no user's file, in the order of their columns in a matrix; custom columns stand last."""
 DEFAULT_BLOCKS = tuple(
-    block for block in BLOCKS if block not in ("one_hot_ordinals", "neighborhood_sales", "ranks", "piecewise_linear")
+    block for block in BLOCKS if block not in ("one_hot_ordinals", "neighborhood_sales", "piecewise_linear")
 )
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """Inputs of the ridge regression, which predicts worse with the products."""
@@ -74,8 +71,6 @@ _LEADING_NUMBERS = (
 )
 _MIN_SALE_ROWS = 3
 _N_PIECES = 8
-_SCORES = np.linspace(-2.6, 2.6, 33)
-"""Normal scores at which a number's quantiles are kept; beyond either end, one house in 200, they are clipped."""
 
 
 ORDINAL_LEVELS = {f"levels of {name}": name for name in ORDINALS}
@@ -229,24 +224,6 @@ def _product(first: str, second: str) -> Column:
     return Column(f"{first} * {second}", (first, second), lambda values, others: values * others)
 
 
-def _rank(number: str) -> Column:
-    quantiles = Statistic(f"{number}, quantiles", (number,), _quantiles_at_scores, _SCORES.shape)
-    return Column(f"normal score of {number}", (number,), _normal_score, (quantiles,))
-
-
-def _quantiles_at_scores(values: Floats) -> Floats:
-    shares = [NormalDist().cdf(score) for score in _SCORES]
-    return np.asarray(np.quantile(values, shares))
-
-
-def _normal_score(values: Floats, quantiles: Floats) -> Floats:
-    """Interpolate between quantiles; equal houses get the mean of the ranks that they share."""
-    highest = np.interp(values, quantiles, _SCORES)
-    # Mirrored, the quantiles still rise, and among equal ones the lowest rank is found.
-    lowest = -np.interp(-values, -quantiles[::-1], -_SCORES[::-1])
-    return (highest + lowest) / 2
-
-
 def _piece(number: str, piece: int) -> Column:
     """Encode the share of the piece below the value, 0 to 1 (piecewise-linear; Gorishniy et al. 2022, eq. 1)."""
     ends = Statistic(f"{number}, eighths", (number,), _eighths, (_N_PIECES + 1,))
@@ -284,7 +261,6 @@ COLUMNS: dict[Block, list[Column]] = {
         for pair in itertools.product(BY_NAME["Neighborhood"].levels, BY_NAME["SaleCondition"].levels)
     ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
-    "ranks": [_rank(number.name) for number in NUMBERS],
     "piecewise_linear": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
 """The columns of each block in order. They do not depend on the rows, so that all folds have the same columns."""

@@ -186,4 +186,4 @@ def _small(settings: Settings) -> tuple[str, ModelSettings]:
     name, group = next(iter(settings.models.items()))
     hidden = tuple(min(width, WIDTH) for width in group.hidden)
     epochs = min(group.epochs, EPOCHS)
-    return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)
+    return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, input_noise=0.0, n_members=1)
