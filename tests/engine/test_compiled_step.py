@@ -91,6 +91,15 @@ def test_an_evaluation_has_no_dropout(hidden, kind):
         torch.testing.assert_close(norm, now.weights[index].norm())
 
 
+@pytest.mark.parametrize("changes", [{"input_noise": 0.3}, {"warmup_steps": 7}, {"beta2": 0.9}], ids=str)
+def test_it_is_that_of_plain_torch_with_noise_warm_up_and_another_beta2(changes, monkeypatch):
+    monkeypatch.setattr("houseprices.engine.compiled_step._NOISE_AT_ONCE", 2 * 16 * D_IN)  # two steps at once
+    usual, batch = specs(activation="tanh"), specs(activation="tanh", **changes)
+    plain, fast = (trained(kind, batch) for kind in (TorchStep, CompiledStep))
+    torch.testing.assert_close(fast, plain, rtol=0, atol=2e-5)
+    assert ((plain - trained(TorchStep, usual)).abs().amax(dim=1) > 1e-4).all()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_all_columns_may_be_rare_or_none(share):
     data = replace(DATA, inputs=(np.random.default_rng(1).random((N_ROWS, D_IN)) < share).astype(np.float32))

@@ -4,6 +4,16 @@ import pytest
 from houseprices.engine.random_streams import RandomStreams
 
 
+def test_noise_is_standard_normal_and_moves_no_other_stream():
+    plain, noisy = (RandomStreams(0, np.arange(100), batch_size=50) for _ in range(2))
+    noise = np.stack([noisy.input_noise(400) for _ in range(5)])
+    assert abs(noise.mean()) < 4 / np.sqrt(noise.size)
+    assert abs(noise.std() - 1) < 4 / np.sqrt(2 * noise.size)
+    assert len(np.unique(noise)) > 0.9 * noise.size
+    assert np.array_equal(plain.next_rows(), noisy.next_rows())
+    assert np.array_equal(plain.input_keep_mask(7, 0.5), noisy.input_keep_mask(7, 0.5))
+
+
 def test_every_pass_shows_each_row_once_in_a_new_order():
     rows = np.arange(100, 110)
     stream = RandomStreams(0, rows, batch_size=4)

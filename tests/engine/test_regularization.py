@@ -1,8 +1,17 @@
 import math
+from typing import get_type_hints
 
 import torch
 
-from houseprices.engine.regularization import coupled_decay, decoupled_decay, dropout, l2_penalty, undo_dropout
+from houseprices.engine.regularization import (
+    constant,
+    coupled_decay,
+    decoupled_decay,
+    dropout,
+    l2_penalty,
+    noisy_input,
+    undo_dropout,
+)
 
 
 def test_the_penalty_is_half_the_decay_times_the_squared_norm_of_each_member():
@@ -69,3 +78,20 @@ def test_a_kept_unit_comes_back_as_it_was():
     hidden = torch.randn(2, 4, 3)
     rate = torch.tensor([0.0, 0.3])[:, None, None]
     torch.testing.assert_close(undo_dropout(dropout(hidden, rate, torch.ones_like(hidden) > 0), rate), hidden)
+
+
+def test_input_noise_is_a_weight_decay_of_a_linear_network():
+    """Bishop 1995: the expected squared error grows by the variance of the noise times the squared norm."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, weights = torch.randn(1, 40, 5, generator=generator), torch.randn(1, 5, 1, generator=generator)
+    noise_std = torch.tensor([[[0.3]]])
+    targets = torch.randn(1, 40, 1, generator=generator)
+    noise = torch.randn(4_000, 40, 5, generator=generator)
+    noisy_losses = (noisy_input(inputs, noise_std, noise) @ weights - targets).square().mean(dim=(1, 2))
+    penalty = noisy_losses.mean() - (inputs @ weights - targets).square().mean()
+    standard_error = float(noisy_losses.std()) / math.sqrt(len(noise))
+    assert abs(float(penalty - 0.3**2 * weights.square().sum())) < 4 * standard_error
+
+
+def test_a_constant_is_of_the_type_that_its_annotation_says():
+    assert isinstance(constant(2), get_type_hints(constant)["return"])

@@ -22,6 +22,8 @@ def data(n_rows: int = 64) -> TrainingData:
         "huber_delta=0",
         "learning_rate=nan",
         "epochs=0",
+        "input_noise=-0.1",
+        "beta2=1",
     ],
 )
 def test_a_hyperparameter_out_of_range_is_refused_by_name(wrong):
@@ -40,6 +42,9 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(wrong):
         ("batch_size", 8),
         ("schedule", "constant"),
         ("decay_kind", "coupled"),
+        ("input_noise", 0.1),
+        ("warmup_steps", 5),
+        ("beta2", 0.9),
     ],
 )
 def test_networks_that_differ_in_what_a_batch_shares_are_refused(name, value):

@@ -55,6 +55,8 @@ def test_a_network_trained_alone_equals_the_same_network_in_a_batch(decay_kind, 
         spec(2, weight_decay=2.0, decay_kind=decay_kind),
         spec(5, huber_delta=0.5, decay_kind=decay_kind),
     ]
+    if row_weights is not None:
+        batch = [replace(one, hyperparameters=replace(one.hyperparameters, input_noise=0.2)) for one in batch]
     for step, tolerance in (("compiled", 0.0), ("torch", 1e-6)):
         together = train(data, batch, step=step).network.parameters
         alone = torch.cat([train(data, [one], step=step).network.parameters for one in batch])
@@ -160,15 +162,18 @@ def reference_training(data: TrainingData, one: NetworkSpec) -> torch.Tensor:
     weights = start.weights.clone().requires_grad_(True)
     biases = start.parameters[:, architecture.n_weights :].clone().requires_grad_(True)
     decayed = {"params": [weights], "weight_decay": of.weight_decay}
-    optimizer = torch.optim.AdamW([decayed, {"params": [biases], "weight_decay": 0.0}], lr=of.learning_rate)
+    optimizer = torch.optim.AdamW(
+        [decayed, {"params": [biases], "weight_decay": 0.0}], lr=of.learning_rate, betas=(0.9, of.beta2)
+    )
     streams = RandomStreams(one.seed, data.training_rows, plan.batch_size)
     for step in range(plan.n_steps):
         for group in optimizer.param_groups:
-            group["lr"] = of.learning_rate * schedule_factor(of.schedule, step, plan.n_steps)
+            group["lr"] = of.learning_rate * schedule_factor(of.schedule, step, plan.n_steps, of.warmup_steps)
         rows = streams.next_rows()
         keep = [torch.from_numpy(streams.keep_mask(width, of.dropout))[None] for width in of.hidden]
         keep_inputs = torch.from_numpy(streams.input_keep_mask(D_IN, of.input_dropout))
-        seen = inputs[rows] * keep_inputs / (1 - of.input_dropout)
+        noise = torch.from_numpy(streams.input_noise(D_IN)) if of.input_noise else torch.zeros(plan.batch_size, D_IN)
+        seen = (inputs[rows] + of.input_noise * noise) * keep_inputs / (1 - of.input_dropout)
         network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
         outputs = network.forward(seen[None], torch.tensor(of.dropout), keep)
         if of.loss in OF_LOSS:
@@ -185,8 +190,9 @@ def reference_training(data: TrainingData, one: NetworkSpec) -> torch.Tensor:
 @pytest.mark.parametrize("loss", N_OUTPUTS)
 @pytest.mark.parametrize("step", ["compiled", "torch"])
 def test_every_step_is_that_of_the_plain_reference(activation, loss, step):
-    one = spec(3, learning_rate=0.003, huber_delta=0.5, activation=activation, loss=loss)
-    both = [spec(0, activation=activation, loss=loss), one]
+    shared = {"activation": activation, "loss": loss, "warmup_steps": 3, "beta2": 0.95}
+    one = spec(3, learning_rate=0.003, huber_delta=0.5, input_noise=0.2, **shared)
+    both = [spec(0, input_noise=0.1, **shared), one]
     parameters = train(problem(), both, step=step).network.parameters
     torch.testing.assert_close(parameters[1:], reference_training(problem(), one), rtol=0, atol=1e-5)
     assert torch.equal(train(problem(), both, step=step).network.parameters, parameters)

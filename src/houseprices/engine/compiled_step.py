@@ -27,7 +27,7 @@ from houseprices.engine.kernels import (
 )
 from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.mlp import Architecture, BatchedMLP
-from houseprices.engine.optimizer import bias_corrected, schedule_factor
+from houseprices.engine.optimizer import bias_corrected
 from houseprices.engine.random_streams import RandomStreams, drop_threshold
 from houseprices.engine.specs import Floats32, Hyperparameters, NetworkSpec, Plan, TrainingData, plan_of
 from houseprices.engine.torch_step import Cancelled
@@ -37,6 +37,9 @@ _RARE = 0.25
 
 _ROWS_COUNTED = 1024
 """Training rows by which rare columns are found, at most."""
+
+_NOISE_AT_ONCE = 2**21
+"""Random numbers that are drawn at once for input noise: 8 MiB."""
 
 
 class CompiledStep:
@@ -48,7 +51,7 @@ class CompiledStep:
         self._options = [_options(spec.hyperparameters, data.row_weights) for spec in specs]
         self._streams = [RandomStreams(spec.seed, data.training_rows, plan.batch_size) for spec in specs]
         self._generators = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
-        self._table = _table(data)
+        self._table = _table(data, with_noise=plan.with_noise)
         self._scratch = _scratch(self._net, plan.batch_size, self._table.n_common)  # reused by network after network
         self._positions = _positions(plan.architecture, self._table.order)
         self._states = [
@@ -61,11 +64,13 @@ class CompiledStep:
         for spec, options, stream, generators, state in zip(
             self._specs, self._options, self._streams, self._generators, self._states, strict=True
         ):
-            rates = self._learning_rates(np.float32(spec.hyperparameters.learning_rate), range(first, end))
-            draws = Draws(np.stack([stream.next_rows() for _ in range(first, end)]), *generators)
-            run_steps(self._net, options, self._table, state, self._scratch, draws, rates, cancel)
-            if cancel[0]:
-                raise Cancelled
+            for steps in self._pieces(first, end):
+                rates = self._learning_rates(np.float32(spec.hyperparameters.learning_rate), steps)
+                rows = np.stack([stream.next_rows() for _ in steps])
+                draws = Draws(rows, *generators, self._noise(stream, len(steps)))
+                run_steps(self._net, options, self._table, state, self._scratch, draws, rates, cancel)
+                if cancel[0]:
+                    raise Cancelled
 
     def evaluate(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Compute a network's errors on rows of the table, without dropout, and the norm of its weights."""
@@ -74,7 +79,8 @@ class CompiledStep:
             rows.numpy(), (-(-n_rows // size), size)
         )  # the rows that fill the last one are cut off again
         options = self._options[index]._replace(input_threshold=np.uint32(0), threshold=np.uint32(0))
-        parameters, draws = self._states[index].parameters, Draws(batches, *self._generators[index])
+        parameters = self._states[index].parameters
+        draws = Draws(batches, *self._generators[index], self._noise(self._streams[index], 0))
         outputs = predict(self._net, options, self._table, parameters, self._scratch, draws)
         errors = outputs.ravel()[:n_rows] - self._table.targets[rows.numpy()]
         return torch.from_numpy(errors), torch.from_numpy(parameters[: self._net.n_weights]).norm()
@@ -86,10 +92,22 @@ class CompiledStep:
             row[self._positions] = state.parameters
         return BatchedMLP(self._plan.architecture, parameters=torch.from_numpy(parameters))
 
+    def _pieces(self, first: int, end: int) -> list[range]:
+        """Split the steps so that the noise of a piece fits into the memory."""
+        n_numbers = self._plan.batch_size * self._plan.architecture.d_in
+        size = max(1, _NOISE_AT_ONCE // n_numbers) if self._plan.with_noise else end - first
+        return [range(start, min(start + size, end)) for start in range(first, end, size)]
+
+    def _noise(self, stream: RandomStreams, n_steps: int) -> Floats32:
+        """Draw (n_steps, batch_size, d_in) standard normal numbers; without noise an empty array."""
+        if not (self._plan.with_noise and n_steps):
+            return np.empty((0, 0, 0), dtype=np.float32)
+        return np.stack([stream.input_noise(self._plan.architecture.d_in) for _ in range(n_steps)])
+
     def _learning_rates(self, top_rate: np.float32, steps: range) -> LearningRates:
-        factors = [schedule_factor(self._plan.schedule, step, self._plan.n_steps) for step in steps]
-        rates = top_rate * np.array(factors, dtype=np.float32)
-        corrected = [bias_corrected(rate, step + 1) for rate, step in zip(rates, steps, strict=True)]
+        rates = top_rate * np.array([self._plan.rate_factor(step) for step in steps], dtype=np.float32)
+        beta2 = self._plan.beta2
+        corrected = [bias_corrected(rate, step + 1, beta2) for rate, step in zip(rates, steps, strict=True)]
         step_sizes, corrections = np.array(corrected, dtype=np.float32).T.copy()
         return LearningRates(rates, step_sizes, corrections)
 
@@ -105,11 +123,14 @@ def warm_up() -> None:
     step.evaluate(0, torch.from_numpy(row))
 
 
-def _table(data: TrainingData) -> Table:
-    """Find the common columns by the training rows alone: no held-out row moves a bit of what a network learns."""
+def _table(data: TrainingData, *, with_noise: bool) -> Table:
+    """Find the common columns by the training rows alone: no held-out row moves a bit of what a network learns.
+
+    With noise on the inputs no value is zero, and all columns are common.
+    """
     rows = data.training_rows
     counted = data.inputs[rows[:: -(-len(rows) // _ROWS_COUNTED)]]
-    common = (counted != 0).mean(axis=0) >= _RARE
+    common = ((counted != 0).mean(axis=0) >= _RARE) | with_noise
     common[0] |= not common.any()  # BLAS multiplies no empty matrices
     order, n_common = np.argsort(~common, kind="stable"), int(common.sum())
     return Table(data.inputs, data.targets, order, n_common, *rare_entries(data.inputs, order, n_common))
@@ -149,12 +170,15 @@ def _options(hyperparameters: Hyperparameters, row_weights: Floats32 | None) -> 
     return Options(
         input_dropout=np.float32(hyperparameters.input_dropout),
         input_threshold=np.uint32(drop_threshold(hyperparameters.input_dropout)),
+        input_noise=np.float32(hyperparameters.input_noise),
         dropout=np.float32(hyperparameters.dropout),
         threshold=np.uint32(drop_threshold(hyperparameters.dropout)),
         loss=list(N_OUTPUTS).index(hyperparameters.loss),
         delta=np.float32(hyperparameters.huber_delta),
         coupled_decay=np.float32(weight_decay if coupled else 0),
         decoupled_decay=np.float32(0 if coupled else weight_decay),
+        beta2=np.float32(hyperparameters.beta2),
+        new_share=np.float32(1 - hyperparameters.beta2),
         row_weights=np.empty(0, dtype=np.float32) if row_weights is None else row_weights,
     )
 

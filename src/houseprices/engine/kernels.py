@@ -21,7 +21,7 @@ from houseprices.engine.activations import NONLINEARITIES, relu, relu_backward, 
 from houseprices.engine.losses import N_OUTPUTS, gaussian_derivative, huber_derivative, student_t_derivative
 from houseprices.engine.numba_formulas import digest_of_sources
 from houseprices.engine.optimizer import adam_step
-from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, undo_dropout
+from houseprices.engine.regularization import ONE, coupled_decay, decoupled_decay, dropout, noisy_input, undo_dropout
 
 _Function = Callable[..., Any]
 # A part of a compiled function goes into that function's machine code, and is kept with it.
@@ -65,12 +65,15 @@ class Options(NamedTuple):
 
     input_dropout: np.float32
     input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
+    input_noise: np.float32  # standard deviation
     dropout: np.float32
     threshold: np.uint32
     loss: int  # its place in `losses.N_OUTPUTS`
     delta: np.float32  # of Huber's
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
+    beta2: np.float32
+    new_share: np.float32  # 1 - beta2
     row_weights: Floats32  # (n_rows,), or none
 
 
@@ -108,6 +111,7 @@ class Draws(NamedTuple):
     rows: Integers  # (n_steps, batch_size)
     input_state: NDArray[np.uint64]  # of the generators of random bits
     hidden_state: NDArray[np.uint64]
+    noise: Floats32  # (n_steps, batch_size, d_in), or none
 
 
 class LearningRates(NamedTuple):
@@ -152,7 +156,7 @@ def run_steps(net: Any, options: Any, table: Any, state: Any, scratch: Any, draw
         if stop[0]:
             return
         rows = draws.rows[step]
-        _gather(net, options, table, scratch, draws.input_state, rows)
+        _gather(net, options, table, scratch, draws, step)
         _forward(net, options, state.parameters, scratch, draws.hidden_state)
         _loss_derivative(scratch.output, table.targets, options, rows)
         _backward(net, options, state.parameters, scratch)
@@ -165,22 +169,26 @@ def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, d
     """The first output for `draws.rows`, of their shape; dropout acts as the options say."""
     outputs = np.empty(draws.rows.shape, dtype=np.float32)
     for step in range(len(outputs)):
-        _gather(net, options, table, scratch, draws.input_state, draws.rows[step])
+        _gather(net, options, table, scratch, draws, step)
         _forward(net, options, parameters, scratch, draws.hidden_state)
         outputs[step] = scratch.output[:, 0]
     return outputs
 
 
 @_part
-def _gather(net: Any, options: Any, table: Any, scratch: Any, state: Any, rows: Any) -> None:
-    """The batch's inputs, with dropout."""
-    d_in, zero, threshold = len(table.order), np.float32(0), options.input_threshold
+def _gather(net: Any, options: Any, table: Any, scratch: Any, draws: Any, step: Any) -> None:
+    """Collect the inputs of the batch, with noise and dropout."""
+    d_in, zero, threshold, rows = len(table.order), np.float32(0), options.input_threshold, draws.rows[step]
     if threshold:
-        _draw(state, scratch.words[: net.words[1]])
+        _draw(draws.input_state, scratch.words[: net.words[1]])
     n_kept = 0
     for place in range(len(rows)):
         row, common = scratch.row, scratch.common[place]
         row[:] = table.inputs[rows[place]]
+        if len(draws.noise):
+            noise = draws.noise[step, place]
+            for index in range(d_in):
+                row[index] = noisy_input(row[index], options.input_noise, noise[index])
         if threshold:
             _drop(row, options.input_dropout, scratch.bits[place * d_in :], threshold)
         for index in range(table.n_common):
@@ -372,5 +380,5 @@ def _update(net: Any, options: Any, state: Any, gradient: Any, of_step: Any) -> 
             slope = coupled_decay(gradients[index], parameters[index], coupled)
             parameter = decoupled_decay(parameters[index], decoupled, rate)
             parameters[index], means[index], squares[index] = adam_step(
-                parameter, slope, means[index], squares[index], step_size, correction
+                parameter, slope, means[index], squares[index], step_size, correction, options.beta2, options.new_share
             )

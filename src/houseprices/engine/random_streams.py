@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_ORDER, _HIDDEN, _INPUTS = 0, 1, 3
+_ORDER, _HIDDEN, _INPUTS, _NOISE = 0, 1, 3, 4
 """Number of each stream under a seed: another number would change every network."""
 
 _LEVELS = 2**16
@@ -21,10 +21,11 @@ class RandomStreams:
 
     def __init__(self, seed: int, rows: NDArray[np.int64], batch_size: int) -> None:
         # Separate streams: a change of dropout leaves the order of the rows as it was.
-        order, self._hidden, self._inputs = (
-            np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(stream,))) for stream in (_ORDER, _HIDDEN, _INPUTS)
+        order, self._hidden, self._inputs, noise = (
+            np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(stream,)))
+            for stream in (_ORDER, _HIDDEN, _INPUTS, _NOISE)
         )
-        self._order = np.random.Generator(order)
+        self._order, self._noise = np.random.Generator(order), np.random.Generator(noise)
         self._rows = rows
         self._batch_size = batch_size
         self._pending = rows[:0]
@@ -43,6 +44,10 @@ class RandomStreams:
     def input_keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
         """Return the same for the inputs."""
         return self._keep(self._inputs, width, rate)
+
+    def input_noise(self, width: int) -> NDArray[np.float32]:
+        """Return (batch_size, width) standard normal numbers."""
+        return self._noise.standard_normal((self._batch_size, width), dtype=np.float32)
 
     def input_state(self) -> NDArray[np.uint64]:
         """Return the state of the generator that drops inputs, for compiled code to continue."""

@@ -1,4 +1,4 @@
-"""Weight decay and dropout, written out: the regularisers of every network.
+"""Weight decay, dropout and input noise, written out: the regularisers of every network.
 
 Each formula stands here once. Plain torch calls it with tensors (`torch_step`), numba compiles it for single float32
 numbers (`compiled_step`), and the lessons show and run it. Hence two rules: a formula uses torch's functions alone, and
@@ -92,6 +92,24 @@ def dropout(unit: Value, rate: Value, keep: Value) -> Value:
     tensor([[[2., 0.]]])
     """
     return unit * torch.where(keep, ONE / (ONE - rate), ZERO)
+
+
+def noisy_input(value: Value, noise_std: Value, noise: Value) -> Value:
+    """Add Gaussian noise to an input in training.
+
+    To second order in noise_std, that adds noise_std^2 times the squared slope of the output to the squared error:
+    Tikhonov regularisation (Bishop 1995). For a linear network the term is exact, and a weight decay.
+
+    Shape:
+        value: (n_networks, n_rows, d_in), or a number
+        noise_std: (n_networks, 1, 1), >= 0, in units of the inputs
+        noise: like value, standard normal
+        returns: like value
+
+    >>> noisy_input(torch.ones(1, 1, 2), torch.tensor([[[0.5]]]), torch.tensor([[[1.0, -2.0]]]))
+    tensor([[[1.5000, 0.0000]]])
+    """
+    return value + noise_std * noise
 
 
 def undo_dropout(unit: Value, rate: Value) -> Value:

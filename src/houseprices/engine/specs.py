@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from houseprices.engine.activations import Activation
 from houseprices.engine.losses import N_OUTPUTS, Loss
 from houseprices.engine.mlp import Architecture
-from houseprices.engine.optimizer import DecayKind, Schedule
+from houseprices.engine.optimizer import BETA_2, DecayKind, Schedule, schedule_factor
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -43,6 +43,10 @@ class Hyperparameters:
     input_dropout: Annotated[
         Rate, Field(description="share of inputs dropped in training, for hidden layers and linear path alike")
     ] = 0.15
+    input_noise: Annotated[
+        NotNegative,
+        Field(description="standard deviation of the Gaussian noise on the scaled inputs in training; 0 for none"),
+    ] = 0.0
     loss: Annotated[
         Loss,
         Field(description="huber, or a likelihood with a learnt scale: gaussian, or student_t with heavy tails"),
@@ -59,6 +63,10 @@ class Hyperparameters:
     )
     learning_rate: Annotated[Positive, Field(description="learning rate at the top of the schedule")] = 8e-3
     schedule: Annotated[Schedule, Field(description="learning rate over the epochs")] = "cosine"
+    warmup_steps: Annotated[
+        int, Field(ge=0, description="first steps, in which the learning rate grows linearly; 0 for none")
+    ] = 0
+    beta2: Annotated[Rate, Field(description="Adam's decay of the average of squared gradients")] = BETA_2
     epochs: Annotated[Count, Field(description="passes over the training rows")] = 80
     batch_size: Annotated[Count, Field(description="rows of a step; all rows where there are fewer")] = 128
 
@@ -102,13 +110,20 @@ class Plan:
     steps_per_epoch: int
     batch_size: int
     schedule: Schedule
+    warmup_steps: int
+    beta2: float
     decay_kind: DecayKind
     loss: Loss
+    with_noise: bool
 
     @property
     def n_steps(self) -> int:
         """Number of steps of the whole training."""
         return self.n_epochs * self.steps_per_epoch
+
+    def rate_factor(self, step: int) -> float:
+        """Return the share of the learning rate in a step."""
+        return schedule_factor(self.schedule, step, self.n_steps, self.warmup_steps)
 
 
 def architecture_of(hyperparameters: Hyperparameters, d_in: int) -> Architecture:
@@ -143,6 +158,9 @@ def _plan(hyperparameters: Hyperparameters, data: TrainingData) -> Plan:
         steps_per_epoch=max(1, round(n_rows / batch_size)),
         batch_size=batch_size,
         schedule=hyperparameters.schedule,
+        warmup_steps=hyperparameters.warmup_steps,
+        beta2=hyperparameters.beta2,
         decay_kind=hyperparameters.decay_kind,
         loss=hyperparameters.loss,
+        with_noise=hyperparameters.input_noise > 0,
     )

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from houseprices.engine.losses import LIKELIHOODS, huber_derivative
 from houseprices.engine.mlp import BatchedMLP, backpropagate
-from houseprices.engine.optimizer import BatchedAdam, schedule_factor
+from houseprices.engine.optimizer import BatchedAdam
 from houseprices.engine.random_streams import RandomStreams
-from houseprices.engine.regularization import constant, dropout
+from houseprices.engine.regularization import constant, dropout, noisy_input
 from houseprices.engine.specs import NetworkSpec, Plan, TrainingData
 
 _ROWS_AT_ONCE = 8192
@@ -45,15 +45,17 @@ class TorchStep:
         weights = np.ones_like(data.targets) if data.row_weights is None else data.row_weights
         self._row_weights = torch.from_numpy(weights).to(self._device)
         self._streams = [RandomStreams(spec.seed, data.training_rows, plan.batch_size) for spec in specs]
-        learning_rate, weight_decay, dropout_rate, input_dropout, huber_delta = (
+        learning_rate, weight_decay, dropout_rate, input_dropout, input_noise, huber_delta = (
             torch.tensor(self._values(name)).to(self._device)
-            for name in ("learning_rate", "weight_decay", "dropout", "input_dropout", "huber_delta")
+            for name in ("learning_rate", "weight_decay", "dropout", "input_dropout", "input_noise", "huber_delta")
         )
         self._learning_rate = learning_rate
         self._dropout, self._input_dropout = dropout_rate[:, None, None], input_dropout[:, None, None]
-        self._huber_delta = huber_delta[:, None]
+        self._input_noise, self._huber_delta = input_noise[:, None, None], huber_delta[:, None]
         self._n_rows = constant(plan.batch_size)
-        self._optimizer = BatchedAdam(network.parameters, weight_decay, plan.architecture.n_weights, plan.decay_kind)
+        self._optimizer = BatchedAdam(
+            network.parameters, weight_decay, plan.architecture.n_weights, plan.decay_kind, plan.beta2
+        )
 
     def run(self, first: int, end: int, cancel: NDArray[np.bool_]) -> None:
         """Take the steps first .. end - 1 of the plan.
@@ -64,7 +66,7 @@ class TorchStep:
         for step in range(first, end):
             if cancel[0]:
                 raise Cancelled
-            self._step(schedule_factor(self._plan.schedule, step, self._plan.n_steps))
+            self._step(self._plan.rate_factor(step))
 
     def evaluate(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Compute a network's errors on rows of the table, without dropout, and the norm of its weights."""
@@ -81,6 +83,9 @@ class TorchStep:
     def _step(self, factor: float) -> None:
         rows = self._stacked([stream.next_rows() for stream in self._streams])
         batch = self._inputs[rows]
+        if self._plan.with_noise:
+            noise = [stream.input_noise(self._plan.architecture.d_in) for stream in self._streams]
+            batch = noisy_input(batch, self._input_noise, self._stacked(noise))
         if any(self._values("input_dropout")):
             batch = dropout(batch, self._input_dropout, self._input_masks())
         keep_masks = self._masks() if any(self._values("dropout")) else None
