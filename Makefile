@@ -31,7 +31,7 @@ $(call need,predict,INPUT,houses.csv)
 $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
-.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune runs lessons settings \
+.PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune runs lessons notebook settings \
 	wheels bench bench-estimator bench-score bench-ablation bench-rare bench-null test attack check format clean
 
 help: ## list the targets
@@ -92,8 +92,12 @@ tune: $(VENV)/run.stamp ## a search for better settings; ARGS="--trials 100", go
 
 #### Learn
 
-lessons: $(VENV)/run.stamp ## the textbook's lessons as a page; DATA=folder
-	@$(BIN)/houseprices lesson all $(if $(DATA),--data "$$DATA") $(ARGS)
+lessons: $(VENV)/lessons.stamp ## execute the notebooks anew, render pages with an index
+	@cd lessons && ../$(BIN)/jupyter-nbconvert --to html --execute --template page --output-dir pages *.ipynb
+	@echo lessons/pages/index.html
+
+notebook: $(VENV)/lessons.stamp ## open the notebooks in Jupyter
+	@$(BIN)/jupyter-lab lessons $(ARGS)
 
 #### Take it elsewhere
 
@@ -152,6 +156,12 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@$(INSTALL) .
 	@$(WARM_UP)
 	@touch $@
+
+$(VENV)/lessons.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV), with Jupyter for the lessons"
+	@$(INSTALL) '.[lessons]'
+	@$(WARM_UP)
+	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV), with the tools for development: 2.3 GB in all"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.data.schema import BY_NAME
 from houseprices.preprocessing.features import HouseFeatures
 from houseprices.selection.compare import PREDICTIONS
@@ -53,7 +53,10 @@ def main() -> None:
     for index, (name, rows) in enumerate(sets.items()):
         of_set = {model: predictions[index] for model, predictions in by_model.items()}
         training = houses.log_price[splits[index][0]]
-        predictors = {"ensemble": combine({model: prediction[None] for model, prediction in of_set.items()}), **of_set}
+        predictors = {
+            "ensemble": ensemble_mean({model: prediction[None] for model, prediction in of_set.items()}),
+            **of_set,
+        }
         predictors["median price"] = np.full(len(rows), np.median(training))
         for predictor, prediction in predictors.items():
             error = prediction - houses.log_price[rows]

@@ -31,7 +31,7 @@ def main() -> None:
     figures = defaultdict(list)
     for seed in range(arguments.seeds):
         result = cross_validate(houses.train, houses.test, replace(settings, seed=seed))
-        by_model = {name: networks.mean(axis=(0, 1)) for name, networks in result.out_of_fold.items()}
+        by_model = {name: networks.mean(axis=(0, 1)) for name, networks in result.by_model.items()}
         predictions = {"ensemble": np.mean(list(by_model.values()), axis=0), **by_model}
         predictions["ridge"] = result.baselines["ridge"]
         for name, prediction in predictions.items():

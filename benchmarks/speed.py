@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from houseprices.cross_validation.fold_training import FoldData, blocks_of, fit_fold
+from houseprices.cross_validation.fold import Fold, blocks_of, fit_fold
 from houseprices.data.sample import write_sample
 from houseprices.data.schema import PRICE
 from houseprices.data.table import read_houses
@@ -79,7 +79,7 @@ def main() -> None:
     yardstick = np.ascontiguousarray(data.matrix[:, :D_IN])
     networks = [("yardstick", YARDSTICK, yardstick, n) for n in ((1, 2) if quick else (1, 10, 50, 200))]
     for name, group in Settings().models.items():
-        columns = np.ascontiguousarray(data.matrix[:, data.live_columns(group.blocks)])
+        columns = np.ascontiguousarray(data.matrix[:, data.columns(group.blocks)])
         networks.append((name, group, columns, 2 if quick else 10))
     cases = [Case(*network, threads) for network in networks for threads in ((1,) if quick else (1, 2))]
     measured = measure(cases, data.targets, n_rounds=1 if quick else 5)
@@ -88,7 +88,7 @@ def main() -> None:
     arguments.output.write_text(json.dumps({"cases": measured, "accuracy": accuracy}, indent=2) + "\n", "utf-8")
 
 
-def sample_fold() -> FoldData:
+def sample_fold() -> Fold:
     """The synthetic sample's first rows as a fold's training rows, as the main job prepares them."""
     with tempfile.TemporaryDirectory() as folder:
         write_sample(Path(folder), N_ROWS + N_HELD_OUT, 1)
@@ -97,7 +97,7 @@ def sample_fold() -> FoldData:
     training, held_out = np.split(np.arange(len(houses)), [N_ROWS])
     settings, array = Settings(), house_array(houses)
     blocks = blocks_of(settings.models.values())
-    return fit_fold(0, 0, training, held_out, array, log_price, settings.features, blocks)
+    return fit_fold(0, 0, (training, held_out), array, log_price, settings.features, blocks)
 
 
 def train_ours(of: Hyperparameters, matrix: Floats, targets: Floats, n_members: int, n_threads: int) -> Any:

@@ -19,20 +19,18 @@ FLOORS = (
     ("preprocessing",),
     ("engine",),
     ("settings",),
-    ("intervals",),
     ("cross_validation",),
     ("runs",),
     ("estimators",),
     ("selection",),
     ("kaggle",),
     ("report",),
-    ("lessons",),
     ("cli",),
     ("__init__", "__main__"),
 )
 ENGINE_IMPORTS = {"engine", "errors", "files", "progress"}
 MAX_FLAT_MODULES = 12
-SPEAKERS = ("cli", "estimators.house_price", "lessons.terminal")
+SPEAKERS = ("cli", "estimators.house_price")
 
 MOST_FILES_WITH_A_SETTING = 5
 

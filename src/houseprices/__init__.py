@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from houseprices.cross_validation.cross_validate import cross_validate
+    from houseprices.cross_validation.intervals import cv_plus_intervals
     from houseprices.errors import HousePricesError
     from houseprices.estimators.house_price import HousePriceRegressor
     from houseprices.estimators.mlp_ensemble import MLPEnsembleRegressor
-    from houseprices.intervals.cv_plus import cv_plus_intervals
     from houseprices.runs.read import SavedRun, read_run
     from houseprices.settings import Settings, load_settings
 
@@ -38,7 +38,7 @@ _MODULES = {
     "SavedRun": "runs.read",
     "Settings": "settings",
     "cross_validate": "cross_validation.cross_validate",
-    "cv_plus_intervals": "intervals.cv_plus",
+    "cv_plus_intervals": "cross_validation.intervals",
     "load_settings": "settings",
     "read_run": "runs.read",
 }

@@ -24,7 +24,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from attack import mutations
-from idx_bytes import idx_bytes
 from kaggle_server import zip_of
 
 from houseprices.data.schema import FEATURES
@@ -139,17 +138,6 @@ def ledger(_good: Good, rng: random.Random, place: Path) -> None:
     print_ledger(read_ledger(file))
 
 
-def idx(_good: Good, rng: random.Random, place: Path) -> None:
-    """An IDX file, gzipped or not."""
-    from houseprices.lessons.idx import read_idx
-
-    good = place / "good"
-    array = np.arange(2 * 5 * 5, dtype="u1").reshape(2, 5, 5)
-    good.write_bytes(idx_bytes(array))
-    found = read_idx(spoilt(good, place, rng, (mutations.idx_header,) * 3))
-    assert found.nbytes < MOST_BYTES
-
-
 def archive(_good: Good, rng: random.Random, place: Path) -> None:
     """A zip; nothing appears but what was asked for."""
     from houseprices.kaggle.download import unpack
@@ -173,7 +161,7 @@ def submission(good: Good, rng: random.Random, place: Path) -> None:
 
 
 Attack = Callable[[Good, random.Random, Path], None]
-KINDS: tuple[Attack, ...] = (table, settings, run, ledger, idx, archive, submission)
+KINDS: tuple[Attack, ...] = (table, settings, run, ledger, archive, submission)
 
 
 def spoilt(good: Path, folder: Path, rng: random.Random, special: tuple[mutations.Mutation, ...]) -> Path:

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.fold_model import predict_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.sample import write_sample
 from houseprices.data.schema import PRICE
@@ -38,7 +37,7 @@ def cv(settings: Settings) -> Job:
 
     def score(train: pd.DataFrame) -> float:
         result = cross_validate(train, train.drop(columns=PRICE).iloc[:0], settings)
-        return log_rmse(result.prediction, result.log_price)
+        return log_rmse(result.prediction, result.ensemble.out_of_fold.log_price)
 
     return score
 
@@ -65,10 +64,10 @@ def coverage(train: pd.DataFrame, new: pd.DataFrame, settings: Settings) -> Floa
     Shape:
         returns: (2, n_coverages), of `COVERAGES`
     """
-    result = cross_validate(train, train.drop(columns=PRICE).iloc[:0], settings)
-    of_new = result.calibration.intervals(*predict_folds(result.folds, new.drop(columns=PRICE)), COVERAGES)
+    ensemble = cross_validate(train, train.drop(columns=PRICE).iloc[:0], settings).ensemble
+    new_ends = ensemble.intervals(ensemble.predict_folds(new.drop(columns=PRICE)), COVERAGES)
     shares = []
-    for ends, houses in ((result.calibration.training_intervals(COVERAGES), train), (of_new, new)):
+    for ends, houses in ((ensemble.out_of_fold.intervals(COVERAGES), train), (new_ends, new)):
         log_price = np.log(houses[PRICE].to_numpy())
         shares.append(((ends[:, 0] <= log_price) & (log_price <= ends[:, 1])).mean(axis=1))
     return np.array(shares)

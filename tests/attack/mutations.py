@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import random
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -94,15 +93,6 @@ def toml_lines(content: bytes, rng: random.Random) -> bytes:
     table = rng.choice(("[folds]", "[[models]]", "[models.'']", "= 1"))
     lines[row] = f"{name}= {rng.choice(TOML_VALUES)}" if equals else table
     return "\n".join(lines).encode()
-
-
-def idx_header(content: bytes, rng: random.Random) -> bytes:
-    """Give an IDX file another type or other dimensions."""
-    head = bytearray(content[:16])
-    head[rng.choice((2, 3))] = rng.randrange(256)
-    if rng.random() < 0.7:
-        head[4 * rng.randrange(1, 4) :][:4] = struct.pack(">I", rng.choice((0, 1, 2**31, 2**32 - 1)))
-    return bytes(head) + content[16:]
 
 
 ANY: tuple[Mutation, ...] = (flipped, cut_or_doubled, other_encoding)

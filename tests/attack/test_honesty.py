@@ -18,7 +18,7 @@ from attack.honesty import (
 )
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.fold import assign_folds
 from houseprices.settings import FoldSettings, Settings, with_custom_features
 
 
@@ -52,7 +52,7 @@ def test_a_column_that_names_the_fold_does_not_tell_its_level(town: pd.DataFrame
     def errors(levels: tuple[float, ...]) -> np.ndarray:
         shifted = town.assign(SalePrice=town["SalePrice"] * np.exp(np.array(levels)[fold_of_row]))
         result = cross_validate(shifted, town.iloc[:0].drop(columns="SalePrice"), settings)
-        return result.log_price - result.prediction
+        return result.ensemble.out_of_fold.residuals
 
     for fold in range(3):
         low, high = (errors(tuple(level * (number == fold) for number in range(3))) for level in (0.0, 2.0))

@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,10 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.fold_model import predict_folds
+from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.metrics import log_rmse
-from houseprices.cross_validation.result import CrossValidation
 from houseprices.data.sample import write_sample
 from houseprices.data.schema import BY_NAME
 from houseprices.data.table import read_houses
@@ -54,20 +54,20 @@ def result(town_train: pd.DataFrame, town_test: pd.DataFrame) -> CrossValidation
     return run(town_train, town_test)
 
 
-def test_every_row_is_predicted_by_every_member_slot_of_every_repeat(result):
-    for group in result.out_of_fold.values():
-        assert np.isfinite(group).all()
+def test_every_row_is_predicted_by_every_network_of_every_repeat(result):
+    for predictions in result.by_model.values():
+        assert np.isfinite(predictions).all()
     assert np.isfinite(result.test).all()
     assert all(np.isfinite(guess).all() for guess in result.baselines.values())
 
 
 def test_a_held_out_row_is_predicted_by_the_networks_of_its_own_fold(result, town_train):
     houses = town_train.drop(columns="SalePrice")
-    for fitted in result.folds:
-        rows = np.flatnonzero(result.fold_of_row[fitted.repeat] == fitted.fold)
+    for fitted in result.ensemble.folds:
+        rows = np.flatnonzero(result.ensemble.out_of_fold.fold_of_row[fitted.repeat] == fitted.fold)
         matrix = fitted.features.transform(houses.iloc[rows])
-        for name, group in result.out_of_fold.items():
-            np.testing.assert_allclose(fitted.predict(name, matrix), group[fitted.repeat][:, rows], atol=1e-5)
+        for name, predictions in result.by_model.items():
+            np.testing.assert_allclose(fitted.predict(name, matrix), predictions[fitted.repeat][:, rows], atol=1e-5)
 
 
 def odd(column: pd.Series, rng: np.random.Generator) -> object:
@@ -87,13 +87,13 @@ def end_of_range(column: pd.Series, _rng: np.random.Generator) -> object:
 def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(poison, result, town_train, town_test):
     """Features and prices alike; the other folds, which train on those rows, must move."""
     wild = town_train.copy()
-    victims = np.flatnonzero(result.fold_of_row[0] == 0)
+    victims = np.flatnonzero(result.ensemble.out_of_fold.fold_of_row[0] == 0)
     rng = np.random.default_rng(0)
     for name in wild.columns.drop("SalePrice"):
         wild.iloc[victims, wild.columns.get_loc(name)] = poison(wild[name], rng)
     wild.iloc[victims, wild.columns.get_loc("SalePrice")] *= 1000
     after = run(wild, town_test)
-    before_fold, after_fold = result.folds[0], after.folds[0]
+    before_fold, after_fold = result.ensemble.folds[0], after.ensemble.folds[0]
     assert (before_fold.repeat, before_fold.fold) == (0, 0)
     assert before_fold.features.to_dict() == after_fold.features.to_dict()
     assert before_fold.log_price_mean == after_fold.log_price_mean
@@ -101,32 +101,35 @@ def test_nothing_fitted_for_a_fold_moves_when_its_held_out_rows_change_wildly(po
     for name in before_fold.networks:
         np.testing.assert_array_equal(before_fold.columns[name], after_fold.columns[name])
         assert torch.equal(before_fold.networks[name].parameters, after_fold.networks[name].parameters)
-    assert result.folds[1].features.to_dict() != after.folds[1].features.to_dict()
-    assert result.folds[1].log_price_mean != after.folds[1].log_price_mean
+    assert result.ensemble.folds[1].features.to_dict() != after.ensemble.folds[1].features.to_dict()
+    assert result.ensemble.folds[1].log_price_mean != after.ensemble.folds[1].log_price_mean
 
 
 def test_a_rows_price_moves_neither_its_prediction_nor_its_error_scale(town_train, town_test):
     once = replace(SETTINGS, folds=FoldSettings(n_folds=3, n_repeats=1))
     before = run(town_train, town_test, once)
-    victims = before.fold_of_row[0] == 0
+    victims = before.ensemble.out_of_fold.fold_of_row[0] == 0
     after = run(town_train.assign(SalePrice=town_train["SalePrice"] * np.where(victims, 1000, 1)), town_test, once)
+    known, known_after = before.ensemble.out_of_fold, after.ensemble.out_of_fold
     for name in ("prediction", "error_scale"):
-        np.testing.assert_array_equal(getattr(after, name)[victims], getattr(before, name)[victims])
-        assert (getattr(after, name)[~victims] != getattr(before, name)[~victims]).all()
+        np.testing.assert_array_equal(getattr(known_after, name)[victims], getattr(known, name)[victims])
+        assert (getattr(known_after, name)[~victims] != getattr(known, name)[~victims]).all()
+    # The width of its interval does move: the networks behind other folds' residuals were trained on the row.
+    widths, widths_after = (np.diff(of.intervals([0.8]), axis=1)[0, 0, victims] for of in (known, known_after))
+    assert (widths_after != widths).any()
     for name, guess in before.baselines.items():
         np.testing.assert_array_equal(after.baselines[name][victims], guess[victims])
 
 
 def test_test_predictions_are_the_mean_over_folds_and_repeats_in_log_space(result, town_test):
-    guesses = []
-    for fitted in result.folds:
-        matrix = fitted.features.transform(town_test)
-        guesses.append(np.mean([fitted.predict(name, matrix).mean(axis=0) for name in fitted.networks], axis=0))
-    np.testing.assert_allclose(result.test, np.mean(guesses, axis=0), atol=1e-5)
+    folds = result.ensemble.folds
+    by_fold = [ensemble_mean(fold.predict_models(fold.features.transform(town_test))[0]) for fold in folds]
+    np.testing.assert_allclose(result.test, np.mean(by_fold, axis=0), atol=1e-5)
+    np.testing.assert_allclose(result.test, result.ensemble.predict_folds(town_test).mean, atol=1e-5)
 
 
-def test_groups_count_alike_whatever_their_number_of_members(result):
-    relu, tanh = (result.out_of_fold[name].mean(axis=(0, 1)) for name in ("relu", "tanh"))
+def test_models_have_the_same_weight_whatever_their_number_of_networks(result):
+    relu, tanh = (result.by_model[name].mean(axis=(0, 1)) for name in ("relu", "tanh"))
     np.testing.assert_allclose(result.prediction, (relu + tanh) / 2)
 
 
@@ -138,17 +141,18 @@ def test_results_do_not_depend_on_the_number_of_workers(result, town_train, town
 
 
 def test_the_median_baseline_is_the_training_rows_median(result):
+    known = result.ensemble.out_of_fold
     for fold in range(3):
-        held_out = result.fold_of_row[0] == fold
-        assert set(result.baselines["median"][held_out]) == {np.median(result.log_price[~held_out])}
+        held_out = known.fold_of_row[0] == fold
+        assert set(result.baselines["median"][held_out]) == {np.median(known.log_price[~held_out])}
 
 
 def test_the_training_score_is_that_of_the_rows_a_fold_was_trained_on(result, town_train):
-    fitted = result.folds[0]
-    rows = np.flatnonzero(result.fold_of_row[0] != 0)
+    fitted, known = result.ensemble.folds[0], result.ensemble.out_of_fold
+    rows = np.flatnonzero(known.fold_of_row[0] != 0)
     matrix = fitted.features.transform(town_train.drop(columns="SalePrice").iloc[rows])
-    guess = np.mean([fitted.predict(name, matrix).mean(axis=0) for name in fitted.networks], axis=0)
-    assert result.training_log_rmse[0, 0] == pytest.approx(log_rmse(guess, result.log_price[rows]), rel=1e-4)
+    prediction = ensemble_mean(fitted.predict_models(matrix)[0])
+    assert result.training_log_rmse[0, 0] == pytest.approx(log_rmse(prediction, known.log_price[rows]), rel=1e-4)
 
 
 def test_equal_prices_and_single_digit_rows_train_all_the_same(town_train, town_test):
@@ -169,19 +173,32 @@ def test_fewer_rows_than_folds_are_refused(town_train, town_test):
 
 
 def test_the_error_scale_is_that_of_the_networks_that_never_saw_the_row(result, town_train):
-    _, scales = predict_folds(result.folds, town_train.drop(columns="SalePrice"))
-    of_unseen = np.take_along_axis(scales, result.fold_of_row[:, None], axis=1)
-    np.testing.assert_array_equal(result.error_scale, of_unseen.mean(axis=(0, 1)))
-    assert result.error_scale.std() > 0
+    known = result.ensemble.out_of_fold
+    scales = result.ensemble.predict_folds(town_train.drop(columns="SalePrice")).error_scale
+    unseen = np.take_along_axis(scales, known.fold_of_row[:, None], axis=1)
+    np.testing.assert_array_equal(known.error_scale, unseen.mean(axis=(0, 1)))
+    assert known.error_scale.std() > 0
 
 
 def test_curves_are_in_units_of_the_log_price(result, town_train):
     """At the last epoch the validation error is that of the held-out predictions."""
-    for fitted, curves in zip(result.folds, result.curves, strict=True):
-        rows = result.fold_of_row[fitted.repeat] == fitted.fold
-        for name, group in result.out_of_fold.items():
-            errors = [log_rmse(member, result.log_price[rows]) for member in group[fitted.repeat][:, rows]]
+    known = result.ensemble.out_of_fold
+    for fitted, curves in zip(result.ensemble.folds, result.curves, strict=True):
+        rows = known.fold_of_row[fitted.repeat] == fitted.fold
+        for name, predictions in result.by_model.items():
+            errors = [log_rmse(network, known.log_price[rows]) for network in predictions[fitted.repeat][:, rows]]
             np.testing.assert_allclose(curves[name].validation[:, -1], errors, rtol=1e-4)
+
+
+def test_the_seconds_of_the_stages_add_up_and_training_counts_cpu_seconds(town_train, town_test):
+    """Five networks that train beside the baselines take CPU time, however short the wait for them is."""
+    longer = replace(SETTINGS, workers=1, models={"relu": replace(TINY, epochs=200)})
+    start = time.perf_counter(), time.process_time()
+    result = run(town_train, town_test, longer)
+    wall_seconds, cpu_seconds = time.perf_counter() - start[0], time.process_time() - start[1]
+    assert set(result.seconds) == {"features", "compilation", "baselines", "training", "prediction"}
+    assert 0.9 * wall_seconds < sum(result.seconds.values()) <= wall_seconds
+    assert 0.2 * cpu_seconds < result.training_cpu_seconds < cpu_seconds
 
 
 def test_it_is_told_how_many_networks_are_trained(town_train, town_test):
@@ -212,7 +229,7 @@ def test_the_readable_step_is_told_of_where_it_replaces_the_compiled_one(town_tr
         notices.append([one.text for one in said if isinstance(one, Notice) and "numba" in one.text])
     assert notices[0] == []
     [text] = notices[1]
-    assert text.endswith("(NUMBA_CACHE_DIR): networks train by the torch step, some times slower")
+    assert text.endswith("(NUMBA_CACHE_DIR): networks train by the torch step, three to four times slower")
 
 
 def test_a_failing_listener_stops_the_workers(town_train, town_test):

@@ -5,37 +5,26 @@ import math
 import numpy as np
 import pytest
 
-from houseprices.cross_validation.metrics import log_rmse, scores_of
-from houseprices.cross_validation.result import CrossValidation
+from houseprices.cross_validation.ensemble import OutOfFold, ensemble_mean
+from houseprices.cross_validation.metrics import Scores, log_rmse, scores_of
 
 LOG_PRICE = np.array([12.0, 11.0, 13.0, 12.5, 11.5])
 FOLD_OF_ROW = np.array([0, 1, 0, 1, 0])
 
 
-def _result(out_of_fold: dict[str, np.ndarray], fold_of_row: np.ndarray, training: np.ndarray) -> CrossValidation:
-    return CrossValidation(
-        ids=np.arange(1, 6),
-        test_ids=np.array([6]),
-        log_price=LOG_PRICE,
-        fold_of_row=fold_of_row,
-        out_of_fold=out_of_fold,
-        training_log_rmse=training,
-        test=np.array([12.0]),
-        baselines={"median": np.full(5, 12.0), "ridge": LOG_PRICE + 0.5},
-        folds=[],
-        curves=[],
-        error_scale=np.ones(5),
-        seconds={},
-    )
+def scored(by_model: dict[str, np.ndarray], fold_of_row: np.ndarray, training: np.ndarray) -> Scores:
+    prediction = ensemble_mean(by_model).mean(axis=0)
+    out_of_fold = OutOfFold(np.arange(1, 6), LOG_PRICE, fold_of_row, prediction, np.ones(5))
+    return scores_of(out_of_fold, by_model, training, {"median": np.full(5, 12.0), "ridge": LOG_PRICE + 0.5})
 
 
 @pytest.fixture
-def result() -> CrossValidation:
-    """Two models of two members and one; their mean errors are 0.1, 0, -0.2, 0.3, 0 in the rows' order."""
+def scores() -> Scores:
+    """Two models of two networks and one; their mean errors are 0.1, 0, -0.2, 0.3, 0 in the rows' order."""
     first = np.array([[0.3, 0.0, -0.4, 0.2, 0.2], [0.1, -0.2, 0.0, 0.2, -0.2]])
     second = np.array([[0.0, 0.1, -0.2, 0.4, 0.0]])
     models = {"first": (LOG_PRICE + first)[None], "second": (LOG_PRICE + second)[None]}
-    return _result(models, FOLD_OF_ROW[None], np.array([[0.03, 0.04]]))
+    return scored(models, FOLD_OF_ROW[None], np.array([[0.03, 0.04]]))
 
 
 def test_log_rmse_equals_the_hand_calculation() -> None:
@@ -47,13 +36,12 @@ def test_log_rmse_of_a_perfect_prediction_is_zero_and_of_a_constant_error_is_tha
     assert log_rmse(LOG_PRICE - 0.25, LOG_PRICE) == pytest.approx(0.25)
 
 
-def test_pooled_scores_the_mean_of_members_then_of_groups_over_every_row(result: CrossValidation) -> None:
+def test_pooled_scores_the_mean_of_networks_then_of_models_over_every_row(scores: Scores) -> None:
     by_hand = math.sqrt((0.1**2 + 0 + 0.2**2 + 0.3**2 + 0) / 5)
-    assert scores_of(result).log_rmse.pooled == pytest.approx(by_hand)
+    assert scores.log_rmse.pooled == pytest.approx(by_hand)
 
 
-def test_fold_scores_equal_the_hand_calculation(result: CrossValidation) -> None:
-    scores = scores_of(result)
+def test_fold_scores_equal_the_hand_calculation(scores: Scores) -> None:
     fold_0, fold_1 = math.sqrt((0.1**2 + 0.2**2) / 3), math.sqrt(0.3**2 / 2)
     assert [fold.log_rmse for fold in scores.by_fold] == pytest.approx([fold_0, fold_1])
     assert [fold.n_rows for fold in scores.by_fold] == [3, 2]
@@ -61,14 +49,13 @@ def test_fold_scores_equal_the_hand_calculation(result: CrossValidation) -> None
     assert scores.log_rmse.fold_std == pytest.approx(abs(fold_0 - fold_1) / 2)
 
 
-def test_pooled_is_the_root_of_the_fold_errors_weighted_by_rows(result: CrossValidation) -> None:
-    scores = scores_of(result)
+def test_pooled_is_the_root_of_the_fold_errors_weighted_by_rows(scores: Scores) -> None:
     squares = sum(fold.n_rows * fold.log_rmse**2 for fold in scores.by_fold)
     assert scores.log_rmse.pooled**2 == pytest.approx(squares / scores.n_rows)
 
 
-def test_group_scores_are_of_its_mean_and_of_its_single_members(result: CrossValidation) -> None:
-    models = scores_of(result).models
+def test_model_scores_are_those_of_its_mean_and_of_its_single_networks(scores: Scores) -> None:
+    models = scores.models
     singles = [math.sqrt((0.09 + 0.16 + 0.04 + 0.04) / 5), math.sqrt((0.01 + 0.04 + 0.04 + 0.04) / 5)]
     assert models["first"].pooled == pytest.approx(math.sqrt((0.04 + 0.01 + 0.04 + 0.04) / 5))
     assert models["first"].member_mean == pytest.approx(sum(singles) / 2)
@@ -80,7 +67,7 @@ def test_group_scores_are_of_its_mean_and_of_its_single_members(result: CrossVal
 def test_repeats_are_averaged_before_they_are_scored() -> None:
     errors = np.array([[[0.4, 0.0, 0.0, 0.0, 0.0]], [[-0.2, 0.0, 0.0, 0.0, 0.0]]])
     folds = np.stack([FOLD_OF_ROW, 1 - FOLD_OF_ROW])
-    scores = scores_of(_result({"only": LOG_PRICE + errors}, folds, np.array([[0.1, 0.1], [0.1, 0.1]])))
+    scores = scored({"only": LOG_PRICE + errors}, folds, np.array([[0.1, 0.1], [0.1, 0.1]]))
     assert scores.log_rmse.pooled == pytest.approx(0.1 / math.sqrt(5))
     assert scores.models["only"].pooled == pytest.approx(0.1 / math.sqrt(5))
     assert scores.models["only"].member_mean == pytest.approx(0.3 / math.sqrt(5))
@@ -89,8 +76,7 @@ def test_repeats_are_averaged_before_they_are_scored() -> None:
     assert of_folds == pytest.approx([0.4 / math.sqrt(3), 0, 0, 0.2 / math.sqrt(3)])
 
 
-def test_training_error_and_baselines_and_counts_stand_beside_them(result: CrossValidation) -> None:
-    scores = scores_of(result)
+def test_training_error_and_baselines_and_counts_stand_beside_them(scores: Scores) -> None:
     assert scores.log_rmse.train == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2))
     assert scores.baselines["median"] == pytest.approx(math.sqrt((0 + 1 + 1 + 0.25 + 0.25) / 5))
     assert scores.baselines["ridge"] == pytest.approx(0.5)
@@ -98,6 +84,7 @@ def test_training_error_and_baselines_and_counts_stand_beside_them(result: Cross
     assert scores.n_rows == 5
 
 
-def test_a_row_without_a_prediction_cannot_be_left_out(result: CrossValidation) -> None:
-    result.out_of_fold["first"][0, 1, 3] = np.nan
-    assert math.isnan(scores_of(result).log_rmse.pooled)
+def test_a_row_without_a_prediction_cannot_be_left_out() -> None:
+    errors = np.array([[[0.1, 0.0, np.nan, 0.0, 0.0]]])
+    scores = scored({"only": LOG_PRICE + errors}, FOLD_OF_ROW[None], np.array([[0.1, 0.1]]))
+    assert math.isnan(scores.log_rmse.pooled)

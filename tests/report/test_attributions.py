@@ -36,7 +36,7 @@ def test_attributions_of_training_houses_sum_to_their_out_of_fold_predictions(ru
     explanation = explain_out_of_fold(run, training)
     total = explanation.baseline + explanation.attributions.sum(axis=1)
     np.testing.assert_allclose(total, explanation.prediction, atol=1e-4)
-    np.testing.assert_allclose(explanation.prediction, run.out_of_fold["prediction"], atol=1e-6)
+    np.testing.assert_allclose(explanation.prediction, run.ensemble.out_of_fold.prediction, atol=1e-6)
     alone = explain_out_of_fold(run, training, [7])
     np.testing.assert_allclose(alone.attributions[0], explanation.attributions[7], atol=1e-6)
 

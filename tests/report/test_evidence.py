@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from houseprices.cross_validation.ensemble import OutOfFold
 from houseprices.report.conclusions import best_cell, outlying_folds, without_each_model
 from houseprices.report.evidence import coverage_by_price, expected_score
 from houseprices.selection.ablation import Ablation, AblationNote
@@ -12,20 +13,17 @@ from houseprices.settings import Settings
 N_ROWS, N_FOLDS = 200, 4
 
 
-@pytest.fixture
-def out_of_fold() -> pd.DataFrame:
-    return pd.DataFrame({"Id": np.arange(1, N_ROWS + 1), "log_price": 12.0})
-
-
 @pytest.mark.parametrize("n_bad", [0, 1, 2])
 def test_the_houses_that_spoil_a_fold_are_named_with_their_share_of_its_squared_error(
-    out_of_fold: pd.DataFrame, n_bad: int
+    n_bad: int,
 ) -> None:
     fold_of_row = np.stack([np.arange(N_ROWS) % N_FOLDS, np.arange(N_ROWS) // 50])
     errors = np.random.default_rng(0).normal(scale=0.1, size=(2, N_ROWS)).clip(-0.15, 0.15)
     bad = [7, 11][:n_bad]
     errors[1, bad] = [1.2, 1.0][:n_bad]
-    found = outlying_folds(out_of_fold, fold_of_row, 12.0 + errors)
+    log_price = np.full(N_ROWS, 12.0)
+    known = OutOfFold(np.arange(1, N_ROWS + 1), log_price, fold_of_row, log_price, np.ones(N_ROWS))
+    found = outlying_folds(known, 12.0 + errors)
     if n_bad == 0:
         assert found == []
         return

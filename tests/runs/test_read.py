@@ -14,7 +14,6 @@ import torch
 from conftest import N_EPOCHS, N_FOLDS, N_ROWS, FinishedRun
 from safetensors.torch import load_file, safe_open, save_file
 
-from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.data.table import read_houses
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
@@ -58,11 +57,17 @@ def refusal(folder: Path) -> str:
     return text
 
 
+def both(saved: SavedRun, houses: pd.DataFrame) -> np.ndarray:
+    """Log prices and error scales of each fold: (2, n_repeats, n_folds, n_rows)."""
+    predictions = saved.ensemble.predict_folds(houses)
+    return np.stack([predictions.log_price, predictions.error_scale])
+
+
 def test_new_houses_get_the_submissions_prices_to_the_byte(
     saved: SavedRun, finished_run: FinishedRun, tmp_path: Path
 ) -> None:
     houses = read_houses(finished_run.data / "test.csv", priced=False)
-    log_price = mean_over_folds(saved.predict_folds(houses)[0])
+    log_price = saved.ensemble.predict_folds(houses).mean
     submission_table(houses.index.to_numpy(), log_price).to_csv(tmp_path / "again.csv", index=False)
     assert (tmp_path / "again.csv").read_bytes() == (finished_run.folder / "submission.csv").read_bytes()
 
@@ -71,27 +76,28 @@ def test_a_houses_prediction_has_the_same_bits_alone_and_among_others(
     saved: SavedRun, finished_run: FinishedRun
 ) -> None:
     houses = read_houses(finished_run.data / "test.csv", priced=False)
-    together = np.stack(saved.predict_folds(houses))
+    together = both(saved, houses)
     for row in (0, 7, len(houses) - 1):
-        np.testing.assert_array_equal(np.stack(saved.predict_folds(houses.iloc[[row]]))[..., 0], together[..., row])
-    np.testing.assert_array_equal(np.stack(saved.predict_folds(houses.iloc[::-1])), together[..., ::-1])
+        np.testing.assert_array_equal(both(saved, houses.iloc[[row]])[..., 0], together[..., row])
+    np.testing.assert_array_equal(both(saved, houses.iloc[::-1]), together[..., ::-1])
 
 
 def test_training_houses_get_their_out_of_fold_predictions_bit_for_bit(
     saved: SavedRun, finished_run: FinishedRun
 ) -> None:
     houses = read_houses(finished_run.data / "train.csv", priced=True)
-    of_folds = np.stack(saved.predict_folds(houses.drop(columns="SalePrice")))
-    out_of_fold, error_scale = of_folds[:, 0, saved.fold_of_row[0], np.arange(N_ROWS)]
-    np.testing.assert_array_equal(out_of_fold, saved.out_of_fold["prediction"])
-    np.testing.assert_array_equal(error_scale, saved.out_of_fold["error_scale"])
-    np.testing.assert_array_equal(saved.residuals, np.log(houses["SalePrice"].to_numpy()) - out_of_fold)
+    of_folds = both(saved, houses.drop(columns="SalePrice"))
+    out_of_fold, error_scale = of_folds[:, 0, saved.ensemble.out_of_fold.fold_of_row[0], np.arange(N_ROWS)]
+    np.testing.assert_array_equal(out_of_fold, saved.ensemble.out_of_fold.prediction)
+    np.testing.assert_array_equal(error_scale, saved.ensemble.out_of_fold.error_scale)
+    log_price = np.log(houses["SalePrice"].to_numpy())
+    np.testing.assert_array_equal(saved.ensemble.out_of_fold.residuals, log_price - out_of_fold)
 
 
 def test_curves_end_at_the_root_mean_square_of_the_members_errors(saved: SavedRun, finished_run: FinishedRun) -> None:
     houses = read_houses(finished_run.data / "train.csv", priced=True)
-    for fold in saved.folds:
-        held_out = houses[saved.fold_of_row[0] == fold.fold]
+    for fold in saved.ensemble.folds:
+        held_out = houses[saved.ensemble.out_of_fold.fold_of_row[0] == fold.fold]
         errors = fold.predict("tiny", fold.features.transform(held_out)) - np.log(held_out["SalePrice"].to_numpy())
         (last,) = saved.curves.query(f"fold == {fold.fold} and epoch == {N_EPOCHS}")["validation_log_rmse"]
         assert last == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-5)
@@ -101,14 +107,14 @@ def test_all_else_is_as_the_run_wrote_it(saved: SavedRun, finished_run: Finished
     assert saved.settings == load_settings(finished_run.config)
     assert as_json(saved.metrics) == json.loads((finished_run.folder / "metrics.json").read_text("utf-8"))
     assert as_json(saved.manifest) == json.loads((finished_run.folder / "manifest.json").read_text("utf-8"))
-    assert saved.fold_of_row.shape == (1, N_ROWS)
+    assert saved.ensemble.out_of_fold.fold_of_row.shape == (1, N_ROWS)
     assert len(saved.curves) == N_FOLDS * 2
 
 
 @pytest.mark.parametrize("name", ["train.csv", "test.csv"])
 def test_houses_are_the_runs_own_or_refused(copy: Path, name: str) -> None:
     training, test = read_run(copy).houses()
-    assert training.index.tolist() == read_run(copy).out_of_fold["Id"].tolist()
+    assert training.index.tolist() == read_run(copy).ensemble.out_of_fold.ids.tolist()
     assert "SalePrice" not in training
     assert not set(test.index) & set(training.index)
     (copy / name).write_text((copy / name).read_text("utf-8") + "\n", "utf-8")

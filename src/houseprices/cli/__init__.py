@@ -4,11 +4,11 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
-from houseprices.cli import kaggle, lessons, runs, selection, train
+from houseprices.cli import kaggle, runs, selection, train
 from houseprices.cli.terminal import complain
 from houseprices.errors import HousePricesError, SettingsError
 
@@ -36,7 +36,12 @@ app.command(runs.verify_run, name="verify")
 app.command(kaggle.download_files, name="download")
 app.command(kaggle.submit_run, name="submit")
 app.command(kaggle.ledger)
-app.command(lessons.app)
+
+
+@app.command(show=False)
+def lesson(*_tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
+    """Answer who still types it."""
+    raise SettingsError("lessons are notebooks: make lessons")
 
 
 _interrupted_by = signal.SIGINT

@@ -1,12 +1,13 @@
-"""Cross-validation: folds x models x members -> out-of-fold and test predictions of the log price.
+"""Cross-validation: folds x models x networks -> out-of-fold and test predictions of the log price.
 
-Fold by fold, everything is fitted on that fold's training rows alone: fillers, scales and medians of the features,
-mean and spread of the target, the networks, the baselines. The held-out rows and the test rows only pass through.
+Everything is fitted on the training rows of a fold alone: fillers, scales and medians of the features, mean and
+standard deviation of the target, the networks, the baselines. Held-out rows and test rows only pass through.
 """
 
 import math
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.baselines import Baseline, baseline_predictions
-from houseprices.cross_validation.fold_model import FoldModel, combine, mean_over_folds
-from houseprices.cross_validation.fold_training import FinishFold, FoldData, blocks_of, prepare_fold, start_training
-from houseprices.cross_validation.folds import assign_folds
-from houseprices.cross_validation.metrics import log_rmse
-from houseprices.cross_validation.result import CrossValidation, mean_prediction
-from houseprices.cross_validation.stopwatch import Stopwatch
-from houseprices.cross_validation.workers import device_of, open_executor
+from houseprices.cross_validation.ensemble import Ensemble, OutOfFold, ensemble_mean, mean_over_folds
+from houseprices.cross_validation.fold import FittedFold, Fold, assign_folds, blocks_of, fit_fold, split_rows
+from houseprices.cross_validation.metrics import Scores, log_rmse, scores_of
 from houseprices.data.schema import NOMINALS, PRICE
-from houseprices.engine.training import LearningCurves, step_on, warm_up
+from houseprices.engine.device import choose_device
+from houseprices.engine.training import LearningCurves, PendingNetworks, Trained, open_executor, step_on, warm_up
 from houseprices.errors import DataError
 from houseprices.preprocessing.columns import LINEAR_BLOCKS
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -34,177 +32,191 @@ Floats = NDArray[np.float64]
 _N_COPIES_SHOWN = 10
 
 
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Result of a cross-validation; predictions are log prices.
+
+    Attributes:
+        ensemble: the fitted folds and the out-of-fold predictions.
+        by_model: {model: (n_repeats, n_networks, n_rows)} out-of-fold predictions of single networks.
+        test_ids: (n_test_rows,) in the file's order.
+        test: (n_test_rows,) mean over networks, models, folds and repeats.
+        training_log_rmse: (n_repeats, n_folds), each fold's ensemble on the rows that it was trained on.
+        baselines: {name: (n_rows,)} out-of-fold, on the folds of the first repeat.
+        curves: by fold, {model: learning curves}, errors in units of the log price.
+        seconds: wall seconds of each stage; `training` is what the training adds to the other stages, beside which
+            networks train already.
+        training_cpu_seconds: CPU seconds of the training of all networks.
+    """
+
+    ensemble: Ensemble
+    by_model: Mapping[str, Floats]
+    test_ids: NDArray[np.int64]
+    test: Floats
+    training_log_rmse: Floats
+    baselines: Mapping[Baseline, Floats]
+    curves: list[dict[str, LearningCurves]]
+    seconds: Mapping[str, float]
+    training_cpu_seconds: float
+
+    @property
+    def prediction(self) -> Floats:
+        """The out-of-fold predictions of the ensemble, (n_rows,)."""
+        return self.ensemble.out_of_fold.prediction
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of ensemble, folds, models and baselines."""
+        baselines = {str(name): prediction for name, prediction in self.baselines.items()}
+        return scores_of(self.ensemble.out_of_fold, self.by_model, self.training_log_rmse, baselines)
+
+
+class _Stopwatch:
+    """Wall seconds of each stage; a lap ends where the next one begins, so that the stages add up to the whole."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Count the time since the last lap for the stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._start
+        self._start = now
+
+
 def cross_validate(
     train_houses: pd.DataFrame, test_houses: pd.DataFrame, settings: Settings, notify: Notify = silent
 ) -> CrossValidation:
     """Cross-validate on typed tables, the first with SalePrice, and predict the second.
 
     Args:
-        train_houses, test_houses: as `data.table.read_houses` reads them; the second may have no rows.
-        settings: of the job.
-        notify: hears how many networks are trained, that no step can be compiled, which levels have no price to learn
-            from, and which houses stand more than once.
+        train_houses, test_houses: tables from `data.table.read_houses`; the second may have no rows.
+        settings: the settings of the job.
+        notify: callback for the number of trained networks, and for notices about the houses and the machine.
 
     Raises:
-        DataError: more folds than rows, or a prediction is no price: training diverged.
+        DataError: more folds than rows, or a prediction is not finite: training diverged.
         ResourceError: a network does not fit into the memory, or there is no CUDA device where one is asked for.
     """
+    stopwatch = _Stopwatch()
     houses = train_houses.drop(columns=PRICE)
     log_price = np.log(train_houses[PRICE].to_numpy())
-    n_rows = len(houses)
-    fold_of_row = assign_folds(n_rows, settings.folds.n_folds, settings.folds.n_repeats, settings.seed)
+    n_rows, folds = len(houses), settings.folds
+    fold_of_row = assign_folds(n_rows, folds.n_folds, folds.n_repeats, settings.seed)
     _warn_of_levels_without_price(houses, test_houses, notify)
     _warn_of_copies(houses, notify)
-    all_houses = house_array(pd.concat([houses, test_houses]))
-    stopwatch = Stopwatch()
-    device = device_of(settings)
+    array = house_array(pd.concat([houses, test_houses]))
+    device = choose_device(settings.device, settings.ray)
     if device.type == "cpu" and step_on(device) == "torch":
         reason = "numba is missing or finds no folder for its machine code (NUMBA_CACHE_DIR)"
-        notify(Notice(f"{reason}: networks train by the torch step, some times slower"))
-    with stopwatch("compilation"):
-        warm_up(device)
-    folds = list(_train_and_predict(all_houses, log_price, fold_of_row, settings, stopwatch, notify))
-    out_of_fold = {
-        name: np.stack([_by_row([fold.out_of_fold[name] for fold in of], of) for of in _repeats(folds)])
-        for name in settings.models
-    }
-    first = next(_repeats(folds))
-    check_finite(mean_prediction(out_of_fold))
-    error_scale = np.mean([_by_row([fold.error_scale for fold in of], of) for of in _repeats(folds)], axis=0)
+        notify(Notice(f"{reason}: networks train by the torch step, three to four times slower"))
+    stopwatch.lap("features")
+    warm_up(device)
+    stopwatch.lap("compilation")
+    by_model = {name: np.empty((folds.n_repeats, model.n_members, n_rows)) for name, model in settings.models.items()}
+    error_scale = np.empty((folds.n_repeats, n_rows))
+    training_log_rmse = np.empty((folds.n_repeats, folds.n_folds))
+    baselines: dict[Baseline, Floats] = {}
+    fitted_folds: list[FittedFold] = []
+    curves: list[dict[str, LearningCurves]] = []
+    test: list[Floats] = []
+    cpu_seconds = 0.0
+    for fold, trained in _train(array, log_price, fold_of_row, settings, baselines, stopwatch, notify):
+        fitted = fold.fitted(settings.models, {name: model.network for name, model in trained.items()})
+        predictions, scale = fitted.predict_models(fold.matrix)
+        place, held_out, training = (fold.repeat, fold.fold), fold.held_out_rows, fold.training_rows
+        for name, prediction in predictions.items():
+            by_model[name][fold.repeat][:, held_out] = prediction[:, held_out]
+        error_scale[fold.repeat, held_out] = scale[held_out]
+        mean = ensemble_mean(predictions)
+        training_log_rmse[place] = log_rmse(mean[training], log_price[training])
+        test.append(mean[n_rows:])  # the test rows follow the training rows in the matrix
+        fitted_folds.append(fitted)
+        curves.append({name: model.curves.scaled(fold.log_price_std) for name, model in trained.items()})
+        cpu_seconds += sum(model.cpu_seconds for model in trained.values())
+        stopwatch.lap("prediction")
+    prediction = ensemble_mean(by_model).mean(axis=0)
+    check_finite(prediction)
+    out_of_fold = OutOfFold(houses.index.to_numpy(), log_price, fold_of_row, prediction, error_scale.mean(axis=0))
     return CrossValidation(
-        ids=houses.index.to_numpy(),
+        ensemble=Ensemble(fitted_folds, out_of_fold),
+        by_model=by_model,
         test_ids=test_houses.index.to_numpy(),
-        log_price=log_price,
-        fold_of_row=fold_of_row,
-        out_of_fold=out_of_fold,
-        training_log_rmse=np.array([fold.training_log_rmse for fold in folds]).reshape(len(fold_of_row), -1),
-        test=mean_over_folds(np.stack([fold.test for fold in folds])),
-        baselines={name: _by_row([fold.baselines[name] for fold in first], first) for name in first[0].baselines},
-        folds=[fold.model for fold in folds],
-        curves=[fold.curves for fold in folds],
-        error_scale=error_scale,
+        test=mean_over_folds(np.stack(test)),
+        training_log_rmse=training_log_rmse,
+        baselines=baselines,
+        curves=curves,
         seconds=stopwatch.seconds,
+        training_cpu_seconds=cpu_seconds,
     )
 
 
-@dataclass(frozen=True)
-class _TrainedFold:
-    """A finished fold and what it says; predictions are log prices.
-
-    Attributes:
-        model, curves: the fold, and the learning curves of its models.
-        held_out: (n_held_out,) positions of its rows.
-        out_of_fold: {group: (n_members, n_held_out)}
-        error_scale: (n_held_out,) how far off the networks expect to be.
-        training_log_rmse: of the ensemble on the training rows.
-        test: (n_test_rows,) of the ensemble.
-        baselines: {name: (n_held_out,)}, in the first repeat.
-    """
-
-    model: FoldModel
-    curves: dict[str, LearningCurves]
-    held_out: NDArray[np.int64]
-    out_of_fold: dict[str, Floats]
-    error_scale: Floats
-    training_log_rmse: float
-    test: Floats
-    baselines: dict[Baseline, Floats]
-
-
-def _train_and_predict(
+def _train(
     houses: HouseArray,
     log_price: Floats,
     fold_of_row: NDArray[np.int64],
     settings: Settings,
-    stopwatch: Stopwatch,
-    notify: Notify,
-) -> Iterator[_TrainedFold]:
-    """Yield each fold of each repeat in turn; while one trains, the next one's features are made."""
-    n_repeats, n_folds = len(fold_of_row), settings.folds.n_folds
-    n_members = n_repeats * n_folds * sum(group.n_members for group in settings.models.values())
-    count = counting(notify, "training networks", n_members)
-    blocks = blocks_of(settings.models.values())
-
-    def finish(data: FoldData, wait: FinishFold, baselines: dict[Baseline, Floats]) -> _TrainedFold:
-        with stopwatch("training"):
-            model, curves = wait(count)
-        with stopwatch("prediction"):
-            return _predict(data, model, curves, log_price, baselines)
-
-    with open_executor(settings, notify) as executor:
-        # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
-        n_at_once = 1 + math.ceil(executor.n_slots / sum(group.n_members for group in settings.models.values()))
-        in_training: deque[tuple[FoldData, FinishFold, dict[Baseline, Floats]]] = deque()
-        for repeat, fold in np.ndindex(n_repeats, n_folds):
-            with stopwatch("features"):
-                data = prepare_fold(repeat, fold, houses, log_price, fold_of_row, settings.features, blocks)
-            wait = start_training(executor, data, settings)
-            with stopwatch("baselines"):
-                in_training.append((data, wait, fold_baselines(data, log_price) if repeat == 0 else {}))
-            if len(in_training) >= n_at_once:
-                yield finish(*in_training.popleft())
-        while in_training:
-            yield finish(*in_training.popleft())
-
-
-def fold_baselines(data: FoldData, log_price: Floats) -> dict[Baseline, Floats]:
-    """Log prices (n_held_out,) that each baseline, fitted on the fold's training rows, predicts for the others."""
-    linear = data.matrix[:, data.live_columns(LINEAR_BLOCKS)]
-    return baseline_predictions(linear[data.training], log_price[data.training], linear[data.held_out])
-
-
-def _predict(
-    data: FoldData,
-    model: FoldModel,
-    curves: dict[str, LearningCurves],
-    log_price: Floats,
     baselines: dict[Baseline, Floats],
-) -> _TrainedFold:
-    by_model, error_scale = model.predict_models(data.matrix)
-    ensemble = combine(by_model)
-    return _TrainedFold(
-        model,
-        curves,
-        data.held_out,
-        {name: predicted[:, data.held_out] for name, predicted in by_model.items()},
-        error_scale[data.held_out],
-        log_rmse(ensemble[data.training], log_price[data.training]),
-        # Only the training table has prices; the test rows follow it in the matrix.
-        ensemble[len(log_price) :],
-        baselines,
-    )
+    stopwatch: _Stopwatch,
+    notify: Notify,
+) -> Iterator[tuple[Fold, dict[str, Trained]]]:
+    """Yield each fold of each repeat with its trained networks; while one trains, features of the next are made."""
+    n_networks = sum(model.n_members for model in settings.models.values())
+    count = counting(notify, "training networks", fold_of_row.shape[0] * settings.folds.n_folds * n_networks)
+    blocks = blocks_of(settings.models.values())
+    with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
+        # Enough folds at once to keep every slot busy, and one more; not all, for each has a matrix of its own.
+        n_at_once = 1 + math.ceil(executor.n_slots / n_networks)
+        waiting: deque[tuple[Fold, dict[str, PendingNetworks]]] = deque()
+
+        def finish() -> tuple[Fold, dict[str, Trained]]:
+            fold, pending = waiting.popleft()
+            trained = {name: model.result(count) for name, model in pending.items()}
+            stopwatch.lap("training")
+            return fold, trained
+
+        for repeat, index in np.ndindex(len(fold_of_row), settings.folds.n_folds):
+            rows = split_rows(fold_of_row[repeat], index)
+            fold = fit_fold(repeat, index, rows, houses, log_price, settings.features, blocks)
+            waiting.append((fold, fold.submit(executor, settings)))
+            stopwatch.lap("features")
+            if repeat == 0:
+                for name, prediction in fold_baselines(fold, log_price).items():
+                    baselines.setdefault(name, np.empty(len(log_price)))[fold.held_out_rows] = prediction
+                stopwatch.lap("baselines")
+            if len(waiting) >= n_at_once:
+                yield finish()
+        while waiting:
+            yield finish()
 
 
-def _repeats(folds: list[_TrainedFold]) -> Iterator[list[_TrainedFold]]:
-    n_folds = len(folds) // (folds[-1].model.repeat + 1)
-    return (folds[start : start + n_folds] for start in range(0, len(folds), n_folds))
-
-
-def _by_row(parts: list[Floats], folds: list[_TrainedFold]) -> Floats:
-    """Values of each fold's held-out rows, (.., n_held_out), put together: (.., n_rows)."""
-    order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
-    return np.concatenate(parts, axis=-1)[..., order]
+def fold_baselines(fold: Fold, log_price: Floats) -> dict[Baseline, Floats]:
+    """Fit the baselines on the fold's training rows and predict the held-out rows: {name: (n_held_out,)}."""
+    linear = fold.matrix[:, fold.columns(LINEAR_BLOCKS)]
+    rows = fold.training_rows
+    return baseline_predictions(linear[rows], log_price[rows], linear[fold.held_out_rows])
 
 
 def check_finite(prediction: Floats) -> None:
-    """Refuse (.., n_rows) predictions that are no prices.
+    """Check that all predictions, (.., n_rows), are finite.
 
     Raises:
-        DataError: some are no numbers: training diverged.
+        DataError: some are not: training diverged.
     """
     lost = ~np.isfinite(prediction)
     if lost.any():
-        found = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
+        fault = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
         accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
-        raise DataError([f"{found}; {accepted}"])
+        raise DataError([f"{fault}; {accepted}"])
 
 
 def _warn_of_copies(houses: pd.DataFrame, notify: Notify) -> None:
     copies = houses.index[houses.duplicated(keep=False)]
     if len(copies):
         ids = ", ".join(map(str, copies[:_N_COPIES_SHOWN])) + (", ..." if len(copies) > _N_COPIES_SHOWN else "")
-        what = f"{len(copies)} priced houses are copies of each other but for Id and price (Id {ids})"
-        notify(Notice(f"warning: {what}; copies that fall into different folds flatter every score"))
+        fault = f"{len(copies)} priced houses are copies of each other but for Id and price (Id {ids})"
+        notify(Notice(f"warning: {fault}; copies in different folds make every score optimistic"))
 
 
 def _warn_of_levels_without_price(houses: pd.DataFrame, test_houses: pd.DataFrame, notify: Notify) -> None:

@@ -1,23 +1,26 @@
-"""Out-of-fold predictions -> scores."""
+"""Scores of out-of-fold predictions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # what reads scores from a file does not wait for torch
-    from houseprices.cross_validation.result import CrossValidation
+if TYPE_CHECKING:  # code that reads scores from a file does not wait for torch
+    from houseprices.cross_validation.ensemble import OutOfFold
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LogRmse:
-    """Of the ensemble; no row is left out of any of them.
+    """Log-RMSE of the ensemble; no row is left out.
 
     Attributes:
-        pooled: over every training row, each priced once, by the mean of the members that never saw it.
+        pooled: over all training rows, each predicted by the mean of the networks that never saw it.
         fold_mean, fold_std: over the folds of all repeats.
-        train: of each fold's ensemble on the rows that it was trained on, over folds.
+        train: each fold's ensemble on the rows that it was trained on, over folds.
     """
 
     pooled: float
@@ -28,7 +31,7 @@ class LogRmse:
 
 @dataclass(frozen=True)
 class FoldScore:
-    """Log-RMSE of one fold's ensemble: on its n_rows held-out rows, and on those that it was trained on."""
+    """Log-RMSE of a fold's ensemble: on its n_rows held-out rows, and on the rows that it was trained on."""
 
     repeat: int
     fold: int
@@ -39,7 +42,7 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class ModelScore:
-    """Log-RMSE of a group's mean, and mean and spread of single members: member i of every fold put together."""
+    """Log-RMSE of a model's mean, and mean and spread of single networks: network i of every fold taken together."""
 
     pooled: float
     member_mean: float
@@ -48,7 +51,7 @@ class ModelScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a cross-validation: of the ensemble, its folds, its models and the baselines."""
+    """Scores of a cross-validation: ensemble, folds, models and baselines."""
 
     log_rmse: LogRmse
     by_fold: list[FoldScore]
@@ -58,38 +61,40 @@ class Scores:
     n_rows: int
 
 
-def log_rmse(prediction: NDArray[np.float64], log_price: NDArray[np.float64]) -> float:
-    """Root mean squared error of log prices, the competition's score."""
+def log_rmse(prediction: Floats, log_price: Floats) -> float:
+    """Compute the root mean squared error of log prices, the competition's score."""
     return float(np.sqrt(np.mean((prediction - log_price) ** 2)))
 
 
-def scores_of(result: "CrossValidation") -> Scores:
-    """The scores of a cross-validation."""
-    log_price = result.log_price
+def scores_of(
+    out_of_fold: "OutOfFold", by_model: Mapping[str, Floats], training_log_rmse: Floats, baselines: Mapping[str, Floats]
+) -> Scores:
+    """Score a cross-validation; the arguments are attributes of `CrossValidation`."""
+    from houseprices.cross_validation.ensemble import ensemble_mean
+
+    log_price = out_of_fold.log_price
+    of_repeats = ensemble_mean(by_model)
     by_fold = []
-    for (repeat, fold), train in np.ndenumerate(result.training_log_rmse):
-        rows = result.fold_of_row[repeat] == fold
-        guess = np.mean([group[repeat][:, rows].mean(axis=0) for group in result.out_of_fold.values()], axis=0)
-        by_fold.append(FoldScore(repeat, fold, int(rows.sum()), log_rmse(guess, log_price[rows]), float(train)))
-    of_folds = [fold.log_rmse for fold in by_fold]
+    for (repeat, fold), train in np.ndenumerate(training_log_rmse):
+        rows = out_of_fold.fold_of_row[repeat] == fold
+        score = log_rmse(of_repeats[repeat, rows], log_price[rows])
+        by_fold.append(FoldScore(repeat, fold, int(rows.sum()), score, float(train)))
+    fold_scores = [fold.log_rmse for fold in by_fold]
+    models = {}
+    for name, predictions in by_model.items():
+        single = [log_rmse(network, log_price) for repeat in predictions for network in repeat]
+        pooled = log_rmse(ensemble_mean({name: predictions}).mean(axis=0), log_price)
+        models[name] = ModelScore(pooled, float(np.mean(single)), float(np.std(single)))
     return Scores(
         log_rmse=LogRmse(
-            pooled=log_rmse(result.prediction, log_price),
-            fold_mean=float(np.mean(of_folds)),
-            fold_std=float(np.std(of_folds)),
-            train=float(np.sqrt(np.mean(result.training_log_rmse**2))),
+            pooled=log_rmse(out_of_fold.prediction, log_price),
+            fold_mean=float(np.mean(fold_scores)),
+            fold_std=float(np.std(fold_scores)),
+            train=float(np.sqrt(np.mean(training_log_rmse**2))),
         ),
         by_fold=by_fold,
-        models={name: _group_score(group, log_price) for name, group in result.out_of_fold.items()},
-        baselines={name: log_rmse(guess, log_price) for name, guess in result.baselines.items()},
-        n_members=result.training_log_rmse.shape[1]
-        * sum(group.shape[0] * group.shape[1] for group in result.out_of_fold.values()),
+        models=models,
+        baselines={name: log_rmse(prediction, log_price) for name, prediction in baselines.items()},
+        n_members=training_log_rmse.size * sum(predictions.shape[1] for predictions in by_model.values()),
         n_rows=len(log_price),
     )
-
-
-def _group_score(predictions: NDArray[np.float64], log_price: NDArray[np.float64]) -> ModelScore:
-    """Of one group's (n_repeats, n_members, n_rows)."""
-    singles = [log_rmse(member, log_price) for repeat in predictions for member in repeat]
-    pooled = log_rmse(predictions.mean(axis=(0, 1)), log_price)
-    return ModelScore(pooled, float(np.mean(singles)), float(np.std(singles)))

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,10 +44,11 @@ class LearningCurves:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained batch of networks and its learning curves."""
+    """A trained batch of networks, its learning curves and the CPU seconds that the training took."""
 
     network: BatchedMLP
     curves: LearningCurves
+    cpu_seconds: float
 
 
 class Step(Protocol):
@@ -86,6 +88,7 @@ def train(
         Cancelled: `cancel` was set.
         ValueError: the networks differ in something that a batch shares.
     """
+    start = time.thread_time()
     plan = plan_of(networks, data)
     network = BatchedMLP(plan.architecture, seeds=[spec.seed for spec in networks])
     network.parameters = network.parameters.to(device)
@@ -96,7 +99,7 @@ def train(
         first = epoch * plan.steps_per_epoch
         training.run(first, first + plan.steps_per_epoch, cancel)
         watch.measure(training)
-    return Trained(training.network(), watch.curves())
+    return Trained(training.network(), watch.curves(), time.thread_time() - start)
 
 
 def make_step(
@@ -208,7 +211,8 @@ class PendingNetworks:
             count(len(trained[-1].network.parameters))
         parameters = torch.cat([task.network.parameters for task in trained])
         curves = (np.concatenate([getattr(task.curves, name.name) for task in trained]) for name in _CURVES)
-        return Trained(BatchedMLP(trained[0].network.architecture, parameters=parameters), LearningCurves(*curves))
+        network = BatchedMLP(trained[0].network.architecture, parameters=parameters)
+        return Trained(network, LearningCurves(*curves), sum(task.cpu_seconds for task in trained))
 
 
 _CURVES = fields(LearningCurves)

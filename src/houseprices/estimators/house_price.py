@@ -13,9 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.fold_model import mean_over_folds, predict_folds
-from houseprices.cross_validation.result import CrossValidation
+from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
 from houseprices.data.containers import frame_table
 from houseprices.data.forms import kaggle_form, name_key
 from houseprices.data.schema import FEATURES, PRICE
@@ -104,10 +102,9 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         self._missing = form.missing
-        self.fold_of_row_ = result.fold_of_row
+        self.fold_of_row_ = result.ensemble.out_of_fold.fold_of_row
         self.out_of_fold_prediction_ = np.exp(result.prediction)
-        self._calibration = result.calibration
-        self._folds = result.folds
+        self._ensemble = result.ensemble
         self._result: tuple[CrossValidation, Settings] | None = (result, settings)
         return self
 
@@ -124,7 +121,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             RunError: the folder has something in it already or cannot be written; the regressor was itself loaded, or
                 has own columns, which are read back by fitting them anew on the houses.
         """
-        check_is_fitted(self, "_folds")
+        check_is_fitted(self, "_ensemble")
         if self._result is None:
             raise RunError(
                 f"{folder}: the regressor was loaded; accepted: a fitted one, or a copy of the folder it is from"
@@ -136,7 +133,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
                 " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
             )
         tables = HouseTables(Path(), "other", pd.DataFrame(), pd.DataFrame(), missing=self._missing)
-        seconds = {**result.seconds, "total": sum(result.seconds.values())}
+        seconds = {**result.seconds}
         metrics = metrics_of(result, "other", seconds)
         with new_run_folder(Path(folder), newest=False) as staging:
             write_run(staging, result, settings, metrics, tables, str(choose_device(settings.device)))
@@ -157,10 +154,9 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         loaded = cls(saved.settings)
         loaded.feature_names_in_ = np.array([feature.name for feature in FEATURES], dtype=object)
         loaded.n_features_in_ = len(FEATURES)
-        loaded.fold_of_row_ = saved.fold_of_row
-        loaded.out_of_fold_prediction_ = np.exp(saved.out_of_fold["prediction"].to_numpy())
-        loaded._calibration = saved.calibration
-        loaded._folds = saved.folds
+        loaded.fold_of_row_ = saved.ensemble.out_of_fold.fold_of_row
+        loaded.out_of_fold_prediction_ = np.exp(saved.ensemble.out_of_fold.prediction)
+        loaded._ensemble = saved.ensemble
         loaded._missing = tuple(saved.manifest.data.missing)
         loaded._result = None
         return loaded
@@ -172,20 +168,20 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             DataError: a cell or a column that the data description does not know.
         """
         houses = self._house_array(X)
-        return np.exp(mean_over_folds(predict_folds(self._folds, houses)[0]))
+        return np.exp(self._ensemble.predict_folds(houses).mean)
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
-        """Return lower and upper ends of CV+ intervals in dollars, see `intervals.calibration`: each (n_rows,).
+        """Return lower and upper ends of CV+ intervals in dollars, see `Ensemble.intervals`: each (n_rows,).
 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
         """
         houses = self._house_array(X)
-        ends = np.exp(self._calibration.intervals(*predict_folds(self._folds, houses), (coverage,))[0])
+        ends = np.exp(self._ensemble.intervals(self._ensemble.predict_folds(houses), (coverage,))[0])
         return ends[0], ends[1]
 
     def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803  # scikit-learn's name
-        check_is_fitted(self, "_folds")
+        check_is_fitted(self, "_ensemble")
         return house_array(read_houses(_checked(X), priced=False, absent=self._missing, notify=self._understood))
 
     def _understood(self, notice: Notice | Progress) -> None:

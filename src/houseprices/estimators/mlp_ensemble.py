@@ -15,14 +15,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from houseprices.cross_validation.folds import assign_folds
+from houseprices.cross_validation.fold import assign_folds
+from houseprices.cross_validation.intervals import cv_plus_intervals
 from houseprices.engine.activations import Activation
 from houseprices.engine.losses import Loss
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
 from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData
 from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
-from houseprices.intervals.cv_plus import cv_plus_intervals
 
 Floats = NDArray[np.float64]
 
@@ -195,7 +195,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_has_folds)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
-        """Lower and upper ends of CV+ intervals, see `intervals.cv_plus`: each (n_rows,), in units of the target.
+        """Compute lower and upper ends of CV+ intervals, see `cross_validation.intervals`: each (n_rows,).
 
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.

@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.cross_validation.fold_model import FoldModel, combine
+from houseprices.cross_validation.ensemble import ensemble_mean
+from houseprices.cross_validation.fold import FittedFold
 from houseprices.engine.device import single_threads
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -45,7 +46,7 @@ class Explanation:
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
     training_array, array = house_array(training), house_array(houses)
-    folds = [_explain(fold, training_array.rows(_training_rows(run, fold)), array) for fold in run.folds]
+    folds = [_explain(fold, training_array.rows(_training_rows(run, fold)), array) for fold in run.ensemble.folds]
     return Explanation(
         np.mean([fold.attributions for fold in folds], axis=0),
         np.mean([fold.baseline for fold in folds], axis=0),
@@ -61,11 +62,11 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
     array, n_rows = house_array(training), len(wanted)
-    n_effects = run.folds[0].features.raw_shares().shape[1]
+    n_effects = run.ensemble.folds[0].features.raw_shares().shape[1]
     total = Explanation(np.zeros((n_rows, n_effects)), np.zeros(n_rows), np.zeros(n_rows))
     n_repeats = run.settings.folds.n_repeats
-    for fold in run.folds:
-        held_out = np.flatnonzero(run.fold_of_row[fold.repeat][wanted] == fold.fold)
+    for fold in run.ensemble.folds:
+        held_out = np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat][wanted] == fold.fold)
         if len(held_out) == 0:
             continue
         explained = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[held_out]))
@@ -75,11 +76,11 @@ def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike |
     return total
 
 
-def _training_rows(run: SavedRun, fold: FoldModel) -> NDArray[np.int64]:
-    return np.flatnonzero(run.fold_of_row[fold.repeat] != fold.fold)
+def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
+    return np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat] != fold.fold)
 
 
-def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Explanation:
+def _explain(fold: FittedFold, training: HouseArray, houses: HouseArray) -> Explanation:
     """Explain one fold's ensemble; models are averaged as their predictions are."""
     average = fold.features.transform(training).mean(axis=0, keepdims=True)
     matrix = fold.features.transform(houses)
@@ -88,9 +89,9 @@ def _explain(fold: FoldModel, training: HouseArray, houses: HouseArray) -> Expla
     for model, columns in fold.columns.items():
         gradients = integrated_gradients(fold.networks[model], matrix[:, columns], average[:, columns])
         by_model[model] = (fold.log_price_std * gradients @ shares[columns]).reshape(1, -1)
-    attributions = combine(by_model).reshape(len(houses), -1)
-    baseline = combine({model: fold.predict(model, average) for model in fold.columns})
-    prediction = combine({model: fold.predict(model, matrix) for model in fold.columns})
+    attributions = ensemble_mean(by_model).reshape(len(houses), -1)
+    baseline = ensemble_mean({model: fold.predict(model, average) for model in fold.columns})
+    prediction = ensemble_mean({model: fold.predict(model, matrix) for model in fold.columns})
     return Explanation(attributions, np.repeat(baseline, len(houses)), prediction)
 
 

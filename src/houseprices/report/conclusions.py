@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprices.cross_validation.ensemble import OutOfFold
 from houseprices.selection.ablation import Ablation, grid_of
 from houseprices.selection.acceptance import PairedDifference, paired_rmse
 from houseprices.settings import Settings
@@ -56,13 +57,13 @@ class BestCell:
     n_as_good: int
 
 
-def outlying_folds(out_of_fold: pd.DataFrame, fold_of_row: NDArray[np.int64], prediction: Floats) -> list[OutlyingFold]:
+def outlying_folds(out_of_fold: OutOfFold, prediction: Floats) -> list[OutlyingFold]:
     """Find the folds that stand out by `OUTLYING`, worst first.
 
     Shape:
-        fold_of_row, prediction: (n_repeats, n_rows)
+        prediction: (n_repeats, n_rows)
     """
-    log_price = out_of_fold["log_price"].to_numpy()
+    log_price, fold_of_row = out_of_fold.log_price, out_of_fold.fold_of_row
     squares = (prediction - log_price) ** 2
     folds = list(np.ndindex(len(fold_of_row), int(fold_of_row.max()) + 1))
     scores = {(repeat, fold): _rmse(squares[repeat, fold_of_row[repeat] == fold]) for repeat, fold in folds}
@@ -79,7 +80,7 @@ def outlying_folds(out_of_fold: pd.DataFrame, fold_of_row: NDArray[np.int64], pr
         named, others = rows[:n_named], rows[n_named:]
         houses = pd.DataFrame(
             {
-                "Id": out_of_fold["Id"].to_numpy()[named],
+                "Id": out_of_fold.ids[named],
                 "price_usd": np.exp(log_price[named]),
                 "predicted_usd": np.exp(prediction[repeat, named]),
                 "share": squares[repeat, named] / squares[repeat, rows].sum(),

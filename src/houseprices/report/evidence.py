@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.fold_model import combine
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.preprocessing.houses import house_array
 from houseprices.report.attributions import Explanation, explain_out_of_fold
@@ -77,10 +77,10 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         LedgerError: the ledger cannot be read.
     """
     explanation = explain_out_of_fold(run, houses)
-    attributions, folds = explanation.attributions, run.fold_of_row[0]
+    attributions, folds = explanation.attributions, run.ensemble.out_of_fold.fold_of_row[0]
     n_effects = attributions.shape[1]
     predictions = out_of_fold_by_model(run, houses)
-    rows = _rows(run, run.calibration.training_intervals(COVERAGES))
+    rows = _rows(run, run.ensemble.out_of_fold.intervals(COVERAGES))
     neighborhoods = houses["Neighborhood"].astype("str").map(lambda code: level_words("Neighborhood", code)).to_numpy()
     ablation = _find_ablation(run)
     sha256 = run.manifest.outputs_sha256[SUBMISSION]
@@ -88,16 +88,16 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
         run=run,
         houses=houses,
         rows=rows,
-        worst=np.argsort(-np.abs(run.residuals), kind="stable")[:N_WORST],
-        test_intervals=run.calibration.intervals(*run.predict_folds(test_houses), COVERAGES),
+        worst=np.argsort(-np.abs(run.ensemble.out_of_fold.residuals), kind="stable")[:N_WORST],
+        test_intervals=run.ensemble.intervals(run.ensemble.predict_folds(test_houses), COVERAGES),
         coverage_by_price=coverage_by_price(rows),
         coverage_by_neighborhood=coverage_by(rows, neighborhoods).sort_values("inside_90", kind="stable"),
         explanation=explanation,
         importance=_importance(attributions, folds, effect_names(n_effects)),
         theme_importance=_importance(by_theme(attributions), folds, list(theme_positions(n_effects))),
-        expected_score=expected_score(run.residuals, len(test_houses)),
-        outlying_folds=outlying_folds(run.out_of_fold, run.fold_of_row, np.mean([*predictions.values()], axis=0)),
-        without_model=without_each_model(predictions, run.out_of_fold["log_price"].to_numpy()),
+        expected_score=expected_score(run.ensemble.out_of_fold.residuals, len(test_houses)),
+        outlying_folds=outlying_folds(run.ensemble.out_of_fold, np.mean([*predictions.values()], axis=0)),
+        without_model=without_each_model(predictions, run.ensemble.out_of_fold.log_price),
         ablation=ablation,
         best_cell=best_cell(ablation, run.settings) if ablation else None,
         entries=[entry for entry in read_ledger() if entry.sha256 == sha256 or entry.public_score is not None],
@@ -107,12 +107,12 @@ def gather(run: SavedRun, houses: pd.DataFrame, test_houses: pd.DataFrame) -> Ev
 def out_of_fold_by_model(run: SavedRun, houses: pd.DataFrame) -> dict[str, Floats]:
     """Compute each model's out-of-fold log prices again: (n_repeats, n_rows)."""
     array = house_array(houses)
-    predictions = {name: np.empty(run.fold_of_row.shape) for name in run.settings.models}
-    for fold in run.folds:
-        rows = np.flatnonzero(run.fold_of_row[fold.repeat] == fold.fold)
+    predictions = {name: np.empty(run.ensemble.out_of_fold.fold_of_row.shape) for name in run.settings.models}
+    for fold in run.ensemble.folds:
+        rows = np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat] == fold.fold)
         by_model, _ = fold.predict_models(fold.features.transform(array.rows(rows)))
         for name, networks in by_model.items():
-            predictions[name][fold.repeat, rows] = combine({name: networks})
+            predictions[name][fold.repeat, rows] = ensemble_mean({name: networks})
     return predictions
 
 
@@ -123,15 +123,15 @@ def _rows(run: SavedRun, intervals: Floats) -> pd.DataFrame:
         Id, fold, price_usd, predicted_usd, residual (log price - predicted log price), and by coverage the ends in
         dollars (lower_90, upper_90) and whether the price lies between them (inside_90).
     """
-    out_of_fold = run.out_of_fold
-    log_price = out_of_fold["log_price"]
+    out_of_fold = run.ensemble.out_of_fold
+    log_price = out_of_fold.log_price
     rows = pd.DataFrame(
         {
-            "Id": out_of_fold["Id"],
-            "fold": out_of_fold["fold"],
+            "Id": out_of_fold.ids,
+            "fold": out_of_fold.fold_of_row[0],
             "price_usd": np.exp(log_price),
-            "predicted_usd": np.exp(out_of_fold["prediction"]),
-            "residual": run.residuals,
+            "predicted_usd": np.exp(out_of_fold.prediction),
+            "residual": out_of_fold.residuals,
         }
     )
     rows = pd.concat([rows, interval_ends(intervals)], axis=1)

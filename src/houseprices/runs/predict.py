@@ -10,13 +10,12 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation.fold_model import mean_over_folds
+from houseprices.cross_validation.intervals import rank_of
 from houseprices.data.containers import open_file
 from houseprices.data.schema import BY_NAME, NOMINALS, PRICE
 from houseprices.data.table import house_parts
 from houseprices.errors import DataError
 from houseprices.files import replacing
-from houseprices.intervals.cv_plus import rank_of
 from houseprices.progress import Notice, Notify, Progress, silent
 from houseprices.runs.read import SavedRun, read_run
 from houseprices.runs.write import submission_table
@@ -38,7 +37,7 @@ def predict(
         run: run folder.
         source: the table: a file, or a stream such as the standard input.
         output: a file or a stream for the prices, which appear whole or not at all.
-        coverage: of the interval from lower to upper, see `intervals.cv_plus`.
+        coverage: of the interval from lower to upper, see `cross_validation.intervals`.
         notify: callback for progress, and for notices about the table.
         columns: the run's file of user-defined features, see `read_run`.
 
@@ -52,7 +51,7 @@ def predict(
     """
     rank_of(coverage, 1)  # refuses a wrong coverage before anything is read
     saved = read_run(run, columns)
-    n_rows = len(saved.out_of_fold)
+    n_rows = len(saved.ensemble.out_of_fold.ids)
     if rank_of(coverage, n_rows) > n_rows:
         bound = f"{n_rows} training rows cannot bound an interval of coverage {coverage:g}"
         notify(Notice(f"{bound}: it reaches from 0 to inf"))
@@ -87,9 +86,9 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
         SettingsError: the coverage is not between 0 and 1.
         DataError: a price is not finite and positive.
     """
-    of_folds, error_scales = saved.predict_folds(houses)
-    ends = saved.calibration.intervals(of_folds, error_scales, (coverage,))[0]
-    table = submission_table(houses.index.to_numpy(), mean_over_folds(of_folds)).rename(columns={PRICE: "price"})
+    predictions = saved.ensemble.predict_folds(houses)
+    ends = saved.ensemble.intervals(predictions, (coverage,))[0]
+    table = submission_table(houses.index.to_numpy(), predictions.mean).rename(columns={PRICE: "price"})
     table["lower"], table["upper"] = np.exp(ends).round(2)
     return table
 
@@ -100,7 +99,9 @@ def _unseen_levels(saved: SavedRun) -> dict[str, set[str]]:
         name: {
             level
             for level, *n_rows in zip(
-                BY_NAME[name].levels, *(fold.features.rows_of_level_[name] for fold in saved.folds), strict=True
+                BY_NAME[name].levels,
+                *(fold.features.rows_of_level_[name] for fold in saved.ensemble.folds),
+                strict=True,
             )
             if not any(n_rows)
         }

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ import pandas as pd
 import safetensors
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.fold_model import FoldModel, predict_folds
+from houseprices.cross_validation.ensemble import Ensemble, OutOfFold
+from houseprices.cross_validation.fold import FittedFold
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
@@ -18,10 +18,9 @@ from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import architecture_of
 from houseprices.errors import ColumnsError, RunError, SettingsError
 from houseprices.files import sha256_of
-from houseprices.intervals.calibration import Calibration
 from houseprices.preprocessing.custom_features import CustomFeatures, saved_custom_file
 from houseprices.preprocessing.features import HouseFeatures
-from houseprices.preprocessing.houses import HouseArray, house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.runs.format import (
     CURVE_COLUMNS,
     CURVES,
@@ -54,42 +53,16 @@ class SavedRun:
     """The content of a run folder.
 
     Attributes:
-        out_of_fold: oof.csv, (n_rows, 5 + n_repeats - 1): Id, fold, log_price, prediction, error_scale,
-            fold_2 ..
         curves: curves.csv.
-        folds: the n_repeats x n_folds fitted folds in that order, on the CPU.
+        ensemble: the fitted folds on the CPU, and oof.csv.
     """
 
     folder: Path
     settings: Settings
     metrics: Metrics
     manifest: Manifest
-    out_of_fold: pd.DataFrame
     curves: pd.DataFrame
-    folds: list[FoldModel]
-
-    @cached_property
-    def fold_of_row(self) -> NDArray[np.int64]:
-        """(n_repeats, n_rows): the fold that held each training row out."""
-        return self.out_of_fold[fold_columns(self.settings.folds.n_repeats)].to_numpy(dtype=np.int64).T
-
-    @property
-    def residuals(self) -> Floats:
-        """(n_rows,) log price - out-of-fold prediction."""
-        return (self.out_of_fold["log_price"] - self.out_of_fold["prediction"]).to_numpy()
-
-    @property
-    def calibration(self) -> Calibration:
-        """The out-of-fold errors, from which intervals of new houses are made."""
-        prediction, error_scale = (self.out_of_fold[name].to_numpy() for name in ("prediction", "error_scale"))
-        return Calibration(self.fold_of_row, prediction, self.residuals, error_scale)
-
-    def predict_folds(self, houses: pd.DataFrame | HouseArray) -> tuple[Floats, Floats]:
-        """Log prices and error scales from each fold's ensemble, for typed houses: (n_repeats, n_folds, n_rows).
-
-        The run's prediction of a new house is `mean_over_folds` of the first, see `fold_model.predict_folds`.
-        """
-        return predict_folds(self.folds, houses)
+    ensemble: Ensemble
 
     def houses(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The typed training houses, in the order of oof.csv and without prices, and the test houses.
@@ -98,7 +71,7 @@ class SavedRun:
             RunError: a file is missing or is not the one that the run was made with.
         """
         training, test = (_read_kept_houses(self.folder, self.manifest, name) for name in (TRAIN_FILE, TEST_FILE))
-        _check_ids(self.folder, self.out_of_fold, training)
+        _check_ids(self.folder, self.ensemble.out_of_fold, training)
         return training.drop(columns=PRICE), test
 
 
@@ -124,7 +97,6 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
     metrics = read_record(Metrics, folder / METRICS)
     if metrics.models.keys() != settings.models.keys() or not {"median", "ridge"} <= metrics.baselines.keys():
         raise damaged(folder / METRICS, f"its models are not those of {SETTINGS}, or a baseline is missing")
-    fold_names = fold_columns(settings.folds.n_repeats)
     out_of_fold = _read_out_of_fold(folder / OUT_OF_FOLD, settings)
     custom: list[CustomFeatures | None] = [None] * len(records)
     sha256 = manifest.outputs_sha256.get(CUSTOM_FEATURES)
@@ -133,12 +105,12 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         training = _read_kept_houses(folder, manifest, TRAIN_FILE)
         _check_ids(folder, out_of_fold, training)
         houses, log_price = house_array(training.drop(columns=PRICE)), np.log(training[PRICE].to_numpy())
-        held_out = [(out_of_fold[fold_names[record.repeat]] == record.fold).to_numpy() for record in records]
+        held_out = [out_of_fold.fold_of_row[record.repeat] == record.fold for record in records]
         custom = [file.fit(houses.rows(~rows), log_price[~rows]) for rows in held_out]
     features = [_read_features(folder / PREPROCESSING, *pair) for pair in zip(records, custom, strict=True)]
     networks = _read_networks(folder / MEMBERS, records, settings)
     folds = [
-        FoldModel(
+        FittedFold(
             record.repeat,
             record.fold,
             fitted,
@@ -149,7 +121,8 @@ def read_run(folder: Path, columns: Path | None = None) -> SavedRun:
         )
         for record, fitted, by_model in zip(records, features, networks, strict=True)
     ]
-    return SavedRun(folder, settings, metrics, manifest, out_of_fold, _read_curves(folder / CURVES, settings), folds)
+    curves = _read_curves(folder / CURVES, settings)
+    return SavedRun(folder, settings, metrics, manifest, curves, Ensemble(folds, out_of_fold))
 
 
 def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFrame:
@@ -162,8 +135,8 @@ def _read_kept_houses(folder: Path, manifest: Manifest, name: str) -> pd.DataFra
     return read_houses(file, priced=name == TRAIN_FILE, absent=manifest.data.missing)
 
 
-def _check_ids(folder: Path, out_of_fold: pd.DataFrame, training: pd.DataFrame) -> None:
-    if training.index.tolist() != out_of_fold[ID].tolist():
+def _check_ids(folder: Path, out_of_fold: OutOfFold, training: pd.DataFrame) -> None:
+    if training.index.tolist() != out_of_fold.ids.tolist():
         raise RunError(f"{folder / OUT_OF_FOLD}: its Ids are not those of {TRAIN_FILE}; accepted: one run's files")
 
 
@@ -179,7 +152,7 @@ def _read_csv(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _read_out_of_fold(file: Path, settings: Settings) -> pd.DataFrame:
+def _read_out_of_fold(file: Path, settings: Settings) -> OutOfFold:
     folds = fold_columns(settings.folds.n_repeats)
     table = _read_csv(file, (ID, *EXACT_COLUMNS, *folds))
     if any(table[name].dtype.kind != "i" for name in (ID, *folds)):
@@ -188,7 +161,9 @@ def _read_out_of_fold(file: Path, settings: Settings) -> pd.DataFrame:
         raise damaged(file, f"its folds are not those of {SETTINGS}")
     if not np.isfinite(table[list(EXACT_COLUMNS)]).all(axis=None) or (table["error_scale"] <= 0).any():
         raise damaged(file, "a number is not finite, or an error scale not above 0")
-    return table
+    log_price, prediction, error_scale = (table[name].to_numpy() for name in ("log_price", "prediction", "error_scale"))
+    fold_of_row = table[folds].to_numpy(dtype=np.int64).T
+    return OutOfFold(table[ID].to_numpy(), log_price, fold_of_row, prediction, error_scale)
 
 
 def _read_curves(file: Path, settings: Settings) -> pd.DataFrame:

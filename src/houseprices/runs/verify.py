@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.fold_model import mean_over_folds
 from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import TEST_FILE, TRAIN_FILE, HouseTables, read_tables
@@ -183,14 +182,15 @@ def _verdict(differences: list[Difference], own_networks: float, causes: list[st
 
 def _distance_from_own_networks(saved: SavedRun, tables: HouseTables) -> float:
     """Predict by the run's own networks; return the largest difference of its predictions, prices and score."""
-    of_folds, _ = saved.predict_folds(tables.train.drop(columns=PRICE))
+    known = saved.ensemble.out_of_fold
+    of_folds = saved.ensemble.predict_folds(tables.train.drop(columns=PRICE)).log_price
     rows = np.arange(of_folds.shape[-1])
-    out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(saved.fold_of_row)], axis=0)
-    prices = np.exp(mean_over_folds(saved.predict_folds(tables.test)[0]))
+    out_of_fold = np.mean([of_folds[repeat, fold, rows] for repeat, fold in enumerate(known.fold_of_row)], axis=0)
+    prices = np.exp(saved.ensemble.predict_folds(tables.test).mean)
     saved_prices = _parts(SUBMISSION, (saved.folder / SUBMISSION).read_bytes()).get(PRICE)
-    score = log_rmse(saved.out_of_fold["prediction"].to_numpy(), saved.out_of_fold["log_price"].to_numpy())
+    score = log_rmse(known.prediction, known.log_price)
     distances = (
-        out_of_fold - saved.out_of_fold["prediction"].to_numpy(),
+        out_of_fold - known.prediction,
         _distance(PRICE, saved_prices, pd.Series(prices, [f"Id {house}" for house in tables.test.index]), False)[0],
         [score - saved.metrics.log_rmse.pooled],
     )

@@ -14,14 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from houseprices.cross_validation.cross_validate import cross_validate
-from houseprices.cross_validation.metrics import log_rmse, scores_of
-from houseprices.cross_validation.result import CrossValidation
-from houseprices.cross_validation.stopwatch import Stopwatch
-from houseprices.cross_validation.workers import device_of
+from houseprices.cross_validation.cross_validate import CrossValidation, cross_validate
+from houseprices.cross_validation.metrics import log_rmse
 from houseprices.data.sample import NOISE_FLOOR
 from houseprices.data.schema import ID, PRICE
 from houseprices.data.source import DataKind, HouseTables, read_tables
+from houseprices.engine.device import choose_device
 from houseprices.errors import DataError, RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.progress import Notify, silent
@@ -69,17 +67,15 @@ def run_main_job(
         ResourceError: no CUDA device where one is asked for, or too little memory.
         RunError: the run folder cannot be written.
     """
-    device = device_of(settings)
-    stopwatch = Stopwatch()
+    device = choose_device(settings.device, settings.ray)
     start = time.perf_counter()
     # To the microsecond, so that two runs never share a name.
     run = run or RUNS_FOLDER / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     with new_run_folder(run) as staging:
-        with stopwatch("reading"):
-            tables = read_tables(data, notify)
+        tables = read_tables(data, notify)
+        reading = time.perf_counter() - start
         result = cross_validate(tables.train, tables.test, settings, notify)
-        seconds = {**stopwatch.seconds, **result.seconds, "total": time.perf_counter() - start}
-        metrics = metrics_of(result, tables.kind, seconds, tables.test_price)
+        metrics = metrics_of(result, tables.kind, {"reading": reading}, tables.test_price)
         write_run(staging, result, settings, metrics, tables, str(device))
     return run, metrics
 
@@ -124,7 +120,7 @@ def write_run(
         RunError: the file of user-defined features changed during the run.
     """
     tables.write(staging)
-    sources = {fold.features.custom.source for fold in result.folds if fold.features.custom is not None}
+    sources = {fold.features.custom.source for fold in result.ensemble.folds if fold.features.custom is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
     for source_code in sources:
@@ -147,22 +143,22 @@ def write_run(
 def metrics_of(
     result: CrossValidation,
     kind: DataKind,
-    seconds: dict[str, float],
+    seconds_before: dict[str, float],
     test_price: NDArray[np.float64] | None = None,
 ) -> Metrics:
-    """The content of metrics.json."""
+    """Make the content of metrics.json; wall seconds of all stages add up to `total`, `training_cpu` stands apart."""
+    stages = {**seconds_before, **result.seconds}
+    seconds = {**stages, "total": sum(stages.values()), "training_cpu": result.training_cpu_seconds}
     noise_floor = NOISE_FLOOR if kind == "sample" else None
     test_score = None if test_price is None else log_rmse(result.test, np.log(test_price))
-    return Metrics(
-        **vars(scores_of(result)), data=kind, seconds=seconds, noise_floor=noise_floor, test_log_rmse=test_score
-    )
+    return Metrics(**vars(result.scores), data=kind, seconds=seconds, noise_floor=noise_floor, test_log_rmse=test_score)
 
 
 def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:
     """The content of each of a run's `OUTPUTS`."""
     tensors = {
         tensor_name(fold.repeat, fold.fold, model): network.parameters.cpu().contiguous()
-        for fold in result.folds
+        for fold in result.ensemble.folds
         for model, network in fold.networks.items()
     }
     folds = [
@@ -174,7 +170,7 @@ def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) 
             fold.features.to_dict(),
             {model: columns.tolist() for model, columns in fold.columns.items()},
         )
-        for fold in result.folds
+        for fold in result.ensemble.folds
     ]
     texts = {
         # The address of a Ray cluster is no part of the result and means nothing elsewhere.
@@ -210,11 +206,12 @@ def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> 
 
 
 def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
-    columns = fold_columns(len(result.fold_of_row))
-    table = pd.DataFrame({ID: result.ids, columns[0]: result.fold_of_row[0], "log_price": result.log_price})
-    table["prediction"] = result.prediction
-    table["error_scale"] = result.error_scale
-    for column, fold_of_row in zip(columns[1:], result.fold_of_row[1:], strict=True):
+    known = result.ensemble.out_of_fold
+    columns = fold_columns(len(known.fold_of_row))
+    table = pd.DataFrame({ID: known.ids, columns[0]: known.fold_of_row[0], "log_price": known.log_price})
+    table["prediction"] = known.prediction
+    table["error_scale"] = known.error_scale
+    for column, fold_of_row in zip(columns[1:], known.fold_of_row[1:], strict=True):
         table[column] = fold_of_row
     return table
 
@@ -222,7 +219,7 @@ def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
 def _curves(result: CrossValidation) -> pd.DataFrame:
     """A row an epoch, fold and model: root mean square of the networks' errors, mean of their weight norms."""
     tables = []
-    for fold, by_model in zip(result.folds, result.curves, strict=True):
+    for fold, by_model in zip(result.ensemble.folds, result.curves, strict=True):
         for model, curves in by_model.items():
             columns = (
                 fold.repeat,

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation.fold_training import Finish, FoldData, prepare_fold, start_members
-from houseprices.cross_validation.folds import assign_folds
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, split_rows
 from houseprices.data.schema import PRICE
 from houseprices.data.source import HouseTables
+from houseprices.engine.specs import NetworkSpec
+from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.houses import house_array
@@ -119,29 +119,30 @@ def ablate(
     fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     # The same seed in every cell: cells differ in their regularisation and in nothing else.
-    members = [
-        (replace(group, weight_decay=decay, dropout=rate), settings.seed * N_SEEDS + seed)
+    networks = [
+        NetworkSpec(settings.seed * N_SEEDS + seed, replace(group, weight_decay=decay, dropout=rate))
         for decay, rate, seed in cells
     ]
     count = counting(notify, "training networks", n_folds * len(cells))
 
-    def finish(data: FoldData, wait: Finish) -> pd.DataFrame:
-        curves = wait(count).curves
+    def table_of(fold: Fold, pending: PendingNetworks) -> pd.DataFrame:
+        curves = pending.result(count).curves.scaled(fold.log_price_std)
         return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
-            fold=data.fold,
-            n_rows=len(data.held_out),
+            fold=fold.fold,
+            n_rows=len(fold.held_out_rows),
             training_log_rmse=curves.training[:, -1],
             validation_log_rmse=curves.validation[:, -1],
             weight_norm=curves.weight_norm[:, -1],
         )
 
-    with open_executor(settings, notify) as executor:
+    with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
+        splits = [split_rows(fold_of_row[0], index) for index in range(n_folds)]
         folds = [
-            prepare_fold(0, fold, array, log_price, fold_of_row, settings.features, group.blocks)
-            for fold in range(n_folds)
+            fit_fold(0, index, rows, array, log_price, settings.features, group.blocks)
+            for index, rows in enumerate(splits)
         ]
-        pending = [start_members(executor, data, group.blocks, members) for data in folds]
-        tables = [finish(data, wait) for data, wait in zip(folds, pending, strict=True)]
+        pending = [submit_networks(executor, fold.data(group.blocks), networks) for fold in folds]
+        tables = [table_of(*pair) for pair in zip(folds, pending, strict=True)]
     return pd.concat(tables, ignore_index=True)
 
 

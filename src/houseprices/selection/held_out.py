@@ -17,17 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.cross_validation import fold_model
 from houseprices.cross_validation.cross_validate import check_finite
-from houseprices.cross_validation.fold_model import FoldModel, combine
-from houseprices.cross_validation.fold_training import FoldData, fit_fold, member_seed
-from houseprices.cross_validation.folds import assign_folds, split_rows
-from houseprices.cross_validation.workers import open_executor
+from houseprices.cross_validation.ensemble import ensemble_mean
+from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, network_seed, split_rows
 from houseprices.data.schema import PRICE
 from houseprices.data.source import TRAIN_FILE, DataKind, read_tables
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import Hyperparameters, NetworkSpec
-from houseprices.engine.training import Executor, PendingNetworks, submit_networks
+from houseprices.engine.training import Executor, PendingNetworks, open_executor, submit_networks
 from houseprices.errors import OutOfMemoryError
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM, Block
@@ -84,11 +81,11 @@ def two_fold_splits(n_rows: int) -> list[tuple[Rows, Rows]]:
 
 def fit_folds(
     features: FeatureSettings, blocks: Collection[Block], houses: PricedHouses, splits: Sequence[tuple[Rows, Rows]]
-) -> list[FoldData]:
+) -> list[Fold]:
     """Fit the features of these blocks and the targets on the training rows of each split."""
     built = set(blocks) if features.columns else set(blocks) - {CUSTOM}
     return [
-        fit_fold(index, 0, *split, houses.houses, houses.log_price, features, built)
+        fit_fold(index, 0, split, houses.houses, houses.log_price, features, built)
         for index, split in enumerate(splits)
     ]
 
@@ -115,26 +112,26 @@ class ModelOnFolds:
     model: ModelSettings
     seed: int
     n_networks: int
-    folds: Sequence[FoldData]
+    folds: Sequence[Fold]
 
     def seeds(self, index: int) -> list[int]:
         """The seed of each network on a fold."""
-        return [member_seed(self.seed, index, 0, self.name, network) for network in range(self.n_networks)]
+        return [network_seed(self.seed, index, 0, self.name, network) for network in range(self.n_networks)]
 
     @cached_property
     def key(self) -> str:
         """SHA-256 of everything that the predictions depend on; held-out prices are not among it."""
-        digest = hashlib.sha256(code_digest("engine", fold_model.__file__).encode())
+        digest = hashlib.sha256(code_digest("engine", "cross_validation/fold.py").encode())
         hyperparameters = {field.name: getattr(self.model, field.name) for field in fields(Hyperparameters)}
         digest.update(json.dumps(hyperparameters).encode())
         for index, fold in enumerate(self.folds):
-            columns = fold.live_columns(self.model.blocks)
+            columns = fold.columns(self.model.blocks)
             scale = (fold.log_price_mean, fold.log_price_std)
-            shape = (len(fold.training), len(fold.held_out), len(columns))
+            shape = (len(fold.training_rows), len(fold.held_out_rows), len(columns))
             digest.update(json.dumps([self.seeds(index), scale, shape]).encode())
-            for rows in (fold.training, fold.held_out):
+            for rows in (fold.training_rows, fold.held_out_rows):
                 digest.update(fold.matrix[np.ix_(rows, columns)].tobytes())
-            digest.update(fold.targets[fold.training].tobytes())
+            digest.update(fold.targets[fold.training_rows].tobytes())
         return digest.hexdigest()
 
     def start(self, executor: Executor) -> list[PendingNetworks]:
@@ -148,12 +145,10 @@ class ModelOnFolds:
             for index, fold in enumerate(self.folds)
         ]
 
-    def predict(self, fold: FoldData, network: BatchedMLP) -> Floats:
+    def predict(self, fold: Fold, network: BatchedMLP) -> Floats:
         """Predict the log prices of the fold's held-out rows, (n_held_out,): the mean over its networks."""
-        columns = {self.name: fold.live_columns(self.model.blocks)}
-        scale = (fold.log_price_mean, fold.log_price_std)
-        fitted = FoldModel(fold.repeat, fold.fold, fold.features, *scale, columns, {self.name: network})
-        return combine({self.name: fitted.predict(self.name, fold.matrix[fold.held_out])})
+        fitted = fold.fitted({self.name: self.model}, {self.name: network})
+        return ensemble_mean({self.name: fitted.predict(self.name, fold.matrix[fold.held_out_rows])})
 
 
 def train_models(
@@ -229,7 +224,7 @@ def predict_models(
     if missing:
         n_networks = sum(model.n_networks * len(model.folds) for model in missing.values())
         count = counting(notify, "training networks", n_networks)
-        with open_executor(settings, notify) as executor:
+        with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
             trained, too_large = train_models(list(missing.values()), executor, cache, count)
             for error in too_large.values():
                 raise error
@@ -254,7 +249,7 @@ class HeldOut:
     @cached_property
     def prediction(self) -> Floats:
         """The ensemble's log prices, (n_repeats, n_rows)."""
-        return combine({name: prediction[None] for name, prediction in self.by_model.items()})
+        return ensemble_mean({name: prediction[:, None] for name, prediction in self.by_model.items()})
 
 
 def predict_held_out(

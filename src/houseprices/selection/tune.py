@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from houseprices import preprocessing
-from houseprices.cross_validation import fold_model
-from houseprices.cross_validation.fold_training import FoldData
-from houseprices.cross_validation.workers import open_executor
-from houseprices.engine.training import Executor
+from houseprices.cross_validation.fold import Fold
+from houseprices.engine.training import Executor, open_executor
 from houseprices.errors import RunError, SettingsError
 from houseprices.files import code_digest, replacing, write_json
 from houseprices.preprocessing.columns import CUSTOM
@@ -130,7 +128,7 @@ class Search:
         return next(iter(self.base.models.values()))
 
     @cached_property
-    def folds(self) -> list[FoldData]:
+    def folds(self) -> list[Fold]:
         """The folds of `compare`, fitted."""
         splits = two_fold_splits(len(self.houses.log_price))
         return fit_folds(self.base.features, {*self.model.blocks, *self.space.blocks}, self.houses, splits)
@@ -154,7 +152,7 @@ class Search:
             "space": self.space.as_json(),
             "base": repr((self.model, self.base.features, self.base.seed)),
             "batch": str(batch),
-            "code": code_digest("engine", fold_model.__file__, *map(str, sources)),
+            "code": code_digest("engine", "cross_validation/fold.py", *map(str, sources)),
         }
 
 
@@ -194,7 +192,10 @@ def tune(
         raise SettingsError(f"the space has the block {CUSTOM!r}; accepted: it beside --features.columns FILE")
     search = Search(read_priced_houses(data, notify), base, space, _predictions(storage))
     # A cluster that does not answer is reported before the journal is touched.
-    with open_executor(base, notify) as executor, open_study(storage, search.identity(batch)) as study:
+    with (
+        open_executor(base.workers, base.device, base.ray, notify) as executor,
+        open_study(storage, search.identity(batch)) as study,
+    ):
         with replacing(search.predictions / "log_price.npy") as (fresh,):
             np.save(fresh, search.houses.log_price)
         _run_trials(study, search, n_trials, batch, executor, time.monotonic() + timeout, notify)

@@ -1,0 +1,202 @@
+"""Prediction intervals from out-of-fold residuals: CV+ (Barber, Candes, Ramdas and Tibshirani 2021, sec. 2.2 and 3).
+
+With R_i = |y_i - mu_i(x_i)|, where mu_i are the models that never saw row i, the interval of a new row x at coverage
+1 - alpha reaches
+
+    from the floor(alpha (n + 1))-th smallest of  mu_i(x) - R_i,  i = 1 .. n,
+    to   the ceil((1 - alpha) (n + 1))-th smallest of  mu_i(x) + R_i.
+
+For exchangeable rows it covers with a probability of about 1 - 2 alpha at worst (theorem 4), and in practice of about
+1 - alpha. With fewer than (1 - alpha) / alpha rows (9 at 0.9, 19 at 0.95) it is infinite. With repeated folds mu_i is
+the mean over repeats of the models that held row i out; none of them saw it.
+
+Predictions, residuals and intervals are in the units of the target, for houses the log price: exp() of both ends is
+the interval of the price.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from houseprices.errors import SettingsError
+
+Floats = NDArray[np.float64]
+
+CELLS_AT_ONCE = 2**21
+"""New rows x training rows that are sorted at once: 16 MiB an array, whatever the number of new rows."""
+
+
+def cv_plus_intervals(
+    predictions: ArrayLike,
+    fold_of_row: ArrayLike,
+    residuals: ArrayLike,
+    coverages: Sequence[float],
+    *,
+    scales: ArrayLike | None = None,
+    scale_of_row: ArrayLike | None = None,
+) -> Floats:
+    """Compute intervals of new rows.
+
+    The interval of a coverage lies inside that of any higher one, and the mean prediction lies inside all: where folds
+    disagree by more than the residuals, the interval is widened up to the mean.
+
+    Args:
+        predictions: predictions of the new rows by the models of each fold.
+        fold_of_row: the fold that held each training row out.
+        residuals: target - out-of-fold prediction (the mean over repeats) of each training row, of either sign.
+        coverages: each between 0 and 1.
+        scales: expected size of the error of each new row by each fold's models, > 0; residuals are then divided by
+            scales (normalised residuals), so that the intervals of uncertain rows are wider.
+        scale_of_row: the same, out-of-fold, for the training rows; given with `scales` or not at all.
+
+    Shape:
+        predictions, scales: (n_folds, n_new) or (n_repeats, n_folds, n_new)
+        fold_of_row: (n_rows,) or (n_repeats, n_rows)
+        residuals, scale_of_row: (n_rows,)
+        returns: (n_coverages, 2, n_new), lower and upper ends
+
+    Raises:
+        SettingsError: a coverage is not between 0 and 1.
+        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+
+    >>> cv_plus_intervals([[10.0], [20.0]], [0, 0, 1, 1], [-1.0, 2.0, 3.0, -4.0], coverages=[0.5, 0.9]).tolist()
+    [[[9.0], [23.0]], [[-inf], [inf]]]
+    """
+    folds = np.atleast_2d(np.asarray(fold_of_row))
+    of_folds = _by_repeat(predictions, folds)
+    if (scales is None) != (scale_of_row is None):
+        raise ValueError("scales and scale_of_row must be given together")
+    scores = _scores(residuals, scale_of_row, folds.shape[1])
+    scale_of_folds = None if scales is None else _positive(_by_repeat(scales, folds))
+    ranks = [rank_of(coverage, len(scores)) for coverage in coverages]
+    n_new = of_folds.shape[2]
+    intervals = np.empty((len(ranks), 2, n_new))
+    n_at_once = max(1, CELLS_AT_ONCE // max(1, len(scores)))
+    for start in range(0, n_new, n_at_once):
+        rows = slice(start, start + n_at_once)
+        centre = _of_unseen(of_folds[:, :, rows], folds)
+        if scale_of_folds is None:
+            reach = np.broadcast_to(scores, centre.shape)
+        else:
+            reach = _of_unseen(scale_of_folds[:, :, rows], folds) * scores
+        upper = _order_statistics(centre + reach, ranks)
+        # The k-th smallest of v is minus the k-th largest of -v.
+        lower = -_order_statistics(reach - centre, ranks)
+        mean = of_folds[:, :, rows].mean(axis=(0, 1))
+        intervals[:, 0, rows] = np.minimum(lower, mean)
+        intervals[:, 1, rows] = np.maximum(upper, mean)
+    return intervals
+
+
+def out_of_fold_intervals(
+    prediction: ArrayLike,
+    fold_of_row: ArrayLike,
+    residuals: ArrayLike,
+    coverages: Sequence[float],
+    *,
+    scale_of_row: ArrayLike | None = None,
+) -> Floats:
+    """Compute intervals of the training rows themselves, to look at calibration by groups of rows.
+
+    The interval of row j is its out-of-fold prediction -+ the ceil((1 - alpha) (m + 1))-th smallest of the m residuals
+    of the rows in other folds, those of the first repeat if there are several.
+
+    The prediction and the scale of row j come from models that never saw it. The width depends on its target a little:
+    the models behind the residuals of other folds were trained on row j too. So coverage on these intervals is not that
+    of new rows, which needs rows that played no part (benchmarks/interval_coverage.py).
+
+    Shape:
+        prediction, residuals, scale_of_row: (n_rows,)
+        fold_of_row: (n_rows,) or (n_repeats, n_rows)
+        returns: (n_coverages, 2, n_rows), lower and upper ends
+
+    Raises:
+        SettingsError: a coverage is not between 0 and 1.
+        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+    """
+    centre = np.asarray(prediction, dtype=np.float64)
+    first_folds = np.atleast_2d(np.asarray(fold_of_row))[0]
+    scores = _scores(residuals, scale_of_row, len(first_folds))
+    reach = np.empty((len(coverages), len(scores)))
+    for fold in np.unique(first_folds):
+        held_out = first_folds == fold
+        others = scores[~held_out]
+        ranks = [rank_of(coverage, len(others)) for coverage in coverages]
+        reach[:, held_out] = _order_statistics(others[None], ranks)
+    if scale_of_row is not None:
+        reach = reach * np.asarray(scale_of_row, dtype=np.float64)
+    return np.stack([centre - reach, centre + reach], axis=1)
+
+
+def covered_share(intervals: Floats, targets: ArrayLike) -> Floats:
+    """Compute the share of targets inside their intervals, ends included: (n_coverages, 2, n_rows) -> (n_coverages,).
+
+    >>> covered_share(np.array([[[0.0, 0.0], [1.0, 1.0]]]), [0.5, 2.0])
+    array([0.5])
+    """
+    values = np.asarray(targets, dtype=np.float64)
+    inside = (intervals[:, 0] <= values) & (values <= intervals[:, 1])
+    return np.asarray(inside.mean(axis=1), dtype=np.float64)
+
+
+def rank_of(coverage: float, n_rows: int) -> int:
+    """Compute the rank of the residual that bounds an interval: ceil(coverage (n_rows + 1)), above n_rows for infinite.
+
+    Raises:
+        SettingsError: the coverage is not between 0 and 1.
+
+    >>> rank_of(0.9, n_rows=1460)
+    1315
+    """
+    if not 0 < coverage < 1:
+        raise SettingsError(f"coverage must be between 0 and 1, both excluded, got {coverage}")
+    # 0.9 x 10 is 9, not the 10 that a rounding error in the last digit would make of it.
+    return math.ceil(coverage * (n_rows + 1) - 1e-9)
+
+
+def _order_statistics(values: Floats, ranks: Sequence[int]) -> Floats:
+    """Return the rank-th smallest value of each row, infinite where there is none: (n_ranks, n_rows)."""
+    n_values = values.shape[1]
+    statistics = np.full((len(ranks), len(values)), np.inf)
+    finite = [rank - 1 for rank in ranks if rank <= n_values]
+    if finite:
+        partitioned = np.partition(values, finite, axis=1)
+        for index, rank in enumerate(ranks):
+            if rank <= n_values:
+                statistics[index] = partitioned[:, rank - 1]
+    return statistics
+
+
+def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
+    """Average over repeats the models that held each row out: (n_repeats, n_folds, n_new) -> (n_new, n_rows)."""
+    total = np.zeros((of_folds.shape[2], fold_of_row.shape[1]))
+    for by_fold, folds in zip(of_folds, fold_of_row, strict=True):
+        total += by_fold.T[:, folds]
+    return total / len(fold_of_row)
+
+
+def _by_repeat(of_folds: ArrayLike, fold_of_row: NDArray[np.int64]) -> Floats:
+    values = np.asarray(of_folds, dtype=np.float64)
+    values = values[None] if values.ndim == 2 else values
+    n_repeats, n_folds = len(fold_of_row), int(fold_of_row.max()) + 1
+    if values.ndim != 3 or values.shape[:2] != (n_repeats, n_folds):
+        raise ValueError(f"{n_repeats} repeats of {n_folds} folds need ({n_repeats}, {n_folds}, n), got {values.shape}")
+    return values
+
+
+def _scores(residuals: ArrayLike, scale_of_row: ArrayLike | None, n_rows: int) -> Floats:
+    """Return absolute residuals, divided by the scales if there are any."""
+    scores = np.abs(np.asarray(residuals, dtype=np.float64))
+    if scores.shape != (n_rows,):
+        raise ValueError(f"fold_of_row has {n_rows} rows, residuals have the shape {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError("residuals must be finite")
+    return scores if scale_of_row is None else scores / _positive(np.asarray(scale_of_row, dtype=np.float64))
+
+
+def _positive(scales: Floats) -> Floats:
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise ValueError("scales must be finite and above 0")
+    return scales

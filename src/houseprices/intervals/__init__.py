@@ -1,1 +1,0 @@
-"""Prediction intervals from out-of-fold residuals."""

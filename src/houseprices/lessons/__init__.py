@@ -1,1 +1,0 @@
-"""The textbook's chapters run: norms, weight decay, dropout, backpropagation, house prices."""
