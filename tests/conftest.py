@@ -15,7 +15,6 @@ from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     raw_files,
     run_folder,
     server,
-    with_key,
 )
 
 from houseprices.data.sample import draw_sample

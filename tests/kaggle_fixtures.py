@@ -1,19 +1,19 @@
 """Fixtures for the tests of Kaggle's commands: a stand-in server, a fresh home and working folder, and small files."""
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kaggle_server import KEY, TOKEN, USERNAME, KaggleServer, kaggle_server
+from kaggle_server import KEY, TOKEN, KaggleServer, kaggle_server
 
 from houseprices.cli import main
 from houseprices.cross_validation.metrics import LogRmse
 from houseprices.data import source
 from houseprices.data.sample import draw_sample
 from houseprices.files import write_json
+from houseprices.kaggle import client
 from houseprices.kaggle.ledger import Entry, read_ledger
 from houseprices.runs.format import Metrics, write_record
 
@@ -30,31 +30,21 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The one line on stderr of a command that failed, without notices of what went well before."""
-        lines = [line for line in self.err.splitlines() if not any(notice in line for notice in NOTICES)]
-        assert (self.exit_code != 0, len(lines)) == (True, 1), self
-        return lines[0].removeprefix("houseprices: ")
+        """The last line on stderr of a command that failed; notices may stand above it."""
+        assert self.exit_code != 0, self
+        return self.err.splitlines()[-1].removeprefix("houseprices: ")
 
 
-NOTICES = ("fit for Kaggle", "cross-validated log-RMSE", "uploading as", "submitted, Kaggle's number", "is read as")
 Command = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="session")
 def raw_files() -> dict[str, bytes]:
     """A small competition as Kaggle packs it."""
-    return make_raw_files()
-
-
-def make_raw_files() -> dict[str, bytes]:
-    """Draw 60 houses with prices, and 40 without, whose Ids are 61 to 100."""
     sample = draw_sample(n_rows=60, n_test_rows=40, seed=0)
     files = {"data_description.txt": b"79 features\n", "sample_submission.csv": b"Id,SalePrice\n61,1\n"}
-    for name, table in (("train.csv", sample.train), ("test.csv", sample.test)):
-        stream = io.StringIO()
-        table.to_csv(stream, index=False, na_rep="NA")
-        files[name] = stream.getvalue().encode()
-    return files
+    tables = {"train.csv": sample.train, "test.csv": sample.test}
+    return files | {name: table.to_csv(index=False, na_rep="NA").encode() for name, table in tables.items()}
 
 
 @pytest.fixture
@@ -64,8 +54,6 @@ def server(raw_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_pat
         (tmp_path / folder).mkdir()
     for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "XDG_CONFIG_HOME", "http_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     monkeypatch.chdir(tmp_path / "project")
     known = {name: hashlib.sha256(raw_files[name]).hexdigest() for name in ("train.csv", "test.csv")}
     monkeypatch.setattr(source, "KAGGLE_SHA256", known)
@@ -73,14 +61,10 @@ def server(raw_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_pat
     with kaggle_server() as stand_in:
         stand_in.files = dict(raw_files)
         stand_in.mirror = {f"kaggle_house_pred_{name}": raw_files[name] for name in ("train.csv", "test.csv")}
-        for name, value in stand_in.environment.items():
+        for name, value in {"HOME": f"{tmp_path}/home", "KAGGLE_API_TOKEN": TOKEN, **stand_in.environment}.items():
             monkeypatch.setenv(name, value)
-        from houseprices.kaggle import client
-
-        client._new_client()  # its class reads the home folder when it is imported
-        from kaggle.api.kaggle_api_extended import KaggleApi
-
-        monkeypatch.setattr(KaggleApi, "config", str(tmp_path / "home" / ".kaggle" / "kaggle.json"))
+        kaggle_api = type(client._new_client()).__mro__[1]  # it reads the home folder only when it is imported
+        monkeypatch.setattr(kaggle_api, "config", f"{tmp_path}/home/.kaggle/kaggle.json")
         monkeypatch.setattr(client, "RETRY", client.RETRY.new(total=N_RETRIES, backoff_factor=0.01))
         monkeypatch.setattr(client, "POLL_S", 0.01)
         yield stand_in
@@ -106,14 +90,6 @@ def houseprices(server: KaggleServer, capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 @pytest.fixture
-def with_key(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sign in by user name and key in place of the token."""
-    monkeypatch.delenv("KAGGLE_API_TOKEN")
-    monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
-    monkeypatch.setenv("KAGGLE_KEY", KEY)
-
-
-@pytest.fixture
 def run_folder(server: KaggleServer, raw_files: dict[str, bytes]) -> Path:
     """runs/first, as `houseprices cv` writes it on Kaggle's files, with data/raw beside it."""
     Path("data/raw").mkdir(parents=True)
@@ -130,16 +106,12 @@ def write_run(folder: Path, kind: str = "kaggle", cv: float = 0.12, price: float
     (folder / "submission.csv").write_bytes(submission)
     scores = LogRmse(pooled=cv, fold_mean=cv, fold_std=0, train=cv)
     write_record(folder / "metrics.json", Metrics(scores, [], {}, {}, 1, 60, data=kind, seconds={}))
-    manifest = {
+    noted = {"python": "3.11.7", "libraries": {}, "device": "cpu", "seconds": {}, "argv": []}
+    manifest = noted | {
         "format_version": 4,
         "code_version": "0.1.0+abc1234",
         "data": {"kind": kind, "sha256": {"train.csv": "0" * 64}},
         "outputs_sha256": {"submission.csv": hashlib.sha256(submission).hexdigest()},
-        "python": "3.11.7",
-        "libraries": {},
-        "device": "cpu",
-        "seconds": {},
-        "argv": [],
         "finished_utc": "2026-01-01T00:00:00+00:00",
     }
     write_json(folder / "manifest.json", manifest)

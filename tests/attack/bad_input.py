@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,7 +28,7 @@ from attack import mutations
 from kaggle_server import zip_of
 
 from houseprices.data.schema import FEATURES
-from houseprices.errors import HousePricesError
+from houseprices.errors import DataError, HousePricesError
 
 LONGEST_S, MOST_BYTES = 10.0, 1_000_000_000
 
@@ -77,10 +78,33 @@ def make_good(folder: Path) -> Good:
 
 def table(good: Good, rng: random.Random, place: Path) -> None:
     """train.csv or test.csv; what is accepted lies within the schema."""
+    name = rng.choice(("train.csv", "test.csv"))
+    _read_valid(spoilt(good.data / name, place, rng, (mutations.table_cells,) * 3), name)
+
+
+def form(good: Good, rng: random.Random, place: Path) -> None:
+    """A table in another form: it gives what its plain form gives, or is refused; corrupted, it stays in the schema."""
+    name = rng.choice(("train.csv", "test.csv"))
+    text = mutations.odd_cells(pd.read_csv(good.data / name, dtype="str", keep_default_na=False), rng)
+    plain, other = place / "plain.csv", place / "other"
+    plain.write_bytes(text.to_csv(index=False).encode("utf-8", "replace"))
+    other.write_bytes(mutations.in_another_form(text, rng))
+    if rng.random() < 0.3:
+        other.write_bytes(rng.choice(mutations.ANY)(other.read_bytes(), rng))
+        _read_valid(other, name)
+        return
+    try:
+        expected = _read_valid(plain, name)
+    except DataError:
+        _read_valid(other, name)
+        raise AssertionError("accepted, though its plain form is refused") from None
+    pd.testing.assert_frame_equal(_read_valid(other, name), expected, check_exact=True)
+
+
+def _read_valid(file: Path, name: str) -> pd.DataFrame:
+    """Read a table; check that each value lies within the schema."""
     from houseprices.data.table import read_houses
 
-    name = rng.choice(("train.csv", "test.csv"))
-    file = spoilt(good.data / name, place, rng, (mutations.table_cells,) * 3)
     houses = read_houses(file, priced=name == "train.csv")
     for feature in FEATURES:
         known = houses[feature.name].dropna()
@@ -91,6 +115,7 @@ def table(good: Good, rng: random.Random, place: Path) -> None:
             assert set(known) <= set(feature.levels)
     assert houses.index.is_unique
     assert "SalePrice" not in houses or houses["SalePrice"].between(1, 1e11).all()
+    return houses
 
 
 def settings(good: Good, rng: random.Random, place: Path) -> None:
@@ -161,7 +186,7 @@ def submission(good: Good, rng: random.Random, place: Path) -> None:
 
 
 Attack = Callable[[Good, random.Random, Path], None]
-KINDS: tuple[Attack, ...] = (table, settings, run, ledger, archive, submission)
+KINDS: tuple[Attack, ...] = (table, form, settings, run, ledger, archive, submission)
 
 
 def spoilt(good: Path, folder: Path, rng: random.Random, special: tuple[mutations.Mutation, ...]) -> Path:

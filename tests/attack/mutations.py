@@ -5,8 +5,11 @@ import gzip
 import io
 import json
 import random
+import zipfile
 from collections.abc import Callable
 from typing import Any
+
+import pandas as pd
 
 CELLS = (
     "", "NA", "nan", "inf", "-inf", "1e308", "1e-308", "-1", "0", "0.5", "1e999", "1_000", "１２", "0x10", " ", "None",
@@ -96,3 +99,29 @@ def toml_lines(content: bytes, rng: random.Random) -> bytes:
 
 
 ANY: tuple[Mutation, ...] = (flipped, cut_or_doubled, other_encoding)
+
+
+# ---- forms of a table ----
+
+
+def odd_cells(table: pd.DataFrame, rng: random.Random) -> pd.DataFrame:
+    """Put odd text into some cells."""
+    odd = table.copy()
+    for _ in range(rng.choice((0, 1, 1, 3))):
+        odd.iat[rng.randrange(len(odd)), rng.randrange(odd.shape[1])] = rng.choice(CELLS)
+    return odd
+
+
+def in_another_form(table: pd.DataFrame, rng: random.Random) -> bytes:
+    """Write a table of text as another tool would."""
+    separator, index, blank = rng.choice(",,,;\t|"), rng.random() < 0.2, "\n" * rng.choice((0, 0, 1))
+    name = rng.choice(
+        (str, str.lower, lambda name: f"X{name}" if name[0].isdigit() else name, lambda name: f" {name}.")
+    )
+    gap, quote = rng.choice(("NA", "NA", "", "?", "NaN", "null")), rng.choice(("", "", "'", " "))
+    form = table.replace("NA", gap).map(lambda cell: f"{quote}{cell}{quote}").rename(columns=name)
+    content = (blank + form.to_csv(index=index, sep=separator)).encode("utf-8", "replace")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("any.csv", content)
+    return rng.choice((content, content, gzip.compress(content), packed.getvalue(), b"\xef\xbb\xbf" + content))

@@ -16,6 +16,9 @@ from houseprices.data.source import HouseTables, read_tables
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError
 from houseprices.progress import Notice, Progress
+from houseprices.runs.predict import predict
+from houseprices.runs.write import run_main_job
+from houseprices.settings import Settings
 
 Tables = dict[str, pd.DataFrame]
 LEVELS = [feature.name for feature in FEATURES if feature.kind != "number"]
@@ -341,3 +344,29 @@ def test_a_dataframe_of_any_dtypes_is_typed_as_its_file(tables: Tables, tmp_path
         tables["train"],
     ):
         pd.testing.assert_frame_equal(read_houses(other, priced=True), plain, check_exact=True)
+
+
+def test_the_score_on_a_test_tables_own_prices_is_reported_and_predict_reads_the_same_forms(
+    tables: Tables, tmp_path: Path, fast_settings: Settings, place: Path
+) -> None:
+    price = np.arange(100_000, 100_000 + len(tables["test"]))
+    tables["test"][PRICE] = price.astype(str)
+    _, metrics = run_main_job(write(tmp_path / "data", tables), fast_settings, place / "run")
+    submission = pd.read_csv(place / "run" / "submission.csv")
+    score = np.sqrt(np.mean((np.log(submission[PRICE]) - np.log(price)) ** 2))
+    assert metrics.test_log_rmse == pytest.approx(score, abs=1e-6)
+    (tmp_path / "new.csv.gz").write_bytes(gzip.compress(floats(tables["test"]).to_csv(sep=";", decimal=",").encode()))
+    predict(place / "run", tmp_path / "new.csv.gz", tmp_path / "prices.csv", 0.5)
+    prices = pd.read_csv(tmp_path / "prices.csv")
+    np.testing.assert_array_equal(prices["price"], submission[PRICE])
+
+
+def test_a_run_on_tables_without_some_features_prices_houses_with_and_without_them(
+    tables: Tables, tmp_path: Path, fast_settings: Settings, place: Path
+) -> None:
+    without = {part: table.drop(columns=["PoolQC", "Fence"]) for part, table in tables.items()}
+    run_main_job(write(tmp_path / "data", without), fast_settings, place / "run")
+    for name, table in (("with", tables["test"]), ("without", without["test"])):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        predict(place / "run", tmp_path / f"{name}.csv", tmp_path / f"{name}-prices.csv", 0.5)
+    assert (tmp_path / "with-prices.csv").read_bytes() == (tmp_path / "without-prices.csv").read_bytes()

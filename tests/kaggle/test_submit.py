@@ -1,24 +1,23 @@
 """`houseprices submit` against the stand-in: the line that the user sees, the exit code, and the ledger."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kaggle_fixtures import Command, ledger, write_run
-from kaggle_server import TOKEN, Fault, KaggleServer, drop, drop_after_acting, page, stall, status
+from kaggle_server import Fault, KaggleServer, drop, drop_after_acting, page, stall, status
 
 from houseprices.files import sha256_of
 from houseprices.kaggle import client
 from houseprices.kaggle.ledger import LEDGER, note
 
+pytestmark = pytest.mark.usefixtures("run_folder")
+RUN_CSV = Path("runs/first/submission.csv")
 HOUSES = range(61, 101)
 ROWS = [f"{house},150000" for house in HOUSES]
 
 
-def test_newest_run_is_uploaded_scored_ranked_and_noted(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
+def test_newest_run_is_uploaded_scored_ranked_and_noted(server: KaggleServer, houseprices: Command) -> None:
     server.script = [{"status": "PENDING"}, {"status": "PENDING"}, {"status": "COMPLETE", "publicScore": "0.12345"}]
     done = houseprices("submit")
     assert (done.exit_code, done.out) == (
@@ -33,14 +32,14 @@ def test_newest_run_is_uploaded_scored_ranked_and_noted(
         f"uploading as {message!r}; 9 submissions left today",
         "submitted, Kaggle's number 56073537; noted in submissions/ledger.jsonl",
     ]
-    assert server.uploads == [(run_folder / "submission.csv").read_bytes()]
+    assert server.uploads == [RUN_CSV.read_bytes()]
     [entry] = ledger()
     assert (entry.file, entry.run, entry.cv_log_rmse) == ("runs/first/submission.csv", "runs/first", 0.12)
     assert (entry.ref, entry.status, entry.public_score) == (56073537, "complete", 0.12345)
-    assert (entry.sha256, entry.message) == (sha256_of(run_folder / "submission.csv"), message)
+    assert (entry.sha256, entry.message) == (sha256_of(RUN_CSV), message)
 
 
-def test_run_is_known_by_its_bare_name_and_a_better_run_is_named(houseprices: Command, run_folder: Path) -> None:
+def test_run_is_known_by_its_bare_name_and_a_better_run_is_named(houseprices: Command) -> None:
     write_run(Path("runs/second"), cv=0.119, price=160_000)
     done = houseprices("submit", "first", "--dry-run")
     assert (done.exit_code, done.out) == (0, "dry run: nothing was sent\n")
@@ -50,7 +49,7 @@ def test_run_is_known_by_its_bare_name_and_a_better_run_is_named(houseprices: Co
 
 @pytest.mark.parametrize("circumstance", ["reachable", "no credentials", "no network"])
 def test_dry_run_checks_all_that_it_can_and_sends_nothing(
-    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch, circumstance: str
+    server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch, circumstance: str
 ) -> None:
     if circumstance == "no credentials":
         monkeypatch.delenv("KAGGLE_API_TOKEN")
@@ -65,9 +64,7 @@ def test_dry_run_checks_all_that_it_can_and_sends_nothing(
     assert not Path("submissions").exists()
 
 
-def test_file_of_unknown_origin_has_no_cross_validated_score(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
+def test_file_of_unknown_origin_has_no_cross_validated_score(server: KaggleServer, houseprices: Command) -> None:
     Path("mine.csv").write_text("\n".join(["Id,SalePrice", *ROWS]))
     done = houseprices("submit", "--file", "mine.csv", "--message", "by hand")
     assert (done.exit_code, done.out) == (0, "public score 0.12345, rank 3; cross-validation unknown\n")
@@ -76,18 +73,7 @@ def test_file_of_unknown_origin_has_no_cross_validated_score(
     assert (entry.file, entry.run, entry.cv_log_rmse) == ("mine.csv", None, None)
 
 
-def test_copy_of_a_runs_file_is_known_again_beside_a_damaged_run(houseprices: Command, run_folder: Path) -> None:
-    write_run(Path("runs/damaged"))
-    Path("runs/damaged/manifest.json").write_text("{")
-    Path("copy.csv").write_bytes((run_folder / "submission.csv").read_bytes())
-    assert houseprices("submit", "--file", "copy.csv").exit_code == 0
-    [entry] = ledger()
-    assert (entry.file, entry.run, entry.cv_log_rmse) == ("copy.csv", "runs/first", 0.12)
-
-
-def test_run_on_the_synthetic_sample_is_refused_however_it_is_named(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
+def test_run_on_the_synthetic_sample_is_refused_however_it_is_named(server: KaggleServer, houseprices: Command) -> None:
     write_run(Path("runs/synthetic"), kind="sample", price=170_000)
     Path("copy.csv").write_bytes(Path("runs/synthetic/submission.csv").read_bytes())
     for tokens in ((), ("synthetic",), ("--file", "runs/synthetic/submission.csv"), ("--file", "copy.csv")):
@@ -96,9 +82,7 @@ def test_run_on_the_synthetic_sample_is_refused_however_it_is_named(
     assert (server.calls, server.uploads, ledger()) == ([], [], [])
 
 
-def test_same_prices_are_submitted_twice_only_on_demand(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
+def test_same_prices_are_submitted_twice_only_on_demand(server: KaggleServer, houseprices: Command) -> None:
     assert houseprices("submit").exit_code == 0
     n_calls = len(server.calls)
     assert houseprices("submit").error == (
@@ -117,7 +101,6 @@ def test_same_prices_are_submitted_twice_only_on_demand(
         (("none",), 1, "none: no such folder; accepted: "),
         (("--file", "none.csv"), 1, "none.csv: no such file; accepted: "),
         (("--run", "a", "--file", "b"), 2, "--run and --file are both given; accepted: one of them"),
-        ((), 1, "runs/latest: there is no run yet; `make cv` makes one"),
     ],
 )
 def test_wrong_choice_is_one_line(houseprices: Command, tokens: tuple[str, ...], exit_code: int, line: str) -> None:
@@ -125,12 +108,12 @@ def test_wrong_choice_is_one_line(houseprices: Command, tokens: tuple[str, ...],
     assert (done.exit_code, done.error.startswith(line)) == (exit_code, True)
 
 
-def test_csv_changed_after_its_run_and_a_missing_test_file_are_named(houseprices: Command, run_folder: Path) -> None:
+def test_csv_changed_after_its_run_and_a_missing_test_file_are_named(houseprices: Command) -> None:
     Path("data/raw/test.csv").unlink()
     error = houseprices("submit").error
     assert error.startswith("data/raw/test.csv: no such file")
     assert "`make download`" in error
-    with (run_folder / "submission.csv").open("a") as stream:
+    with RUN_CSV.open("a") as stream:
         stream.write("\n")
     assert houseprices("submit").error.startswith("runs/first/submission.csv: changed since the run wrote it")
 
@@ -150,17 +133,22 @@ def test_csv_changed_after_its_run_and_a_missing_test_file_are_named(houseprices
     ],
     ids=["index", "unnamed index", "float Ids", "swapped", "lower case", "byte order mark"],
 )
-def test_each_form_is_sent_in_kaggles_own_and_known_as_the_runs(
-    server: KaggleServer, houseprices: Command, run_folder: Path, header: str, row: str, understood: str
+def test_each_form_is_sent_in_kaggles_own_and_known_as_the_runs_beside_a_damaged_run(
+    server: KaggleServer, houseprices: Command, header: str, row: str, understood: str
 ) -> None:
+    write_run(Path("runs/damaged"))
+    Path("runs/damaged/manifest.json").write_text("{")
     rows = [row.format(number=number, house=house, price=150_000.5) for number, house in enumerate(HOUSES)]
     Path("mine.csv").write_text("\r\n".join([header, *rows]), "utf-8")
     done = houseprices("submit", "--file", "mine.csv")
     assert done.exit_code == 0
     assert understood in done.err
     assert ("is read as" in done.err) == bool(understood)
-    assert server.uploads == [(run_folder / "submission.csv").read_bytes()]
-    assert ledger()[0].run == "runs/first"
+    assert server.uploads == [RUN_CSV.read_bytes()]
+    assert [(entry.file, entry.run, entry.cv_log_rmse) for entry in ledger()] == [("mine.csv", "runs/first", 0.12)]
+
+
+BAD_PRICES, BAD_IDS = ("nan", "inf", "-1", "", "1_0", "１", "1e999"), ("６１", "61.5", "", "-61")
 
 
 @pytest.mark.parametrize(
@@ -168,29 +156,22 @@ def test_each_form_is_sent_in_kaggles_own_and_known_as_the_runs(
     [
         ([], "the file is empty; accepted: "),
         (ROWS, "the header is '61,150000'; accepted: Id,SalePrice"),
-        (["Id,Price", *ROWS], "the header is 'Id,Price'; accepted: Id,SalePrice"),
         (["Id,ID,SalePrice", *(f"1,{row}" for row in ROWS)], "the header is 'Id,ID,SalePrice'; accepted: Id,SalePrice"),
         (["Id,SalePrice", *ROWS[1:]], "no price for 1 of the test table's Ids: 61"),
         (["Id,SalePrice", *ROWS, "61,1"], "line 42: Id 61 stands here for the second time"),
         (["Id,SalePrice", *ROWS, "7,1"], "1 Ids are not in the test table: 7"),
         *(
-            (["Id,SalePrice", *ROWS[1:], f"61,{price}"], f"line 41: SalePrice is {price!r}; accepted: a finite number")
-            for price in ("nan", "inf", "-1", "0", "", "1_000_00", "１００", "1e999")
+            (["Id,SalePrice", *ROWS[1:], f"61,{bad}"], f"line 41: SalePrice is {bad!r}; accepted: ")
+            for bad in BAD_PRICES
         ),
-        *(
-            (["Id,SalePrice", *ROWS[1:], f"{house},1"], f"line 41: Id is {house!r}; accepted: a whole number")
-            for house in ("６１", "61.5", "", "-61")
-        ),
+        *((["Id,SalePrice", *ROWS[1:], f"{bad},1"], f"line 41: Id is {bad!r}; accepted: ") for bad in BAD_IDS),
         (["Id,SalePrice", *ROWS[1:], "61,1,2"], "line 41 has 3 fields; accepted: 2"),
-        (
-            ["Id,SalePrice", *(f"{house},11.9" for house in HOUSES)],
-            "all prices lie from 11.9 to 11.9 and look like logarithms; accepted: dollars",
-        ),
+        (["Id,SalePrice", *(f"{house},11.9" for house in HOUSES)], "look like logarithms; accepted: dollars"),
         (["Id,SalePrice", *(f"{house},180" for house in HOUSES)], "the median price is 180; accepted: dollars, not th"),
     ],
 )
 def test_faulty_csv_is_refused_before_anything_is_sent(
-    server: KaggleServer, houseprices: Command, run_folder: Path, lines: list[str], message: str
+    server: KaggleServer, houseprices: Command, lines: list[str], message: str
 ) -> None:
     Path("mine.csv").write_text("\n".join(lines), "utf-8")
     assert message in houseprices("submit", "--file", "mine.csv").error
@@ -216,22 +197,17 @@ def test_faulty_csv_is_refused_before_anything_is_sent(
     ],
 )
 def test_account_that_may_not_submit_uploads_nothing(
-    server: KaggleServer, houseprices: Command, run_folder: Path, state: dict[str, Any], line: str
+    server: KaggleServer, houseprices: Command, state: dict[str, Any], line: str
 ) -> None:
     vars(server).update(state)
     assert houseprices("submit").error.startswith(line)
     assert (server.uploads, ledger()) == ([], [])
-
-
-def test_account_without_a_team_may_submit(server: KaggleServer, houseprices: Command, run_folder: Path) -> None:
-    server.limits = {}
+    vars(server).update(has_entered=True, is_closed=False, limits={})  # no team before the first submission
     assert houseprices("submit").exit_code == 0
 
 
 @pytest.mark.parametrize("fault", [drop, status(403, "no"), status(500)])
-def test_failed_upload_submits_nothing(
-    server: KaggleServer, houseprices: Command, run_folder: Path, fault: Fault
-) -> None:
+def test_failed_upload_submits_nothing(server: KaggleServer, houseprices: Command, fault: Fault) -> None:
     server.faults["Upload"] = [fault] * 9
     assert houseprices("submit").error.startswith(("no connection to Kaggle", "Kaggle's storage refused the upload"))
     assert (server.submissions, ledger()) == ([], [])
@@ -244,13 +220,12 @@ def test_failed_upload_submits_nothing(
     [
         (status(400, "Submission not allowed: used its daily allowance"), "the daily limit of submissions is used up"),
         (status(400, "Bad file", nested=True), "Kaggle refused (400) (Bad file)"),
-        (status(400), "Kaggle refused (400) without giving a reason"),
         (status(401, "no"), "Kaggle rejected the credentials"),
         (status(429, "slow"), "Kaggle asks to slow down (429)"),
     ],
 )
 def test_refused_submission_leaves_no_entry(
-    server: KaggleServer, houseprices: Command, run_folder: Path, fault: Fault, words: str
+    server: KaggleServer, houseprices: Command, fault: Fault, words: str
 ) -> None:
     server.faults["CreateSubmission"] = [fault]
     assert houseprices("submit").error.startswith(words)
@@ -260,34 +235,29 @@ def test_refused_submission_leaves_no_entry(
 # ---- the call that counts ----
 
 
-def test_lost_answer_is_found_in_the_list_and_never_sent_twice(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
-    server.faults["CreateSubmission"] = [drop_after_acting]
-    assert houseprices("submit").exit_code == 0
-    assert (server.calls.count("CreateSubmission"), len(server.submissions)) == (1, 1)
-    assert [(entry.ref, entry.status) for entry in ledger()] == [(56073537, "complete")]
+NO_NUMBER = page(200, "{}", "application/json")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [drop, page(500), page(200), page(500, "", "application/json"), stall, page(200, "{}", "application/json")],
-    ids=["closed", "page, 500", "page, 200", "empty", "stalled", "no number"],
-)
-def test_lost_answer_that_the_list_does_not_show_stays_unconfirmed(
-    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
+@pytest.mark.parametrize("fault", [drop, status(503), page(500), page(200), stall, NO_NUMBER])
+def test_lost_answer_that_the_list_does_not_show_stays_unconfirmed_and_is_never_sent_twice(
+    server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     monkeypatch.setattr(client, "TIMEOUT_S", (5, 0.3))
-    server.faults["CreateSubmission"] = [fault]
+    server.faults["CreateSubmission"] = [fault] * 9
     assert "it was not sent twice: `make ledger ARGS=--refresh` looks again" in houseprices("submit").error
     assert [(entry.ref, entry.status) for entry in ledger()] == [(None, "unconfirmed")]
     assert "(unconfirmed: `make ledger ARGS=--refresh` asks for its score)" in houseprices("submit").error
     assert server.calls.count("CreateSubmission") == 1
 
 
-def test_ledger_that_cannot_be_written_stops_before_the_call(
-    server: KaggleServer, houseprices: Command, run_folder: Path
-) -> None:
+def test_lost_answer_is_found_in_the_list(server: KaggleServer, houseprices: Command) -> None:
+    server.faults["CreateSubmission"] = [drop_after_acting]
+    assert houseprices("submit").exit_code == 0
+    assert (server.calls.count("CreateSubmission"), len(server.submissions)) == (1, 1)
+    assert [(entry.ref, entry.status) for entry in ledger()] == [(56073537, "complete")]
+
+
+def test_ledger_that_cannot_be_written_stops_before_the_call(server: KaggleServer, houseprices: Command) -> None:
     Path("submissions").touch()
     assert houseprices("submit").error.startswith("submissions/ledger.jsonl: ")
     assert "CreateSubmission" not in server.calls
@@ -302,7 +272,7 @@ def test_ledger_that_cannot_be_written_stops_before_the_call(
     ],
 )
 def test_interruption_leaves_an_entry_as_soon_as_the_submission_may_count(
-    houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch, method: str, n_entries: int, words: str
+    houseprices: Command, monkeypatch: pytest.MonkeyPatch, method: str, n_entries: int, words: str
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -314,7 +284,7 @@ def test_interruption_leaves_an_entry_as_soon_as_the_submission_may_count(
 
 @pytest.mark.parametrize(("options", "n_sent"), [((), 1), (("--again",), 2)])
 def test_two_processes_at_once_submit_the_same_prices_once(
-    server: KaggleServer, houseprices: Command, run_folder: Path, options: tuple[str, ...], n_sent: int
+    server: KaggleServer, houseprices: Command, options: tuple[str, ...], n_sent: int
 ) -> None:
     assert houseprices("submit").exit_code == 0
     [first] = ledger()
@@ -332,25 +302,32 @@ def test_two_processes_at_once_submit_the_same_prices_once(
 # ---- the score ----
 
 
-def test_error_shows_kaggles_reason(server: KaggleServer, houseprices: Command, run_folder: Path) -> None:
-    server.script = [{"status": "ERROR", "errorDescription": "ERROR: Unable to find 1459\nrequired key values"}]
-    reason = "ERROR: Unable to find 1459 required key values"
-    assert houseprices("submit").error == f"Kaggle could not score submission 56073537: {reason}"
-    assert [(entry.status, entry.reason) for entry in ledger()] == [("error", reason)]
+LATE = "submission 56073537 is made and noted, and has no score after 0.3 s"
 
 
-@pytest.mark.parametrize("answer", [{"status": "PENDING"}, {"status": "COMPLETE", "publicScore": ""}])
-def test_score_that_stays_away_ends_by_the_deadline(
-    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
+@pytest.mark.parametrize(
+    ("answer", "status", "line"),
+    [
+        (
+            {"status": "ERROR", "errorDescription": "no\nkey"},
+            "error",
+            "Kaggle could not score submission 56073537: no key",
+        ),
+        ({"status": "PENDING"}, "pending", LATE),
+        ({"status": "COMPLETE", "publicScore": ""}, "pending", LATE),
+    ],
+)
+def test_submission_without_a_score_fails_with_the_reason_or_by_the_deadline(
+    server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch, answer: Any, status: str, line: str
 ) -> None:
     monkeypatch.setattr(client, "SCORE_S", 0.3)
     server.script = [answer]
-    assert houseprices("submit").error.startswith("submission 56073537 is made and noted, and has no score after 0.3 s")
-    assert [(entry.ref, entry.status) for entry in ledger()] == [(56073537, "pending")]
+    assert houseprices("submit").error.startswith(line)
+    assert [(entry.ref, entry.status) for entry in ledger()] == [(56073537, status)]
 
 
 def test_score_that_cannot_be_asked_for_says_that_the_submission_is_made(
-    server: KaggleServer, houseprices: Command, run_folder: Path
+    server: KaggleServer, houseprices: Command
 ) -> None:
     server.faults["GetSubmission"] = [page(502), drop]
     assert houseprices("submit").exit_code == 0
@@ -361,20 +338,8 @@ def test_score_that_cannot_be_asked_for_says_that_the_submission_is_made(
 
 @pytest.mark.parametrize(("score", "rank"), [("0.1", 1), ("0.11", 1), ("0.125", 3), ("0.2", 5), ("0.13", "unknown")])
 def test_rank_counts_better_teams_over_all_pages_and_a_failing_leaderboard_costs_the_rank_only(
-    server: KaggleServer, houseprices: Command, run_folder: Path, score: str, rank: object
+    server: KaggleServer, houseprices: Command, score: str, rank: object
 ) -> None:
     server.script = [{"status": "COMPLETE", "publicScore": score}]
     server.faults["GetLeaderboard"] = [page(500)] * 9 if rank == "unknown" else []
     assert f", rank {rank}; " in houseprices("submit").out
-
-
-def test_debugging_variables_do_not_show_the_token(
-    server: KaggleServer, houseprices: Command, run_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The fixture looks for credentials in all that was written; this only makes the client as talkative as it gets.
-    monkeypatch.setenv("VERBOSE", "1")
-    monkeypatch.setenv("VERBOSE_OUTPUT", "true")
-    assert houseprices("submit").exit_code == 0
-    server.faults["GetCompetition"] = [status(401, f"bad token {TOKEN}")]
-    assert "bad token ***" in houseprices("submit", "--again").error
-    assert json.loads(LEDGER.read_text())["status"] == "complete"

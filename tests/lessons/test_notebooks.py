@@ -8,8 +8,9 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from houseprices.data.sample.write import write_sample
 from nbclient import NotebookClient
+
+from houseprices.data.sample import write_sample
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 NOTEBOOKS = sorted(LESSONS.glob("0*.ipynb"))

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import itertools
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ Part = Literal["train", "test"]
 _STEMS = ("{part}", "kaggle_house_pred_{part}")
 _SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".tsv", ".txt", ".parquet")
 _ACCEPTED = "accepted: a table with Kaggle's columns, as CSV (plain, .gz or .zip) or parquet"
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 """What the packers raise for a damaged, encrypted or unknown archive, beside OSError."""
 
 
@@ -78,7 +79,7 @@ def _holds(archive: Path, part: Part) -> bool:
     try:
         with zipfile.ZipFile(archive) as content:
             return any(PurePosixPath(name).name.lower() in _names(part) for name in content.namelist())
-    except (*_DAMAGED, OSError, ValueError):
+    except (*_DAMAGED, OSError):
         return False
 
 
@@ -115,7 +116,7 @@ def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -
             buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
             stream, magic = buffered, buffered.peek(4)[:4]
             if magic.startswith(b"\x1f\x8b"):
-                stream = io.BufferedReader(gzip.GzipFile(fileobj=buffered))
+                stream = io.BufferedReader(gzip.GzipFile(fileobj=buffered, mode="rb"))
                 notices["packed"] = "unpacked by gzip"
             elif magic == b"PK\x03\x04":
                 archive = zipfile.ZipFile(io.BytesIO(buffered.read()))
@@ -128,6 +129,8 @@ def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -
             yield _parquet_table(stream.read(), source)
         else:
             yield from _text_parts(stream, source, rows_at_once, notices)
+    except DataError:
+        raise
     except _DAMAGED as error:
         raise DataError([f"{source}: the archive is damaged or encrypted ({error}); {_ACCEPTED}"]) from None
     except OSError as error:

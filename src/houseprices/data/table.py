@@ -190,7 +190,7 @@ def _typed_numbers(cells: pd.Series, feature: Feature, faults: list[Fault]) -> N
     numbers = _numbers(cells)
     fits = (numbers >= feature.low) & (numbers <= feature.high)
     if feature.whole:
-        fits &= numbers % 1 == 0
+        fits &= np.where(fits, numbers, 0) % 1 == 0
     is_gap = (cells == NOT_APPLICABLE).to_numpy(dtype=bool)
     kind = "a whole number" if feature.whole else "a number"
     accepted = f"{kind} from {feature.low:.12g} to {feature.high:.12g}, or NA"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_N_DRAWS = 1000
+_N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class PastRun:
         data: kaggle, sample or other.
         sha256: of each file of its houses, by name.
         cv_log_rmse: over every training row, out of fold.
-        low, high: 95% interval of it, over draws of houses.
+        low, high: its 95% bootstrap interval over houses.
         seconds: that it took.
         public_score: on the leaderboard; None if it was not submitted or has no score.
         changes: settings that differ from the run before it, "folds.n_folds 10 -> 5".
@@ -84,10 +84,10 @@ class RunComparison:
 
 
 def past_runs(notify: Notify = silent) -> list[PastRun]:
-    """The runs in runs/, newest first; runs of an earlier version are among them.
+    """List the runs in runs/, newest first; runs of an earlier version are among them.
 
     Args:
-        notify: hears of folders that cannot be read; they are left out.
+        notify: is called with each folder that cannot be read; these are left out.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -156,10 +156,10 @@ def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[
 
 
 def _interval(squares: Floats) -> tuple[float, float]:
-    """95% of the root of the mean, over draws of houses with replacement. Seeded: equal errors give equal figures."""
+    """Compute the 95% bootstrap interval of the RMSE over houses; equal errors give equal figures."""
     n_rows = len(squares)
-    draws = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_DRAWS)
-    low, high = np.quantile(np.sqrt(draws @ squares / n_rows), (0.025, 0.975))
+    counts = np.random.default_rng(0).multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=_N_RESAMPLES)
+    low, high = np.quantile(np.sqrt(counts @ squares / n_rows), (0.025, 0.975))
     return float(low), float(high)
 
 

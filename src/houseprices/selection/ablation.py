@@ -1,8 +1,8 @@
-"""Weight decay x dropout: the whole grid, several seeds and all folds as members of one job of the engine.
+"""Ablation of weight decay x dropout: the whole grid, several seeds and all folds, as one job.
 
-The network is that of the settings' first group made smaller and trained for less long, and without noise or dropout
-on its inputs, so that the two regularisers are seen alone and the grid takes a minute or two. Its scores are of single
-networks: compare them with each other, not with the ensemble's.
+The network is the settings' first model made smaller and trained for fewer epochs, without dropout of its inputs, so
+that the two regularisers act alone and the grid takes a minute or two. Scores are of single networks: compare them with
+each other, not with the ensemble's.
 """
 
 import time
@@ -37,19 +37,19 @@ DROPOUTS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7)
 N_SEEDS = 3
 N_FOLDS = 5
 WIDTH, EPOCHS = 32, 20
-"""At most so many units a layer and passes over the rows; members of the main job may have more."""
+"""The largest number of units of a layer, and of epochs; the main job may have more of both."""
 
 
 @dataclass(frozen=True)
 class AblationNote:
-    """ablation.json: what the grid was made with, and the SHA-256 of its table.
+    """Content of ablation.json: the conditions of the grid, and the SHA-256 of its table.
 
     Attributes:
         format_version, code_version, data: as in a run's manifest.
-        group: of the settings, that lent its network.
-        network: how every network was made, but for weight decay and dropout.
-        n_folds, n_seeds, n_networks: how many.
-        seconds: that it took.
+        group: name of the model that lent its network.
+        network: settings of every network, but for weight decay and dropout.
+        n_folds, n_seeds, n_networks: size of the grid.
+        seconds: wall time.
         outputs_sha256: of the table.
     """
 
@@ -72,7 +72,7 @@ class Ablation:
     Attributes:
         table: a row a network: weight_decay, dropout, seed, fold, n_rows, training_log_rmse, validation_log_rmse,
             weight_norm.
-        note: what it was made with.
+        note: its conditions.
     """
 
     table: pd.DataFrame
@@ -147,7 +147,7 @@ def ablate(
 
 
 def grid_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The grid's figures, a row a cell: errors pooled over folds, their mean over seeds and its spread.
+    """Summarise the grid, a row a cell: errors pooled over folds, their mean over seeds and its spread.
 
     Returns:
         weight_decay, dropout, validation_log_rmse, validation_std (over seeds), training_log_rmse, gap (validation -
@@ -184,7 +184,7 @@ def read_ablation(folder: Path) -> Ablation:
 
 
 def _small(settings: Settings) -> tuple[str, ModelSettings]:
-    name, group = next(iter(settings.models.items()))
-    hidden = tuple(min(width, WIDTH) for width in group.hidden)
-    epochs = min(group.epochs, EPOCHS)
-    return name, replace(group, hidden=hidden, epochs=epochs, input_dropout=0.0, input_noise=0.0, n_members=1)
+    name, model = next(iter(settings.models.items()))
+    hidden = tuple(min(width, WIDTH) for width in model.hidden)
+    epochs = min(model.epochs, EPOCHS)
+    return name, replace(model, hidden=hidden, epochs=epochs, input_dropout=0.0, input_noise=0.0, n_members=1)
