@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from houseprices.cross_validation.baselines import baseline_predictions
 from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.data.schema import BY_NAME
+from houseprices.preprocessing.columns import LINEAR_BLOCKS
 from houseprices.preprocessing.features import HouseFeatures
 from houseprices.selection.compare import PREDICTIONS
 from houseprices.selection.held_out import (
@@ -40,7 +42,7 @@ def main() -> None:
     settings, houses = load_settings(arguments.config), read_priced_houses(arguments.data)
     sets = {name: np.sort(rows) for name, rows in rare_sets(houses).items() if len(rows)}
     splits = [(np.setdiff1d(np.arange(len(houses.log_price)), rows), rows) for rows in sets.values()]
-    blocks = {block for model in settings.models.values() for block in model.blocks}
+    blocks = {*LINEAR_BLOCKS, *(block for model in settings.models.values() for block in model.blocks)}
     folds = fit_folds(settings.features, blocks, houses, splits)
     models = [
         ModelOnFolds(name, model, settings.seed, max(MIN_NETWORKS, model.n_members * settings.folds.n_repeats), folds)
@@ -57,7 +59,8 @@ def main() -> None:
             "ensemble": ensemble_mean({model: prediction[None] for model, prediction in of_set.items()}),
             **of_set,
         }
-        predictors["median price"] = np.full(len(rows), np.median(training))
+        linear = folds[index].matrix[:, folds[index].columns(LINEAR_BLOCKS)]
+        predictors |= baseline_predictions(linear[splits[index][0]], training, linear[rows])
         for predictor, prediction in predictors.items():
             error = prediction - houses.log_price[rows]
             figures = f"{np.sqrt(np.mean(error**2)):.3f} | {error.mean():+.2f} | {np.abs(error).max():.2f}"

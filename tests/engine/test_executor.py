@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from houseprices.engine.device import training_bytes
 from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData, plan_of
-from houseprices.engine.training import CPU, ThreadExecutor, open_executor, submit_networks, warm_up
+from houseprices.engine.training import CPU, open_executor, submit_networks, warm_up
 from houseprices.errors import ResourceError
 
 BASE = Hyperparameters(hidden=(5,), epochs=2, batch_size=8)
@@ -105,9 +105,3 @@ def test_leaving_by_an_exception_cancels_the_workers_at_their_next_step():
         time.sleep(0.2)
         raise KeyboardInterrupt
     assert threading.active_count() == before
-
-
-def test_a_gpu_trains_all_networks_as_one_task():
-    executor = ThreadExecutor(4, torch.device("cuda"))
-    assert executor.n_slots == 1
-    assert executor.networks_per_task >= 10**6

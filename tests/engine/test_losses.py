@@ -24,12 +24,6 @@ def test_it_is_the_derivative_of_the_mean_of_twice_torchs_huber_loss(delta):
     assert ((output - target).abs() > 1).any()
 
 
-def test_each_member_has_its_own_delta():
-    errors, one = torch.full((2, 1), 3.0), torch.ones(2, 1)
-    found = huber_derivative(errors, torch.zeros(2, 1), torch.tensor([[0.5], [2.0]]), one, torch.tensor(1.0))
-    torch.testing.assert_close(found, torch.tensor([[1.0], [4.0]]))
-
-
 @pytest.mark.parametrize("loss", LIKELIHOODS)
 def test_a_likelihoods_are_the_derivatives_of_the_mean_of_torchs_weighted_with_its_spread(loss):
     generator = torch.Generator().manual_seed(0)

@@ -6,7 +6,6 @@ import torch
 from houseprices.engine.regularization import (
     constant,
     coupled_decay,
-    decoupled_decay,
     dropout,
     l2_penalty,
     noisy_input,
@@ -26,30 +25,6 @@ def test_the_gradient_added_is_the_penaltys_own():
     (expected,) = torch.autograd.grad(l2_penalty(weights, decay).sum(), weights)
     start = torch.randn(3, 7, dtype=torch.float64)
     torch.testing.assert_close(coupled_decay(start, weights.detach(), decay[:, None]), start + expected)
-
-
-def test_the_coupled_decay_is_the_weight_decay_of_torchs_sgd():
-    weights, loss_gradient = torch.randn(1, 5), torch.randn(1, 5)
-    theirs = weights.clone().requires_grad_(True)
-    optimizer = torch.optim.SGD([theirs], lr=0.1, weight_decay=0.3)
-    theirs.grad = loss_gradient.clone()
-    optimizer.step()
-    ours = weights - 0.1 * coupled_decay(loss_gradient, weights, torch.tensor([[0.3]]))
-    torch.testing.assert_close(ours, theirs.detach())
-
-
-def test_the_decoupled_decay_is_that_of_torchs_adamw():
-    weights = torch.randn(1, 5)
-    theirs = weights.clone().requires_grad_(True)
-    optimizer = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.3)
-    theirs.grad = torch.zeros(1, 5)  # without a gradient only the decay acts
-    optimizer.step()
-    torch.testing.assert_close(decoupled_decay(weights, torch.tensor([[0.3]]), torch.tensor([[0.1]])), theirs.detach())
-
-
-def test_members_decay_each_at_their_own_rate():
-    decayed = decoupled_decay(torch.ones(2, 3), torch.tensor([[0.0], [0.5]]), torch.tensor([[0.1], [0.2]]))
-    torch.testing.assert_close(decayed, torch.tensor([[1.0] * 3, [0.9] * 3]))
 
 
 def test_dropout_equals_torchs_where_torch_kept_the_same_units():

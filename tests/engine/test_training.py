@@ -69,34 +69,6 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("decay_kind", ["decoupled", "coupled"])
-@pytest.mark.parametrize("step", ["compiled", "torch"])
-def test_training_equals_a_plain_torch_loop(decay_kind, step):
-    """No dropout, full batches: torch's autograd and its own Adam or AdamW, biases in a group without decay."""
-    plain = replace(
-        BASE, dropout=0.0, input_dropout=0.0, weight_decay=0.2, decay_kind=decay_kind, schedule="constant", epochs=20,
-        batch_size=N_ROWS,
-    )  # fmt: skip
-    data = replace(problem(), training_rows=np.arange(N_ROWS))
-    ours = train(data, [NetworkSpec(5, plain)], step=step).network
-
-    inputs, targets = torch.from_numpy(data.inputs), torch.from_numpy(data.targets)
-    architecture = ours.architecture
-    start = BatchedMLP(architecture, seeds=[5])
-    weights = start.weights.clone().requires_grad_(True)
-    biases = start.parameters[:, architecture.n_weights :].clone().requires_grad_(True)
-    kind = torch.optim.AdamW if decay_kind == "decoupled" else torch.optim.Adam
-    optimizer = kind([{"params": [weights], "weight_decay": 0.2}, {"params": [biases], "weight_decay": 0.0}], lr=0.01)
-    for _ in range(20):
-        network = BatchedMLP(architecture, parameters=torch.cat([weights, biases], dim=1))
-        loss = (network.forward(inputs[None])[:, :, 0] - targets).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    torch.testing.assert_close(ours.weights, weights.detach(), rtol=0, atol=2e-5)
-    torch.testing.assert_close(ours.parameters[:, architecture.n_weights :], biases.detach(), rtol=0, atol=2e-5)
-
-
 def test_rows_that_are_not_trained_on_leave_no_trace():
     data = problem()
     before = train(data, [spec()]).network
@@ -118,22 +90,6 @@ def test_the_curves_last_point_is_the_error_of_the_finished_network():
     error = squared_error(prediction, data.targets[data.validation_rows]) ** 0.5
     assert trained.curves.validation[0, -1] == pytest.approx(error, rel=1e-5)
     assert trained.curves.weight_norm[0, -1] == pytest.approx(float(trained.network.weights.norm()), rel=1e-5)
-
-
-def test_curves_in_other_units_have_other_errors_and_the_same_norms():
-    curves = train(problem(), [spec()]).curves
-    scaled = curves.scaled(0.4)
-    np.testing.assert_allclose(scaled.training, 0.4 * curves.training)
-    np.testing.assert_allclose(scaled.validation, 0.4 * curves.validation)
-    assert np.array_equal(scaled.weight_norm, curves.weight_norm)
-
-
-def test_training_learns():
-    data = replace(problem(), training_rows=np.arange(N_ROWS))
-    calm = replace(BASE, dropout=0.0, input_dropout=0.0, weight_decay=0.01, epochs=100, batch_size=20)
-    network = train(data, [NetworkSpec(0, calm)]).network
-    prediction = network.predict(torch.from_numpy(data.inputs))[0]
-    assert squared_error(prediction, data.targets) < 0.05 * data.targets.var()
 
 
 @pytest.mark.parametrize("step", ["compiled", "torch"])
@@ -162,9 +118,8 @@ def reference_training(data: TrainingData, one: NetworkSpec) -> torch.Tensor:
     weights = start.weights.clone().requires_grad_(True)
     biases = start.parameters[:, architecture.n_weights :].clone().requires_grad_(True)
     decayed = {"params": [weights], "weight_decay": of.weight_decay}
-    optimizer = torch.optim.AdamW(
-        [decayed, {"params": [biases], "weight_decay": 0.0}], lr=of.learning_rate, betas=(0.9, of.beta2)
-    )
+    kind = torch.optim.AdamW if of.decay_kind == "decoupled" else torch.optim.Adam
+    optimizer = kind([decayed, {"params": [biases], "weight_decay": 0.0}], lr=of.learning_rate, betas=(0.9, of.beta2))
     streams = RandomStreams(one.seed, data.training_rows, plan.batch_size)
     for step in range(plan.n_steps):
         for group in optimizer.param_groups:
@@ -190,7 +145,8 @@ def reference_training(data: TrainingData, one: NetworkSpec) -> torch.Tensor:
 @pytest.mark.parametrize("loss", N_OUTPUTS)
 @pytest.mark.parametrize("step", ["compiled", "torch"])
 def test_every_step_is_that_of_the_plain_reference(activation, loss, step):
-    shared = {"activation": activation, "loss": loss, "warmup_steps": 3, "beta2": 0.95}
+    decay_kind = "coupled" if activation == "tanh" else "decoupled"
+    shared = {"activation": activation, "loss": loss, "decay_kind": decay_kind, "warmup_steps": 3, "beta2": 0.95}
     one = spec(3, learning_rate=0.003, huber_delta=0.5, input_noise=0.2, **shared)
     both = [spec(0, input_noise=0.1, **shared), one]
     parameters = train(problem(), both, step=step).network.parameters

@@ -77,7 +77,7 @@ def test_dropout_keeps_the_mean_and_three_styles_are_one_network(tmp_path: Path)
     names = ("layer_difference", "dropout_mean", "standard_error", "dropout_variance", "expected_variance")
     names += ("style_differences", "in_training", "at_prediction", "by_share")
     names += ("noise_loss", "noise_error", "decay_loss")
-    sizes = {"N_STEPS": 4, "N_SEEDS": 4, "N_EPOCHS": 15, "N_ROWS": 200, "FASHION_MNIST": []}
+    sizes = {"N_STEPS": 4, "N_SEEDS": 3, "N_EPOCHS": 30, "N_ROWS": 400, "FASHION_MNIST": []}
     left = run("03", tmp_path, sizes, names)
     assert left["layer_difference"] < 1e-12
     assert (np.abs(left["dropout_mean"] - 2) < 5 * left["standard_error"]).all()
@@ -122,8 +122,8 @@ def test_advice_since_the_textbook(tmp_path: Path) -> None:
     loss = left["early_stopping"].set_index(["start", "training"])["test loss, geometric mean"]
     assert loss["random", "weight decay 30"] < loss["random", "stopped at the best epoch"] / 10
     for found in left["spreads"].values():
-        pair = (found["error, one pass"], found["error, mean over masks"])
-        assert np.allclose(*map(np.mean, pair), rtol=0.1), "one pass is about the mean over masks"
+        one_pass, averaged = (float(found[f"error, {way}"].mean()) for way in ("one pass", "mean over masks"))
+        assert abs(averaged / one_pass - 1) < 0.1, "one pass is about the mean over masks"
 
 
 @pytest.mark.parametrize("file", [*NOTEBOOKS, LESSONS / "index.ipynb"], ids=lambda file: file.stem)

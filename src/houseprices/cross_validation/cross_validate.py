@@ -16,11 +16,29 @@ from numpy.typing import NDArray
 
 from houseprices.cross_validation.baselines import Baseline, baseline_predictions
 from houseprices.cross_validation.ensemble import Ensemble, OutOfFold, ensemble_mean, mean_over_folds
-from houseprices.cross_validation.fold import FittedFold, Fold, assign_folds, blocks_of, fit_fold, split_rows
+from houseprices.cross_validation.fold import (
+    FittedFold,
+    Fold,
+    assign_folds,
+    blocks_of,
+    fit_fold,
+    network_seed,
+    split_rows,
+)
 from houseprices.cross_validation.metrics import Scores, log_rmse, scores_of
 from houseprices.data.schema import NOMINALS, PRICE
 from houseprices.engine.device import choose_device
-from houseprices.engine.training import LearningCurves, PendingNetworks, Trained, open_executor, step_on, warm_up
+from houseprices.engine.specs import NetworkSpec
+from houseprices.engine.training import (
+    Executor,
+    LearningCurves,
+    PendingNetworks,
+    Trained,
+    open_executor,
+    step_on,
+    submit_networks,
+    warm_up,
+)
 from houseprices.errors import DataError
 from houseprices.preprocessing.columns import LINEAR_BLOCKS
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -179,7 +197,7 @@ def _train(
         for repeat, index in np.ndindex(len(fold_of_row), settings.folds.n_folds):
             rows = split_rows(fold_of_row[repeat], index)
             fold = fit_fold(repeat, index, rows, houses, log_price, settings.features, blocks)
-            waiting.append((fold, fold.submit(executor, settings)))
+            waiting.append((fold, submit_fold(executor, fold, settings)))
             stopwatch.lap("features")
             if repeat == 0:
                 for name, prediction in fold_baselines(fold, log_price).items():
@@ -189,6 +207,23 @@ def _train(
                 yield finish()
         while waiting:
             yield finish()
+
+
+def submit_fold(executor: Executor, fold: Fold, settings: Settings) -> dict[str, PendingNetworks]:
+    """Start the networks of all models on the fold's training rows.
+
+    Raises:
+        DataError: the training rows fill no column of a model.
+    """
+    pending = {}
+    for name, model in settings.models.items():
+        if not len(fold.columns(model.blocks)):
+            fault = f"the {len(fold.training_rows)} training rows of fold {fold.fold} fill none of its columns"
+            raise DataError([f"models.{name}: {fault}; accepted: more houses, or more blocks"])
+        place = (settings.seed, fold.repeat, fold.fold, name)
+        networks = [NetworkSpec(network_seed(*place, index), model) for index in range(model.n_members)]
+        pending[name] = submit_networks(executor, fold.data(model.blocks), networks)
+    return pending
 
 
 def fold_baselines(fold: Fold, log_price: Floats) -> dict[Baseline, Floats]:

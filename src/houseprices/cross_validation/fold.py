@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from houseprices.engine.losses import spread_of
 from houseprices.engine.mlp import BatchedMLP
-from houseprices.engine.specs import NetworkSpec, TrainingData
-from houseprices.engine.training import Executor, PendingNetworks, submit_networks
+from houseprices.engine.specs import TrainingData
 from houseprices.errors import DataError
 from houseprices.preprocessing.columns import CUSTOM, LINEAR_BLOCKS, Block
 from houseprices.preprocessing.custom_features import read_custom_file
 from houseprices.preprocessing.features import HouseFeatures
 from houseprices.preprocessing.houses import HouseArray
-from houseprices.settings import FeatureSettings, ModelSettings, Settings
+from houseprices.settings import FeatureSettings, ModelSettings
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -106,22 +105,6 @@ class Fold:
             validation_rows = self.held_out_rows if with_curves else self.held_out_rows[:0]
             self._data[blocks, with_curves] = TrainingData(inputs, self.targets, self.training_rows, validation_rows)
         return self._data[blocks, with_curves]
-
-    def submit(self, executor: Executor, settings: Settings) -> dict[str, PendingNetworks]:
-        """Start the networks of all models.
-
-        Raises:
-            DataError: the training rows fill no column of a model.
-        """
-        pending = {}
-        for name, model in settings.models.items():
-            if not len(self.columns(model.blocks)):
-                fault = f"the {len(self.training_rows)} training rows of fold {self.fold} fill none of its columns"
-                raise DataError([f"models.{name}: {fault}; accepted: more houses, or more blocks"])
-            place = (settings.seed, self.repeat, self.fold, name)
-            networks = [NetworkSpec(network_seed(*place, index), model) for index in range(model.n_members)]
-            pending[name] = submit_networks(executor, self.data(model.blocks), networks)
-        return pending
 
     def fitted(self, models: Mapping[str, ModelSettings], networks: Mapping[str, BatchedMLP]) -> FittedFold:
         """Return the fold with its trained networks."""

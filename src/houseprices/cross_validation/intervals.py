@@ -130,17 +130,6 @@ def out_of_fold_intervals(
     return np.stack([centre - reach, centre + reach], axis=1)
 
 
-def covered_share(intervals: Floats, targets: ArrayLike) -> Floats:
-    """Compute the share of targets inside their intervals, ends included: (n_coverages, 2, n_rows) -> (n_coverages,).
-
-    >>> covered_share(np.array([[[0.0, 0.0], [1.0, 1.0]]]), [0.5, 2.0])
-    array([0.5])
-    """
-    values = np.asarray(targets, dtype=np.float64)
-    inside = (intervals[:, 0] <= values) & (values <= intervals[:, 1])
-    return np.asarray(inside.mean(axis=1), dtype=np.float64)
-
-
 def rank_of(coverage: float, n_rows: int) -> int:
     """Compute the rank of the residual that bounds an interval: ceil(coverage (n_rows + 1)), above n_rows for infinite.
 

@@ -20,16 +20,9 @@ from houseprices.errors import HousePricesError, ResourceError
 from houseprices.files import code_digest
 from houseprices.progress import Notice, Notify
 
-MAX_RETRIES = 20
-"""Number of times that a task is run again after the loss of its node."""
-
-_CONNECT_SECONDS = 3
-_FAIL_FAST = {
-    "RAY_py_gcs_connect_timeout_s": "3",
-    "RAY_gcs_rpc_server_connect_timeout_s": "1",
-    "RAY_NUM_REDIS_GET_RETRIES": "1",
-    "RAY_BACKEND_LOG_LEVEL": "error",
-}
+MAX_RETRIES = 20  # of a task, after the loss of its node
+_FAIL_FAST = {"RAY_py_gcs_connect_timeout_s": "3", "RAY_gcs_rpc_server_connect_timeout_s": "1",
+              "RAY_NUM_REDIS_GET_RETRIES": "1", "RAY_BACKEND_LOG_LEVEL": "error"}  # fmt: skip
 """Settings of Ray, read at its import: by default it tries a wrong address for two minutes."""
 
 _ADDRESS = "HOST:PORT of a cluster that this machine is a node of, as `ray start` prints it"
@@ -40,25 +33,19 @@ TrainOnNode = Callable[[TrainingData, Sequence[NetworkSpec], Any], Any]
 
 @dataclass(frozen=True)
 class _PendingOnCluster:
-    executor: "RayExecutor"
+    ray: Any
+    address: str
     reference: Any
 
     def result(self) -> Any:
-        """Wait for the task.
-
-        Raises:
-            ResourceError: the batch does not fit into a node's memory, a node has other code, or the cluster is lost.
-        """
-        ray, address = self.executor.ray, self.executor.address
+        """Wait for the task; raise a ResourceError that names the cluster, or the node's own error."""
         try:
-            outcome = ray.get(self.reference)
-        except ray.exceptions.RayTaskError as error:
-            failure = f"a node failed with {type(error.cause).__name__}: {_first_line(error.cause)}"
-            raise ResourceError(f"ray {address}: {failure}; accepted: {_SAME_INSTALLATION}") from error
-        except ray.exceptions.RayError as error:
-            raise ResourceError(
-                f"ray {address}: {_first_line(error)}; accepted: a cluster that keeps a node"
-            ) from error
+            outcome = self.ray.get(self.reference)
+        except self.ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", error)
+            failure = f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}"
+            accepted = f"a cluster that keeps a node, and {_SAME_INSTALLATION}"
+            raise ResourceError(f"ray {self.address}: {failure}; accepted: {accepted}") from error
         if isinstance(outcome, HousePricesError):
             raise outcome
         return outcome
@@ -70,48 +57,43 @@ class RayExecutor:
     networks_per_task = 1
 
     def __init__(self, address: str, train: TrainOnNode, step: str, notify: Notify) -> None:
-        self.address, self._train, self._step = address, train, step
+        self._address, self._train, self._step = address, train, step
         os.environ.update({name: os.environ.get(name, value) for name, value in _FAIL_FAST.items()})
         try:
             import ray
         except ImportError:
-            raise ResourceError(
-                "ray is not installed; accepted: pip install 'houseprices[cluster]', or no --ray"
-            ) from None
-        self.ray: Any = ray
+            accepted = "pip install 'houseprices[cluster]', or no --ray"
+            raise ResourceError(f"ray is not installed; accepted: {accepted}") from None
+        self._ray: Any = ray
         host, _, port = address.rpartition(":")
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
             ray.init(address, log_to_driver=False, configure_logging=False)
         except (OSError, ValueError, OverflowError, RuntimeError) as error:
             raise ResourceError(f"no Ray cluster answers at {address}; accepted: {_ADDRESS}") from error
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)  # Ray has put its own in place
-        n_cpus = int(self.ray.cluster_resources().get("CPU", 0))
-        if n_cpus == 0:
-            self.close(cancel=True)
-            raise ResourceError(
-                f"ray {address}: the cluster has no CPUs; accepted: a node with --num-cpus of at least 1"
-            )
-        if self.ray.available_resources().get("CPU", 0) < 1:
-            notify(Notice(f"ray {address}: all {n_cpus} CPUs of the cluster are busy; networks wait until one is free"))
-        self.n_slots = n_cpus
-        self._remote = self.ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run_on_node)
+        self.n_slots = int(self._ray.cluster_resources().get("CPU", 0))
+        if self.n_slots == 0:
+            ray.shutdown()
+            raise ResourceError(f"ray {address}: the cluster has no CPUs; accepted: a node with --num-cpus 1 or more")
+        if self._ray.available_resources().get("CPU", 0) < 1:
+            notify(Notice(f"ray {address}: all {self.n_slots} CPUs of the cluster are busy; networks wait"))
+        self._remote = self._ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run_on_node)
         self._references: WeakKeyDictionary[TrainingData, Any] = WeakKeyDictionary()
 
     def submit(self, data: TrainingData, networks: Sequence[NetworkSpec]) -> _PendingOnCluster:
         """Start a batch; the data is sent at its first use."""
         if data not in self._references:
-            self._references[data] = self.ray.put(data)
-        code = code_digest()
-        task = self._remote.remote(self._references[data], list(networks), self._train, self._step, code)
-        return _PendingOnCluster(self, task)
+            self._references[data] = self._ray.put(data)
+        task = self._remote.remote(self._references[data], list(networks), self._train, self._step, code_digest())
+        return _PendingOnCluster(self._ray, self._address, task)
 
-    def close(self, *, cancel: bool) -> None:  # noqa: ARG002  # results have been fetched where nothing is cancelled
+    def close(self, *, cancel: bool) -> None:  # noqa: ARG002  # without cancelling all results have been fetched
         """Disconnect; the cluster cancels what is still running."""
-        self.ray.shutdown()
+        self._ray.shutdown()
 
 
 def _run_on_node(data: TrainingData, networks: Sequence[NetworkSpec], train: TrainOnNode, step: str, code: str) -> Any:
@@ -125,7 +107,3 @@ def _run_on_node(data: TrainingData, networks: Sequence[NetworkSpec], train: Tra
         return train(TrainingData(**own), networks, step)
     except HousePricesError as error:
         return error
-
-
-def _first_line(error: object) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The engine for any numeric table: an ensemble of multilayer perceptrons with scikit-learn's face."""
+"""An ensemble of multilayer perceptrons for any numeric table, as a scikit-learn regressor."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.fold import assign_folds
 from houseprices.cross_validation.intervals import cv_plus_intervals
 from houseprices.engine.activations import Activation
@@ -22,7 +23,7 @@ from houseprices.engine.losses import Loss
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.optimizer import DecayKind, Schedule
 from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData
-from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
+from houseprices.engine.training import open_executor, submit_networks
 
 Floats = NDArray[np.float64]
 
@@ -30,19 +31,31 @@ _STEPS_PER_EPOCH, _SMALLEST_BATCH, _LARGEST_BATCH = 16, 16, 256
 
 
 @dataclass(frozen=True)
-class _FittedNetworks:
-    """Networks and scales that were fitted on the same rows."""
+class _Scaling:
+    """Weighted means and standard deviations of the columns and of the target; a constant column has scale inf."""
 
     centre: Floats
     scale: Floats
     target_mean: float
     target_std: float
-    network: BatchedMLP
 
-    def predict(self, inputs: Floats) -> Floats:
-        """(n_rows, d_in) -> (n_members, n_rows)."""
-        rows = torch.from_numpy(_standardized(inputs, self.centre, self.scale))
-        outputs = self.network.predict(rows.to(self.network.parameters.device))
+    @classmethod
+    def fit(cls, inputs: Floats, targets: Floats, weights: Floats) -> Self:
+        """Fit on training rows."""
+        share = weights / weights.sum()
+        centre, mean = share @ inputs, float(share @ targets)
+        spread = np.sqrt(share @ (inputs - centre) ** 2)
+        # A column that is constant but for rounding errors says nothing.
+        scale = np.where(spread > 1e-12 * np.abs(centre), spread, np.inf)
+        return cls(centre, scale, mean, float(np.sqrt(share @ (targets - mean) ** 2)) or 1.0)
+
+    def inputs(self, inputs: Floats) -> NDArray[np.float32]:
+        """Standardise columns, (n_rows, d_in)."""
+        return ((inputs - self.centre) / self.scale).astype(np.float32)
+
+    def predict(self, network: BatchedMLP, inputs: Floats) -> Floats:
+        """Predict in units of the target: (n_rows, d_in) -> (n_networks, n_rows)."""
+        outputs = network.predict(torch.from_numpy(self.inputs(inputs)).to(network.parameters.device))
         return self.target_mean + self.target_std * outputs.cpu().numpy().astype(np.float64)
 
 
@@ -55,12 +68,11 @@ def _has_folds(estimator: "MLPEnsembleRegressor") -> bool:
 class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Multilayer perceptrons trained side by side, regularised by weight decay and dropout, and averaged.
 
-    Columns and target are standardised inside, on the rows that a network is trained on. With folds, each fold's
-    networks are trained on the rows of the other folds: every row has a prediction by networks that never saw it,
-    which calibrates `predict_interval`; a new row is priced by all.
+    Columns and target are standardised on the training rows. With folds, each fold's networks are trained on the rows
+    of the other folds: every row has an out-of-fold prediction, which calibrates `predict_interval`; a new row is
+    predicted by all networks.
 
-    The order of the rows does not matter, and a row of weight 2 is the same as the row twice, to the last bit: rows
-    are sorted first, and equal ones merged.
+    Rows are sorted first and equal ones merged: their order does not matter, and a row of weight 2 equals two rows.
 
     Args:
         hidden: units of each hidden layer; () for a linear network.
@@ -172,8 +184,8 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             if hasattr(self, name):
                 delattr(self, name)
         if fold_of_distinct is not None:
-            of_folds = self._predict_networks(inputs).mean(axis=1)
-            out_of_fold = of_folds[fold_of_distinct, np.arange(len(rows))]
+            by_fold = ensemble_mean({"networks": self._predict_networks(inputs)})
+            out_of_fold = by_fold[fold_of_distinct, np.arange(len(rows))]
             self.fold_of_row_ = np.where(row_of < 0, -1, fold_of_distinct[row_of])
             self.out_of_fold_prediction_ = np.where(row_of < 0, np.nan, out_of_fold[row_of])
             self._residuals = target - self.out_of_fold_prediction_
@@ -185,13 +197,13 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...  # noqa: N803  # scikit-learn's name
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
-        """The mean of all networks for each row, (n_rows,); and, asked for, the standard deviation between them.
+        """Predict the mean of all networks, (n_rows,), and with `return_std` the standard deviation between them.
 
-        The deviation tells where the networks disagree; it is no interval, see `predict_interval`.
+        The deviation shows where the networks disagree; it is no interval, see `predict_interval`.
         """
-        of_networks = self._predict_networks(self._checked_rows(X))
-        mean = of_networks.mean(axis=(0, 1))
-        return (mean, of_networks.std(axis=(0, 1))) if return_std else mean
+        networks = self._predict_networks(self._checked_rows(X))
+        mean = ensemble_mean({"networks": networks}).mean(axis=0)
+        return (mean, networks.std(axis=(0, 1))) if return_std else mean
 
     @available_if(_has_folds)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> tuple[Floats, Floats]:  # noqa: N803  # scikit-learn's name
@@ -200,40 +212,29 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             SettingsError: the coverage is not between 0 and 1; it is a ValueError too.
         """
-        of_folds = self._predict_networks(self._checked_rows(X)).mean(axis=1)
+        by_fold = ensemble_mean({"networks": self._predict_networks(self._checked_rows(X))})
         known = self.fold_of_row_ >= 0
-        ends = cv_plus_intervals(of_folds, self.fold_of_row_[known], self._residuals[known], [coverage])
+        ends = cv_plus_intervals(by_fold, self.fold_of_row_[known], self._residuals[known], [coverage])
         return ends[0, 0], ends[0, 1]
 
     def _train(
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
-        """Fit scales and networks on each set of rows; networks of one place have one seed, whatever the set."""
+        """Train networks on each set of rows; the networks of a place have one seed, whatever the set."""
         self._checked("members", self.members, 1)
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
-        pending: list[tuple[Floats, Floats, float, float, PendingNetworks]] = []
+        pending = []
         with open_executor(effective_n_jobs(self.n_jobs), self.device) as executor:
             for rows in training_sets:
-                share = weights[rows] / weights[rows].sum()
-                centre = share @ inputs[rows]
-                spread = np.sqrt(share @ (inputs[rows] - centre) ** 2)
-                # A column that is constant but for rounding errors says nothing.
-                scale = np.where(spread > 1e-12 * np.abs(centre), spread, np.inf)
-                mean = float(share @ targets[rows])
-                std = float(np.sqrt(share @ (targets[rows] - mean) ** 2))
-                matrix = _standardized(inputs, centre, scale)
-                goals = ((targets - mean) / (std or 1.0)).astype(np.float32)
+                scaling = _Scaling.fit(inputs[rows], targets[rows], weights[rows])
+                goals = ((targets - scaling.target_mean) / scaling.target_std).astype(np.float32)
                 row_weights = weights * (len(rows) / weights[rows].sum())
-                even = bool((row_weights[rows] == 1).all())
-                loss_weights = None if even else row_weights.astype(np.float32)
+                loss_weights = None if (row_weights[rows] == 1).all() else row_weights.astype(np.float32)
+                data = TrainingData(scaling.inputs(inputs), goals, rows, row_weights=loss_weights)
                 hyperparameters = self._hyperparameters(len(rows))
-                data = TrainingData(matrix, goals, rows, row_weights=loss_weights)
                 networks = [NetworkSpec(seed, hyperparameters) for seed in seeds]
-                pending.append((centre, scale, mean, std, submit_networks(executor, data, networks)))
-            self._fitted = [
-                _FittedNetworks(centre, scale, mean, std, started.result().network)
-                for centre, scale, mean, std, started in pending
-            ]
+                pending.append((scaling, submit_networks(executor, data, networks)))
+            self._fitted = [(scaling, networks.result().network) for scaling, networks in pending]
 
     def _hyperparameters(self, n_rows: int) -> Hyperparameters:
         """The parameters as the engine's, checked."""
@@ -262,8 +263,8 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _predict_networks(self, inputs: Floats) -> Floats:
-        """(n_folds, n_members, n_rows); without folds the first is 1."""
-        return np.stack([fitted.predict(inputs) for fitted in self._fitted])
+        """Predict by each network: (n_folds, n_networks, n_rows), one fold without cross-validation."""
+        return np.stack([scaling.predict(network, inputs) for scaling, network in self._fitted])
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
@@ -280,7 +281,3 @@ def _distinct_rows(inputs: Floats, targets: Floats, weights: Floats) -> tuple[Fl
     row_of = np.full(len(weights), -1)
     row_of[kept] = place
     return np.column_stack([distinct, np.bincount(place, weights[kept], minlength=len(distinct))]), row_of
-
-
-def _standardized(inputs: Floats, centre: Floats, scale: Floats) -> NDArray[np.float32]:
-    return ((inputs - centre) / scale).astype(np.float32)
