@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
+KEPT := benchmarks/peers/kept
 # pip's own environment variables hold: PIP_INDEX_URL, PIP_CACHE_DIR and so on. It tells what it does in a terminal.
 INSTALL := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --constraint constraints.txt --editable
 WARM_UP := $(BIN)/python -c 'from houseprices.engine.training import warm_up; warm_up()' # compiles the training steps
@@ -32,7 +34,7 @@ $(call need,explain,ID,1461)
 
 .DEFAULT_GOAL := help
 .PHONY: help cv quick sample download submit ledger predict report explain verify ablate compare tune runs lessons notebook settings \
-	wheels bench bench-estimator bench-score bench-ablation bench-rare bench-null test attack check format clean
+	wheels bench bench-estimator bench-score bench-ablation bench-rare bench-null bench-peers test attack check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^#### / {printf "\n%s\n", substr($$0, 6)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -122,6 +124,11 @@ bench-null: $(VENV)/run.stamp ## changes that do nothing: how many are accepted.
 	@$(BIN)/python benchmarks/acceptance_nulls.py $(if $(DATA),--data "$$DATA") $(ARGS)
 	@$(BIN)/python benchmarks/search_nulls.py $(if $(DATA),--data "$$DATA")
 
+bench-peers: $(VENV)/run.stamp $(PEERS)/run.stamp ## other people's models on the folds of cv. An hour
+	@test -d $(KEPT)/ours || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 2 --run $(KEPT)/ours
+	@test -d $(KEPT)/ours-1 || $(BIN)/houseprices cv $(if $(DATA),--data "$$DATA") --workers 1 --run $(KEPT)/ours-1
+	@$(PEERS)/bin/python -W ignore benchmarks/peers/run.py $(ARGS)
+
 bench-estimator: $(VENV)/run.stamp ## the estimator beside scikit-learn's on three tables
 	@$(BIN)/python -W ignore benchmarks/estimator.py
 
@@ -168,3 +175,8 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@$(INSTALL) '.[dev,cluster]'
 	@$(WARM_UP)
 	@touch $@ $(VENV)/run.stamp
+
+$(PEERS)/run.stamp: benchmarks/peers/requirements.txt constraints.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $<
+	@touch $@
