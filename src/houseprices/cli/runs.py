@@ -82,7 +82,7 @@ def explain(
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a run gave a house its price, theme by theme and feature by feature.
+    """Explain a run's price of a house: the effect of each theme and feature.
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
@@ -204,9 +204,9 @@ def print_run_comparison(comparison: "RunComparison") -> None:
     """Print the errors of both, their differences with intervals, and the changed settings."""
     from houseprices.cli.selection import score_rows
 
-    headings = ("log price", "first", "second", "difference", "95% interval")
     first, second = comparison.n_repeats
-    title = f"out-of-fold errors; cross-validation repeated {first} and {second} times"
+    title = f"Out of fold, repeats: {first}" if first == second else f"Out of fold, repeats: {first} and {second}"
+    headings = ("log price", "first", "second", "difference", "95% interval")
     print_table(title, headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
