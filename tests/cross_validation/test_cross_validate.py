@@ -212,8 +212,8 @@ def test_houses_that_stand_twice_are_told_of(town_train, town_test):
 
 def test_the_readable_step_is_told_of_where_it_replaces_the_compiled_one(town_train, town_test, monkeypatch):
     notices = []
-    for compiles in (True, False):
-        monkeypatch.setattr("houseprices.engine.training.can_compile", lambda compiles=compiles: compiles)
+    for step in ("compiled", "torch"):
+        monkeypatch.setattr("houseprices.cross_validation.cross_validate.step_on", lambda _device, step=step: step)
         said = []
         cross_validate(town_train, town_test, SETTINGS, said.append)
         notices.append([one.text for one in said if isinstance(one, Notice) and "numba" in one.text])
