@@ -17,7 +17,7 @@ from houseprices.cli import main
 from houseprices.data.schema import PRICE
 from houseprices.errors import RunError
 from houseprices.selection import tune as tuning
-from houseprices.selection.bias_correction import Score, corrected_score, lowest_rmse
+from houseprices.selection.bias_correction import Score, corrected_score, greedy_ensemble
 from houseprices.selection.held_out import by_repeat, read_cached, two_fold_splits
 from houseprices.selection.search_space import Space, read_space
 from houseprices.selection.study import finished_trials, open_study, read_study
@@ -104,7 +104,7 @@ def test_the_best_trial_has_the_lowest_score_and_is_corrected_by_resampling(sear
     rmse = np.sqrt(((predictions - log_price) ** 2).mean(axis=2)).mean(axis=1)
     assert result.best == int(rmse.argmin())
     assert result.score.rmse == pytest.approx(rmse.min(), rel=1e-6)
-    corrected, shares = corrected_score(predictions, log_price, lowest_rmse(predictions, log_price))
+    corrected, shares = corrected_score(predictions, log_price, greedy_ensemble(predictions, log_price, 1))
     assert result.corrected.rmse == pytest.approx(corrected.rmse, rel=1e-5)
     assert result.share == pytest.approx(shares[result.best,], abs=0.02)
     assert result.corrected.rmse > result.score.rmse

@@ -83,29 +83,19 @@ def paired_scores(first: Floats, second: Floats, log_price: Floats) -> PairedSco
     )
 
 
-def rejection_reasons(
-    scores: PairedScores, models: Mapping[str, Mapping[str, Any]], *, simplification: bool = False
-) -> list[str]:
-    """List why the second candidate, with the settings of these models, is not accepted; nothing if it is."""
-    return score_reasons(scores.rmse, scores.trimmed, simplification=simplification) + missing_regularisers(models)
-
-
 def score_reasons(rmse: PairedDifference, trimmed: PairedDifference, *, simplification: bool) -> list[str]:
-    """List what the scores say against the second candidate.
+    """List what the scores say against the second candidate; nothing if it may be accepted.
 
     A change must improve the trimmed RMSE, with its whole interval, and must not worsen the RMSE by more than
     `TOLERANCE`. A simplification must not worsen either by `TOLERANCE`, with the whole interval.
     """
     if simplification:
-        return [
-            f"the interval of the {name} reaches {figure.high:+.4f}, not below {TOLERANCE:+.4f}"
-            for name, figure in (("RMSE", rmse), ("trimmed RMSE", trimmed))
-            if not figure.high < TOLERANCE
-        ]
+        limits = [("interval of the RMSE", rmse.high), ("interval of the trimmed RMSE", trimmed.high)]
+        return [f"the {name} reaches {high:+.4f}, not below {TOLERANCE}" for name, high in limits if high >= TOLERANCE]
     reasons = []
-    if not trimmed.high < 0:
+    if trimmed.high >= 0:
         reasons.append(f"the interval of the trimmed RMSE reaches {trimmed.high:+.4f}, not below zero")
-    if not rmse.difference <= TOLERANCE:
+    if rmse.difference > TOLERANCE:
         reasons.append(f"the RMSE is worse by {rmse.difference:.4f}, more than {TOLERANCE}")
     return reasons
 

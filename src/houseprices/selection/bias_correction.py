@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from houseprices.errors import RunError
 from houseprices.progress import Notify, counting, silent
 from houseprices.selection.acceptance import missing_regularisers, paired_rmse, score_reasons, typical_rows
-from houseprices.selection.compare import KeptCandidate, read_candidate, read_log
+from houseprices.selection.compare import read_candidate, read_log
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -88,25 +88,25 @@ def corrected_score(
     """
     n_rows = len(log_price)
     rng = np.random.default_rng(0)
-    n_left_out: dict[tuple[int, ...], Rows] = {}
-    n_chosen: Counter[tuple[int, ...]] = Counter()
+    choices: list[tuple[int, ...]] = []
+    left_out = np.ones((n_resamples, n_rows), dtype=np.bool_)
     count = counting(notify, "resampling houses to choose on", n_resamples)
     # BLAS threads only wait for each other in products this small, if another job has one of the cores.
     with threadpool_limits(1, user_api="blas"):
-        for _ in range(n_resamples):
+        for resample in range(n_resamples):
             rows = rng.integers(n_rows, size=n_rows)
-            choice = choose(rows)
-            n_chosen[choice] += 1
-            n_left_out.setdefault(choice, np.zeros(n_rows, dtype=np.int64))[:] += ~np.isin(np.arange(n_rows), rows)
+            left_out[resample, rows] = False
+            choices.append(choose(rows))
             count(1)
-    total = np.sum(list(n_left_out.values()), axis=0)
-    scored = total > 0
+    scored = left_out.any(axis=0)
     prediction, squared = np.zeros((2, predictions.shape[1], scored.sum()))
-    for choice, times in n_left_out.items():
-        share = times[scored] / total[scored]
-        of_choice = mean_prediction(predictions, choice)[:, scored]
-        prediction += share * of_choice
-        squared += share * (of_choice - log_price[scored]) ** 2
+    n_chosen = Counter(choices)
+    for choice in n_chosen:
+        chosen = [other == choice for other in choices]
+        share = left_out[chosen][:, scored].sum(axis=0) / left_out[:, scored].sum(axis=0)
+        by_choice = mean_prediction(predictions, choice)[:, scored]
+        prediction += share * by_choice
+        squared += share * (by_choice - log_price[scored]) ** 2
     typical = typical_rows([prediction], log_price[scored])
     return _score(squared, typical), {choice: n / n_resamples for choice, n in n_chosen.items()}
 
@@ -116,35 +116,20 @@ def mean_prediction(predictions: NDArray[np.floating], choice: tuple[int, ...]) 
     return np.asarray(predictions[list(choice)].mean(axis=0, dtype=np.float64))
 
 
-def lowest_rmse(predictions: NDArray[np.floating], log_price: Floats) -> Choose:
-    """The rule of a plain search: the candidate with the lowest RMSE, mean over repeats."""
-    squared = np.square(predictions - log_price, dtype=np.float64)
-
-    def choose(rows: Rows) -> tuple[int, ...]:
-        weights = np.bincount(rows, minlength=len(log_price)) / len(rows)
-        return (int(np.sqrt(squared @ weights).mean(axis=1).argmin()),)
-
-    return choose
-
-
 def greedy_ensemble(predictions: NDArray[np.floating], log_price: Floats, max_size: int) -> Choose:
-    """The rule of ensemble selection (Caruana et al. 2004), without replacement.
+    """Return the rule of ensemble selection (Caruana et al. 2004), without replacement.
 
     It begins with the candidate of the lowest RMSE and adds the one that lowers the RMSE of the mean prediction most,
     until none lowers it or there are `max_size`.
     """
     errors = predictions - log_price
-    squared = np.square(errors, dtype=np.float64)
 
     def choose(rows: Rows) -> tuple[int, ...]:
         weights = np.bincount(rows, minlength=len(log_price)) / len(rows)
-        alone = squared @ weights  # (n_candidates, n_repeats)
         choice: list[int] = []
         total, lowest = np.zeros(errors.shape[1:]), np.inf
         while len(choice) < min(max_size, len(errors)):
-            # The mean square of a sum: of the errors chosen so far, and of one candidate's.
-            of_sum = (total**2 @ weights) + 2 * np.einsum("crn,rn->cr", errors, total * weights) + alone
-            rmse = np.sqrt(np.maximum(of_sum, 0)).mean(axis=1) / (len(choice) + 1)
+            rmse = np.sqrt((errors + total) ** 2 @ weights).mean(axis=1) / (len(choice) + 1)
             rmse[choice] = np.inf
             best = int(rmse.argmin())
             if rmse[best] >= lowest:
@@ -160,7 +145,7 @@ def greedy_ensemble(predictions: NDArray[np.floating], log_price: Floats, max_si
 def acceptance_rule(
     predictions: Floats, log_price: Floats, trials: Sequence[tuple[int, bool]], n_resamples: int = N_RESAMPLES
 ) -> Choose:
-    """The rule of a log: each trial, a candidate and whether it is a simplification, takes the acceptance test.
+    """Return the rule of a log: each trial, a candidate and whether it is a simplification, takes the acceptance test.
 
     Candidate 0 stands before the first trial.
     """
@@ -179,55 +164,40 @@ def acceptance_rule(
     return choose
 
 
-def correct_log(
-    log: Path, data: str = "kaggle", n_resamples: int = N_RESAMPLES, notify: Notify = silent
-) -> CorrectedLog:
-    """Replay the log's trials on data of this kind, from the predictions that are kept.
+def correct_log(log: Path, n_resamples: int = N_RESAMPLES, notify: Notify = silent) -> CorrectedLog:
+    """Replay the log's trials on Kaggle's houses, from the predictions that are kept.
 
     Raises:
         RunError: the log cannot be read or has no such trial, or the first or the accepted candidate is not kept.
     """
-    lines = [line for line in read_log(log) if line["data"] == data]
+    lines = [line for line in read_log(log) if line["data"] == "kaggle"]
     if not lines:
-        raise RunError(f"{log}: has no trial on the data {data!r}; accepted: a log that `houseprices compare` wrote")
+        raise RunError(f"{log}: has no trial on Kaggle's houses; accepted: a log that `houseprices compare` wrote")
     first = lines[0]["first"]
     accepted = [first, *(line["second"] for line in lines if line["verdict"] == "accepted")][-1]
-    candidates, accepted_candidate = {first: read_candidate(first)}, read_candidate(accepted)
-    missing = []
-    for number, line in enumerate(lines, start=1):
-        candidate = _read_alike(candidates[first], line["second"])
-        if candidate:
-            candidates[line["second"]] = candidate
-        else:
-            missing.append(number)
-    keys = list(candidates)
+    found = {key: read_candidate(key) for key in [first, *(line["second"] for line in lines)]}
+    kept = {key: candidate for key, candidate in found.items() if candidate}
+    for key in (first, accepted):
+        if key not in kept:
+            raise RunError(f"{log}: the predictions of {key} are missing; accepted: where `houseprices compare` ran")
+    keys = list(kept)
     # A candidate without regularisers is compared and never accepted.
     trials = [
         (keys.index(line["second"]), line["rule"] == "simplification")
-        for number, line in enumerate(lines, start=1)
-        if number not in missing and not missing_regularisers(candidates[line["second"]].models)
+        for line in lines
+        if line["second"] in kept and not missing_regularisers(kept[line["second"]].models)
     ]
-    predictions = np.stack([candidate.prediction for candidate in candidates.values()])
-    log_price = candidates[first].log_price
+    predictions, log_price = np.stack([candidate.prediction for candidate in kept.values()]), kept[first].log_price
     rule = acceptance_rule(predictions, log_price, trials, n_resamples)
     corrected, shares = corrected_score(predictions, log_price, rule, n_resamples, notify)
+    missing = [number for number, line in enumerate(lines, start=1) if line["second"] not in kept]
     return CorrectedLog(
         n_trials=len(lines) - len(missing),
         missing=missing,
         first=first,
         accepted=accepted,
-        first_score=score_of(candidates[first].prediction, log_price),
-        accepted_score=score_of(accepted_candidate.prediction, accepted_candidate.log_price),
+        first_score=score_of(kept[first].prediction, log_price),
+        accepted_score=score_of(kept[accepted].prediction, log_price),
         corrected=corrected,
         chosen={keys[index]: shares[index,] for (index,) in sorted(shares)},
     )
-
-
-def _read_alike(first: KeptCandidate, key: str) -> KeptCandidate | None:
-    """Read a candidate, if it is kept and of the same repeats of the same houses."""
-    try:
-        candidate = read_candidate(key)
-    except RunError:
-        return None
-    alike = candidate.prediction.shape == first.prediction.shape
-    return candidate if alike and np.array_equal(candidate.log_price, first.log_price) else None

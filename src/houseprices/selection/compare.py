@@ -17,8 +17,15 @@ from houseprices.errors import RunError, SettingsError
 from houseprices.files import replacing
 from houseprices.progress import Notify, silent
 from houseprices.runs.format import changes
-from houseprices.selection.acceptance import PairedScores, paired_scores, rejection_reasons, typical_rows
-from houseprices.selection.held_out import HeldOut, PricedHouses, predict_held_out, read_priced_houses
+from houseprices.selection.acceptance import (
+    PairedDifference,
+    PairedScores,
+    missing_regularisers,
+    paired_scores,
+    score_reasons,
+    typical_rows,
+)
+from houseprices.selection.held_out import HeldOut, predict_held_out, read_priced_houses
 from houseprices.settings import WHERE, Settings, dump_settings
 
 Floats = NDArray[np.float64]
@@ -28,20 +35,13 @@ LOG = Path("runs/compare.csv")
 PREDICTIONS = FOLDER / "predictions"
 """Cached predictions of models; see `held_out`."""
 
-_FIGURES = ("rmse", "trimmed", "median")
 COLUMNS = (
-    "date",
-    "data",
-    "change",
-    "rule",
-    "first",
-    "second",
-    *(f"{figure}_{part}" for figure in _FIGURES for part in ("first", "second", "difference", "low", "high")),
+    *("date", "data", "change", "rule", "first", "second"),
+    *(f"{figure}_{part}" for figure in PairedScores.__annotations__ for part in PairedDifference.__annotations__),
     "verdict",
 )
 """Columns of the log; first and second are the keys of the candidates, see `held_out.HeldOut`."""
 
-Rule = Literal["improvement", "simplification"]
 LogLine = dict[str, str]
 
 
@@ -68,7 +68,7 @@ class Comparison:
 
     Attributes:
         trial: number of the comparison among those of the same data in the log, from 1 on.
-        rule: how it was judged.
+        rule: improvement or simplification.
         first, second: keys of the candidates.
         changes: the settings that differ, a line each.
         scores: the figures.
@@ -78,7 +78,7 @@ class Comparison:
     """
 
     trial: int
-    rule: Rule
+    rule: str
     first: str
     second: str
     changes: list[str]
@@ -134,38 +134,36 @@ def compare(
         RunError: the log or the predictions cannot be read or written.
     """
     houses = read_priced_houses(data, notify)
-    read_log(log)
+    read_log(log)  # a file that is no log is refused before anything is trained
     before, after = predict_held_out([first, second], houses, PREDICTIONS, notify)
     if before.key == after.key:
         raise SettingsError("both settings train the same networks; accepted: settings that differ in a model")
+    log_price = houses.log_price
     for settings, held_out in ((first, before), (second, after)):
-        keep_candidate(settings, held_out, houses)
-    scores = paired_scores(before.prediction, after.prediction, houses.log_price)
-    models = tomllib.loads(dump_settings(second))["models"]
-    reasons = rejection_reasons(scores, models, simplification=simplification)
-    rule: Rule = "simplification" if simplification else "improvement"
+        keep_candidate(settings, held_out, log_price)
+    old, new = _compared_settings(first), _compared_settings(second)
+    scores = paired_scores(before.prediction, after.prediction, log_price)
+    reasons = score_reasons(scores.rmse, scores.trimmed, simplification=simplification)
+    typical = typical_rows([before.prediction, after.prediction], log_price)
+    squared_change = ((after.prediction - log_price) ** 2 - (before.prediction - log_price) ** 2).mean(axis=0)
     comparison = Comparison(
         trial=0,
-        rule=rule,
+        rule="simplification" if simplification else "improvement",
         first=before.key,
         second=after.key,
-        changes=changed_settings(first, second),
+        changes=list(changes(old, new)),
         scores=scores,
-        reasons=reasons,
-        models=model_scores(
-            after, houses.log_price, typical_rows([before.prediction, after.prediction], houses.log_price)
-        ),
-        largest=_largest_changes(before.prediction, after.prediction, houses),
+        reasons=reasons + missing_regularisers(new["models"]),
+        models=model_scores(after, log_price, typical),
+        largest=[(int(houses.ids[row]), float(squared_change[row])) for row in np.argsort(-np.abs(squared_change))[:5]],
     )
-    return replace(comparison, trial=add_to_log(log, log_line(comparison, houses.kind, change)))
+    return replace(comparison, trial=log_trial(log, comparison, houses.kind, change))
 
 
-def changed_settings(first: Settings, second: Settings) -> list[str]:
-    """List the settings by name that differ, but for folds and where networks train."""
-    before, after = (tomllib.loads(dump_settings(settings)) for settings in (first, second))
-    for name in (*WHERE, "folds"):
-        before.pop(name), after.pop(name)
-    return list(changes(before, after))
+def _compared_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings as in a file, but for the folds and where networks train."""
+    tree = tomllib.loads(dump_settings(settings))
+    return {name: value for name, value in tree.items() if name not in (*WHERE, "folds")}
 
 
 def model_scores(held_out: HeldOut, log_price: Floats, typical: NDArray[np.bool_]) -> dict[str, ModelScores]:
@@ -192,31 +190,33 @@ def model_scores(held_out: HeldOut, log_price: Floats, typical: NDArray[np.bool_
     return scores
 
 
-def _largest_changes(before: Floats, after: Floats, houses: PricedHouses) -> list[tuple[int, float]]:
-    change = ((after - houses.log_price) ** 2 - (before - houses.log_price) ** 2).mean(axis=0)
-    return [(int(houses.ids[row]), float(change[row])) for row in np.argsort(-np.abs(change))[:5]]
+def log_trial(log: Path, comparison: Comparison, data: str, change: str) -> int:
+    """Add a comparison to the log, unless the same one is there: repeated, it shows nothing new.
 
+    Returns:
+        Its number among the trials on data of its kind, from 1 on.
 
-# ---- the log, and the predictions of the candidates in it ----
-
-
-def log_line(comparison: Comparison, data: str, change: str) -> LogLine:
-    """The log's line of a comparison made today."""
-    figures = {
-        f"{name}_{part}": f"{value:.5f}"
-        for name, figure in asdict(comparison.scores).items()
-        for part, value in figure.items()
+    Raises:
+        RunError: the log cannot be read or written.
+    """
+    line = {
+        **{"date": datetime.now(UTC).date().isoformat(), "data": data, "change": " ".join(change.split())},
+        **{name: getattr(comparison, name) for name in ("rule", "first", "second", "verdict")},
     }
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "data": data,
-        "change": " ".join(change.split()),
-        "rule": comparison.rule,
-        "first": comparison.first,
-        "second": comparison.second,
-        **figures,
-        "verdict": comparison.verdict,
-    }
+    for name, figure in asdict(comparison.scores).items():
+        line |= {f"{name}_{part}": f"{value:.5f}" for part, value in figure.items()}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with FileLock(FOLDER / ".lock"):
+        lines = read_log(log)
+        alike = [earlier for earlier in lines if earlier["data"] == data]
+        for number, earlier in enumerate(alike, start=1):
+            if all(earlier[name] == line[name] for name in ("rule", "first", "second")):
+                return number
+        with replacing(log, durable=True) as (fresh,), fresh.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            table.writeheader()
+            table.writerows([*lines, line])
+    return len(alike) + 1
 
 
 def read_log(log: Path) -> list[LogLine]:
@@ -234,32 +234,8 @@ def read_log(log: Path) -> list[LogLine]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(f"{log}: {getattr(error, 'strerror', None) or error}; accepted: a CSV of trials") from None
     if tuple(table.fieldnames or ()) != COLUMNS or any(None in line or None in line.values() for line in lines):
-        hint = " (is it of an earlier version?)" if "counted_from" in (table.fieldnames or ()) else ""
-        raise RunError(f"{log}: is no log of trials{hint}; accepted: a CSV with the columns {', '.join(COLUMNS)}")
+        raise RunError(f"{log}: is no log of trials; accepted: a CSV with the columns {', '.join(COLUMNS)}")
     return lines
-
-
-def add_to_log(log: Path, line: LogLine) -> int:
-    """Add a trial to the log, unless the same one is there: repeated, it shows nothing new.
-
-    Returns:
-        Its number among the trials on data of its kind, from 1 on.
-
-    Raises:
-        RunError: the log cannot be read or written.
-    """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with FileLock(FOLDER / ".lock"):
-        lines = read_log(log)
-        alike = [earlier for earlier in lines if earlier["data"] == line["data"]]
-        for number, earlier in enumerate(alike, start=1):
-            if all(earlier[name] == line[name] for name in ("rule", "first", "second")):
-                return number
-        with replacing(log, durable=True) as (fresh,), fresh.open("w", encoding="utf-8", newline="") as stream:
-            table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-            table.writeheader()
-            table.writerows([*lines, line])
-    return len(alike) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,34 +253,24 @@ class KeptCandidate:
     models: Mapping[str, Mapping[str, Any]]
 
 
-def keep_candidate(settings: Settings, held_out: HeldOut, houses: PricedHouses) -> None:
+def keep_candidate(settings: Settings, held_out: HeldOut, log_price: Floats) -> None:
     """Keep what `compare --corrected` needs, unless it is there."""
     file = _candidate_file(held_out.key)
     if not file.exists():
         with replacing(file) as (fresh,):
-            np.savez_compressed(
-                fresh,
-                prediction=held_out.prediction.astype(np.float32),
-                log_price=houses.log_price,
-                settings=np.array(dump_settings(replace(settings, ray=""))),
-            )
+            text = np.array(dump_settings(replace(settings, ray="")))
+            prediction = held_out.prediction.astype(np.float32)
+            np.savez_compressed(fresh, prediction=prediction, log_price=log_price, settings=text)
 
 
-def read_candidate(key: str) -> KeptCandidate:
-    """Read a candidate of the log.
-
-    Raises:
-        RunError: it is not kept here.
-    """
-    file = _candidate_file(key)
+def read_candidate(key: str) -> KeptCandidate | None:
+    """Read a candidate of the log; None if it is not kept here, or its file is damaged."""
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        with _candidate_file(key).open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             models = tomllib.loads(str(content["settings"]))["models"]
             return KeptCandidate(content["prediction"].astype(np.float64), np.asarray(content["log_price"]), models)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise RunError(
-            f"{file}: the predictions of an earlier candidate are missing; accepted: those of `houseprices compare`"
-        ) from None
+        return None
 
 
 def _candidate_file(key: str) -> Path:

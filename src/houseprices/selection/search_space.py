@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from houseprices.engine.specs import STRICT
@@ -25,17 +25,16 @@ DEPTH, WIDTH = "depth", "width"
 
 _NOT_VARIED = ("n_members", "hidden")
 _VARIED = (DEPTH, WIDTH, *(field.name for field in fields(ModelSettings) if field.name not in _NOT_VARIED))
-_ACCEPTED = "a list of choices, or a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1"
 
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Range:
     """Numbers from low to high, both among them; whole numbers, if low is one."""
 
-    low: StrictInt | StrictFloat
-    high: StrictInt | StrictFloat
-    log: StrictBool = False
-    step: StrictInt | StrictFloat | None = None
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
@@ -65,20 +64,18 @@ class Choices:
 
 @dataclass(frozen=True)
 class Space:
-    """The dimensions of a search by name."""
+    """The dimensions of a search, sorted by name: the order of the file changes nothing."""
 
     dimensions: Mapping[str, Range | Choices]
 
     def suggest(self, trial: "Trial", base: ModelSettings) -> ModelSettings:
         """Suggest a model for the trial; what does not vary is as in `base`."""
-        settings = {
-            name: dimension.suggest(trial, name)
-            for name, dimension in self.dimensions.items()
-            if name not in (DEPTH, WIDTH)
-        }
-        if DEPTH in self.dimensions:
-            layers = range(1, int(self.dimensions[DEPTH].suggest(trial, DEPTH)) + 1)
-            settings["hidden"] = [self.dimensions[WIDTH].suggest(trial, f"{WIDTH}_{layer}") for layer in layers]
+        dimensions = dict(self.dimensions)
+        depth, width = dimensions.pop(DEPTH, None), dimensions.pop(WIDTH, None)
+        settings = {name: dimension.suggest(trial, name) for name, dimension in dimensions.items()}
+        if depth and width:
+            layers = range(1, int(depth.suggest(trial, DEPTH)) + 1)
+            settings["hidden"] = [width.suggest(trial, f"{WIDTH}_{layer}") for layer in layers]
         return changed_model(base, settings)
 
     @property
@@ -88,13 +85,9 @@ class Space:
         values = choices.values if isinstance(choices, Choices) else ()
         return {block for value in values for block in json.loads(value)}
 
-    def as_json(self) -> str:
-        """The space in one line; equal spaces have equal lines."""
-        return json.dumps({name: vars(dimension) for name, dimension in self.dimensions.items()}, sort_keys=True)
-
 
 def changed_model(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
-    """The base with these settings in place of its own, checked.
+    """Return the base with these settings in place of its own, checked.
 
     Raises:
         pydantic.ValidationError: a value is out of range.
@@ -111,53 +104,45 @@ def read_space(file: Path = DEFAULT_SPACE) -> Space:
     """
     try:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(f"{file}: {reason}; accepted: a TOML file of ranges and choices") from None
-    unknown = [name for name in tree if name not in _VARIED]
-    if unknown:
+    if unknown := [name for name in tree if name not in _VARIED]:
         raise SettingsError(f"{file}: {unknown[0]} is unknown; accepted: {', '.join(_VARIED)}")
-    if not tree:
-        raise SettingsError(f"{file}: varies nothing; accepted: a range or choices for some of {', '.join(_VARIED)}")
-    if (DEPTH in tree) != (WIDTH in tree):
-        raise SettingsError(f"{file}: {DEPTH} and {WIDTH} stand for hidden; accepted: both or neither")
-    return Space({name: _dimension(f"{file}: {name}", name, value) for name, value in tree.items()})
+    if not tree or (DEPTH in tree) != (WIDTH in tree):
+        varied = ", ".join(tree) or "nothing"
+        raise SettingsError(f"{file}: varies {varied}; accepted: one of {', '.join(_VARIED)}; {DEPTH} beside {WIDTH}")
+    return Space({name: _dimension(f"{file}: {name}", name, tree[name]) for name in sorted(tree)})
 
 
 def _dimension(setting: str, name: str, value: Any) -> Range | Choices:
     if isinstance(value, list):
-        if not value or any(choice in value[:index] for index, choice in enumerate(value)):
+        choices = tuple(json.dumps(_accepted(setting, name, choice)) for choice in value)
+        if not choices or len(set(choices)) < len(choices):
             raise SettingsError(f"{setting} is {value!r}; accepted: one choice or more, no two alike")
-        for choice in value:
-            _check(setting, name, choice)
-        return Choices(tuple(json.dumps(choice) for choice in value))
-    if not isinstance(value, dict):
-        raise SettingsError(f"{setting} is {value!r}; accepted: {_ACCEPTED}")
+        return Choices(choices)
     try:
-        dimension = Range(**value)
-    except (ValidationError, TypeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        reason = reason.removeprefix("Value error, ")
-        raise SettingsError(f"{setting} is {value!r}: {reason}; accepted: {_ACCEPTED}") from None
-    for end in (dimension.low, dimension.high):
-        _check(setting, name, end)
-    numbers = [dimension.low, dimension.high, *([] if dimension.step is None else [dimension.step])]
-    if name in (DEPTH, WIDTH) or type(getattr(ModelSettings(), name)) is int:
-        if not all(isinstance(number, int) for number in numbers):
-            raise SettingsError(f"{setting} is {value!r}; accepted: whole numbers for low, high and step")
-        return dimension
-    low, high, step = float(dimension.low), float(dimension.high), dimension.step
-    return Range(low, high, dimension.log, None if step is None else float(step))
-
-
-def _check(setting: str, name: str, value: Any) -> None:
-    """Check that the model's setting accepts the value."""
-    if name == DEPTH:
-        if type(value) is not int or value < 0:
-            raise SettingsError(f"{setting}: {value!r} is no depth; accepted: whole numbers from 0 on")
-        return
-    try:
-        changed_model(ModelSettings(), {"hidden": [value]} if name == WIDTH else {name: value})
+        given = TypeAdapter(Range).validate_python(value)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise SettingsError(f"{setting}: {value!r} is refused: {reason[0].lower()}{reason[1:]}") from None
+        accepted = "a list of choices, or a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1"
+        raise SettingsError(f"{setting} is {value!r}: {_reason(error)}; accepted: {accepted}") from None
+    low, high = (_accepted(setting, name, end) for end in (given.low, given.high))
+    if given.step:
+        _accepted(setting, name, low + given.step)
+    return Range(low, high, given.log, given.step and type(low)(given.step))
+
+
+def _accepted(setting: str, name: str, value: Any) -> Any:
+    """Return the value as the model's setting has it: 1 is 1.0 in a setting that is not whole."""
+    try:
+        if name == DEPTH:
+            return TypeAdapter(NonNegativeInt).validate_python(value)
+        model = changed_model(ModelSettings(), {"hidden": [value]} if name == WIDTH else {name: value})
+    except ValidationError as error:
+        raise SettingsError(f"{setting}: {value!r} is refused: {_reason(error)}") from None
+    return model.hidden[0] if name == WIDTH else getattr(model, name)
+
+
+def _reason(error: ValidationError) -> str:
+    message = error.errors()[0]["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:]

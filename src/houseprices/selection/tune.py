@@ -28,7 +28,6 @@ from houseprices.selection.bias_correction import (
     Score,
     corrected_score,
     greedy_ensemble,
-    lowest_rmse,
     mean_prediction,
     score_of,
 )
@@ -149,7 +148,7 @@ class Search:
         sources = [*sorted(Path(preprocessing.__path__[0]).glob("*.py")), *filter(None, [self.base.features.columns])]
         return {
             "data": self.houses.sha256,
-            "space": self.space.as_json(),
+            "space": repr(self.space),
             "base": repr((self.model, self.base.features, self.base.seed)),
             "batch": str(batch),
             "code": code_digest("engine", "cross_validation/fold.py", *map(str, sources)),
@@ -223,7 +222,7 @@ def show(storage: Path = STORAGE, notify: Notify = silent) -> SearchResult:
     except (OSError, ValueError, EOFError):
         raise RunError(f"{_predictions(storage)}: log_price.npy is missing or damaged") from None
     predictions = _kept_predictions(trials, log_price, storage)
-    rule = lowest_rmse(predictions, log_price)
+    rule = greedy_ensemble(predictions, log_price, 1)
     choice = rule(np.arange(len(log_price)))
     corrected, shares = corrected_score(predictions, log_price, rule, notify=notify)
     best = trials[choice[0]]
@@ -306,7 +305,7 @@ def _train_finalists(
     log_price = search.houses.log_price
     predictions = _kept_predictions(trials, log_price, storage)
     rules = {
-        TRIAL: lowest_rmse(predictions, log_price),
+        TRIAL: greedy_ensemble(predictions, log_price, 1),
         ENSEMBLE: greedy_ensemble(predictions, log_price, max_ensemble),
     }
     choices = {name: rule(np.arange(len(log_price))) for name, rule in rules.items()}
