@@ -8,14 +8,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from houseprices.engine.device import check_memory, single_threads
 from houseprices.engine.specs import NetworkSpec, TrainingData
 from houseprices.errors import HousePricesError, ResourceError
 from houseprices.files import code_digest
@@ -54,8 +53,8 @@ class RayExecutor:
 
     networks_per_task = 1
 
-    def __init__(self, address: str, step: str, notify: Notify) -> None:
-        self.address, self._step = address, step
+    def __init__(self, address: str, train: Callable[..., Any], step: str, notify: Notify) -> None:
+        self.address, self._train, self._step = address, train, step
         os.environ.update({name: os.environ.get(name, value) for name, value in _FAIL_FAST.items()})
         try:
             import ray
@@ -86,7 +85,7 @@ class RayExecutor:
         """Start a batch; the data is sent at its first use."""
         if data not in self._references:
             self._references[data] = self.ray.put(data)
-        task = self._remote.remote(self._references[data], list(networks), self._step, code_digest())
+        task = self._remote.remote(self._references[data], list(networks), self._train, self._step, code_digest())
         return PendingOnCluster(self, task)
 
     def close(self, *, cancel: bool) -> None:  # noqa: ARG002  # without cancelling all results have been fetched
@@ -94,18 +93,13 @@ class RayExecutor:
         self.ray.shutdown()
 
 
-def _run_on_node(data: TrainingData, networks: Sequence[NetworkSpec], step: Any, code: str) -> Any:
-    """Train in one thread of a node; return an error of ours as a value, without Ray's traceback."""
-    from houseprices.engine.training import CPU, train, warm_up
-
+def _run_on_node(data: TrainingData, networks: Any, train: Callable[..., Any], step: str, code: str) -> Any:
+    """Train on a node; return an error of ours as a value, without Ray's traceback."""
     try:
         if code_digest() != code:
             raise ResourceError(f"node {socket.gethostname()} has other code; accepted: {_SAME_INSTALLATION}")
-        warm_up()
         # Arrays in the store of a node are read-only; torch and numba ask for writable ones.
         own: Any = [None if array is None else np.array(array) for array in vars(data).values()]
-        with single_threads():
-            check_memory(data, networks, CPU, 1)
-            return train(TrainingData(*own), networks, step=step)
+        return train(TrainingData(*own), networks, step)
     except HousePricesError as error:
         return error

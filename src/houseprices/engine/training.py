@@ -186,7 +186,7 @@ def open_executor(workers: int, device: str, ray: str = "", notify: Notify = sil
         if ray:
             from houseprices.engine.ray_executor import RayExecutor
 
-            executor = RayExecutor(ray, step_on(chosen), notify)
+            executor = RayExecutor(ray, _train_on_node, step_on(chosen), notify)
         else:
             executor = ThreadExecutor(workers, chosen)
         try:
@@ -231,3 +231,11 @@ class ThreadExecutor:
         """Wait for all batches, or cancel them at their next step."""
         self._cancel[0] = cancel
         self._threads.shutdown(wait=True, cancel_futures=cancel)
+
+
+def _train_on_node(data: TrainingData, networks: Sequence[NetworkSpec], step: StepName) -> Trained:
+    """Train in one thread of a node of a cluster."""
+    warm_up()
+    with single_threads():
+        check_memory(data, networks, CPU, 1)
+        return train(data, networks, step=step)
