@@ -18,7 +18,6 @@ from houseprices.selection.bias_correction import (
 )
 from houseprices.selection.compare import COLUMNS, keep_candidate
 from houseprices.selection.held_out import HeldOut
-from houseprices.settings import ModelSettings, Settings
 
 N_ROWS, N_REPEATS = 120, 2
 TRUTH = np.random.default_rng(0).normal(size=N_ROWS)
@@ -136,12 +135,9 @@ def test_the_acceptance_test_is_replayed_from_trial_to_trial(trials, expected):
 @pytest.fixture
 def corrected(place, capsys):
     """Correct a log of four trials: better and accepted, without dropout, with lost predictions, on other houses."""
-    no_dropout = Settings(models={"tanh": ModelSettings(dropout=0.0)})
-    for key, error, settings in (
-        ("start", 0.1, Settings()), ("better", 0.08, Settings()), ("bare", 0.01, no_dropout),
-    ):  # fmt: skip
+    for key, error in (("start", 0.1), ("better", 0.08), ("bare", 0.01)):
         prediction = TRUTH + np.full((N_REPEATS, 1), error)
-        keep_candidate(settings, HeldOut(key, {"tanh": prediction}, {"tanh": 4}), TRUTH)
+        keep_candidate(HeldOut(key, prediction), TRUTH, regularised=key != "bare")
     with Path("log.csv").open("w", newline="") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="0")
         table.writeheader()
