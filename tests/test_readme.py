@@ -44,6 +44,7 @@ def checkout(tmp_path: Path, raw_train: pd.DataFrame, raw_test: pd.DataFrame) ->
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
     for config in ("default", "quick"):
+        (folder / "configs").mkdir(exist_ok=True)
         (folder / f"configs/{config}.toml").write_text(FAST_TOML.replace("tiny", "tanh"), "utf-8")
     (folder / ".venv").mkdir()
     for part in Path(sys.prefix).iterdir():

@@ -95,12 +95,8 @@ def test_written_settings_are_complete(tmp_path: Path) -> None:
     text = dump_settings(load("[models.one]\n[models.two]\nepochs = 3\n", tmp_path))
     names = set(leaves(tomllib.loads(text)))
     stages = {name for name in (*OTHER_VALUE, *IN_COMPANY) if "<model>" not in name}
-    of_groups = {name for name in OTHER_VALUE if "<model>" in name}
-    assert names == stages | {name.replace("<model>", group) for name in of_groups for group in ("one", "two")}
-
-
-def test_without_file_and_options_the_defaults_hold() -> None:
-    assert load_settings() == Settings()
+    of_models = {name for name in OTHER_VALUE if "<model>" in name}
+    assert names == stages | {name.replace("<model>", group) for name in of_models for group in ("one", "two")}
 
 
 @pytest.mark.parametrize("name", ["default", "quick", "single"])
@@ -160,7 +156,7 @@ def test_every_setting_is_explained_by_what_it_accepts_and_means() -> None:
         ("threads", "workers"),
     ],
 )
-def test_a_natural_name_is_hinted_with_the_files_own_groups(key: str, meant: str, tmp_path: Path) -> None:
+def test_a_natural_name_is_hinted_with_the_files_own_models(key: str, meant: str, tmp_path: Path) -> None:
     overrides = parse_overrides([f"--{key}", "0.5"])
     with pytest.raises(SettingsError) as refused:
         load("[models.tanh]\n[models.relu]\n", tmp_path, **overrides)
@@ -214,16 +210,12 @@ def test_every_setting_can_stand_in_the_file_under_the_same_name(name: str, tmp_
 
 def test_an_option_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
     of_stages = "seed = 3\ndevice = 'cpu'\n[folds]\nn_folds = 4\nn_repeats = 2\n"
-    of_groups = "[models.a]\ndropout = 0.1\nepochs = 5\n[models.b]\n"
-    settings = load(of_stages + of_groups, tmp_path, **{"seed": 4, "folds.n_folds": 6, "models.a.dropout": 0.3})
+    of_models = "[models.a]\ndropout = 0.1\nepochs = 5\n[models.b]\n"
+    settings = load(of_stages + of_models, tmp_path, **{"seed": 4, "folds.n_folds": 6, "models.a.dropout": 0.3})
     assert (settings.seed, settings.device, settings.folds.n_folds, settings.folds.n_repeats) == (4, "cpu", 6, 2)
     assert settings.features == Settings().features
     assert (settings.models["a"].dropout, settings.models["a"].epochs) == (0.3, 5)
     assert settings.models["b"] == ModelSettings()
-
-
-def test_a_files_groups_stand_in_place_of_the_default_one(fast_settings: Settings) -> None:
-    assert list(fast_settings.models) == ["tiny"]
 
 
 def test_a_group_with_a_hyphen_in_its_name_can_be_changed_by_an_option(tmp_path: Path) -> None:
@@ -266,42 +258,26 @@ def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str,
     [
         ("seed", -1, "greater than or equal to 0"),
         ("seed", 2**63, "less than 9223372036854775808"),
-        ("workers", -1, "greater than or equal to 0"),
         ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
         ("folds.n_folds", 1, "greater than or equal to 2"),
-        ("folds.n_repeats", 0, "greater than or equal to 1"),
-        ("features.clip", 0.0, "greater than 0"),
         ("features.clip", float("inf"), "finite"),
-        ("features.min_level_rows", 0, "greater than or equal to 1"),
         ("models.tanh.n_members", 0, "greater than or equal to 1"),
         ("models.tanh.blocks", [], "at least 1 item"),
         ("models.tanh.blocks", ["numbers", "letters"], "'numbers', 'one_hot', 'neighborhood_slopes'"),
         ("models.tanh.hidden", [16, 0], "greater than or equal to 1"),
         ("models.tanh.activation", "gelu", "'relu' or 'tanh'"),
         ("models.tanh.dropout", 1.0, "less than 1"),
-        ("models.tanh.dropout", -0.1, "greater than or equal to 0"),
         ("models.tanh.dropout", float("nan"), "less than 1"),
-        ("models.tanh.input_dropout", 1.0, "less than 1"),
-        ("models.tanh.huber_delta", 0.0, "greater than 0"),
         ("models.tanh.huber_delta", float("nan"), "greater than 0"),
-        ("models.tanh.weight_decay", -1.0, "greater than or equal to 0"),
         ("models.tanh.weight_decay", float("nan"), "finite"),
-        ("models.tanh.decay_kind", "l1", "'decoupled' or 'coupled'"),
-        ("models.tanh.learning_rate", 0.0, "greater than 0"),
-        ("models.tanh.schedule", "linear", "'constant' or 'cosine'"),
-        ("models.tanh.epochs", 0, "greater than or equal to 1"),
-        ("models.tanh.batch_size", 0, "greater than or equal to 1"),
         # Of another type altogether.
         ("seed", "many", "integer"),
-        ("folds.n_folds", 2.5, "integer"),
         ("folds", 5, "FoldSettings"),
         ("features.clip", [1], "number"),
         ("models", {}, "at least 1 item"),
-        ("models", 3, "dictionary"),
         ("models.tanh", 3, "ModelSettings"),
         ("models.tanh.hidden", "wide", "integer"),
         ("models.tanh.linear_path", 3, "boolean"),
-        ("models.tanh.epochs", "long", "integer"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: Any, accepted: str) -> None:
@@ -311,12 +287,6 @@ def test_a_value_out_of_range_is_named_with_what_is_accepted(name: str, value: A
     assert first.startswith(name)
     assert accepted in first
     assert "got " in first
-
-
-@pytest.mark.parametrize("text", ["models = 3", "models = 'relu'", "models = [1]", "folds = 3", "models.tanh = 3"])
-def test_a_value_where_the_file_should_have_a_table_is_named(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=f"^{text.partition(' ')[0]}: "):
-        load(text, tmp_path)
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
@@ -334,11 +304,6 @@ def test_an_option_for_a_group_that_the_file_lacks_is_refused(fast_config: Path)
         load_settings(fast_config, {"models.tanh.dropout": 0.2})
 
 
-def test_an_option_below_a_value_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"^seed\.low is unknown: seed is a value|^seed\.low"):
-        load_settings(None, {"seed": 1, "seed.low": 2})
-
-
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
@@ -352,10 +317,6 @@ def test_an_option_without_value_or_name_is_refused(tokens: list[str], message: 
     with pytest.raises(SettingsError) as error:
         parse_overrides(tokens)
     assert str(error.value).startswith(message)
-
-
-def test_a_negative_value_is_a_value() -> None:
-    assert parse_overrides(["--seed", "-1"]) == {"seed": -1}
 
 
 DEEP = b"v = " + 100_000 * b"["
@@ -379,11 +340,6 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
         load_settings(tmp_path / name)
     assert str(error.value).startswith(f"{tmp_path / name}: ")
     assert "accepted: a TOML file" in str(error.value)
-
-
-def test_settings_cannot_be_changed_afterwards() -> None:
-    with pytest.raises(AttributeError, match="seed"):
-        Settings().seed = 1
 
 
 def test_features_made_without_settings_are_those_of_the_default_settings():

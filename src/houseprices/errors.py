@@ -1,6 +1,5 @@
 """The errors a user can mend; the command line prints each as it stands, without a traceback."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 
@@ -9,17 +8,21 @@ class HousePricesError(Exception):
 
 
 class DataError(HousePricesError, ValueError):
-    """Faults in a table, one line each: file, row, column, value and what is accepted; many are counted by column."""
+    """Faults in a table, one line each: file, row, column, value and what is accepted; of many, the first five.
+
+    Args:
+        faults: a line each.
+        counts: each fault in a word and a number, such as "LotArea 3", for those that have no line.
+    """
 
     SHOWN = 5
 
-    def __init__(self, faults: Sequence[str], columns: Sequence[str] = ()) -> None:
+    def __init__(self, faults: str | Sequence[str], counts: Sequence[str] = ()) -> None:
         self.faults = [faults] if isinstance(faults, str) else list(faults)
         lines = self.faults[: self.SHOWN]
-        if n_more := len(self.faults) - len(lines):
-            by_column = Counter(columns[self.SHOWN :]).most_common()
-            counts = ", ".join(f"{column} {n_faults}" for column, n_faults in by_column)
-            lines.append(f"and {n_more} more faults" + (f": {counts}" if counts else ""))
+        if (n_more := len(self.faults) - self.SHOWN) > 0:
+            rest = ", ".join(counts[self.SHOWN : 3 * self.SHOWN]) + (", ..." if len(counts) > 3 * self.SHOWN else "")
+            lines.append(f"and {n_more} more faults" + (f": {rest}" if rest else ""))
         super().__init__("\n".join(lines))
 
 

@@ -89,15 +89,16 @@ def decimal_commas(separator: str) -> Callable[[pd.DataFrame], str]:
 
 FORMS: dict[str, tuple[Callable[[pd.DataFrame], str], str]] = {
     "saved again by pandas": (lambda table: csv_text(as_pandas(table)), "gaps are spelled ''"),
-    "with pandas' index": (lambda table: table.to_csv(), "a column without a name"),
-    "from OpenML": (openml, "blank lines above the header"),
+    "with pandas' index": (lambda table: table.to_csv(), "columns without a name"),
+    "with R's row names": (lambda table: table.assign(X=range(len(table))).to_csv(index=False), "with row numbers"),
+    "from OpenML": (openml, "lines above the header"),
     "codes and Ids as floats": (
         lambda table: floats(table).to_csv(index=False, na_rep="NA"),
         "another spelling, such as",
     ),
     **{
         f"gaps spelled {gap}": (lambda table, gap=gap: as_pandas(table).to_csv(index=False, na_rep=gap), repr(gap))
-        for gap in ("NaN", "nan", "N/A", "?", "null", "<NA>")
+        for gap in ("NaN", "nan", "N/A", "?", "null", "<NA>", "None")
     },
     "De Cock's names": (renamed(original), "another spelling, such as"),
     "R's names": (
@@ -110,9 +111,13 @@ FORMS: dict[str, tuple[Callable[[pd.DataFrame], str], str]] = {
         "another spelling, such as",
     ),
     "booleans": (lambda table: csv_text(table.replace({"CentralAir": {"Y": "True", "N": "FALSE"}})), "'True' for Cent"),
+    "levels in lower case": (lambda table: csv_text(table).lower(), "another spelling, such as"),
+    "a repeated header": (lambda table: csv_text(table) + ",".join(table.columns), "repeat the header"),
+    "Excel's separator line": (lambda table: "sep=;\n" + table.to_csv(index=False, sep=";"), "lines above the header"),
     "semicolons and decimal commas": (decimal_commas(";"), "separated by semicolons"),
     "tabs and decimal commas": (decimal_commas("\t"), "separated by tabs"),
     "columns in another order": (lambda table: csv_text(table[table.columns[::-1]]), ""),
+    "Excel's Unicode text": (lambda table: table.to_csv(index=False, sep="\t"), "decoded from UTF-16"),
     "Excel's marks": (lambda table: "\ufeff" + csv_text(table).replace("\n", "\r\n"), ""),
     "quoted cells": (lambda table: table.to_csv(index=False, quoting=1), ""),
 }
@@ -126,7 +131,8 @@ def test_each_form_gives_the_typed_table_of_the_plain_one(form: str, tables: Tab
     (tmp_path / "form").mkdir()
     for part, table in tables.items():
         # pandas alone can quote a line end within a cell, so the bytes are written as they are.
-        (tmp_path / "form" / f"{part}.csv").write_bytes(make(table).encode())
+        encoding = "utf-16" if form == "Excel's Unicode text" else "utf-8"
+        (tmp_path / "form" / f"{part}.csv").write_bytes(make(table).encode(encoding))
     other, notices = read(tmp_path / "form")
     pd.testing.assert_frame_equal(other.train, plain.train, check_exact=True)
     pd.testing.assert_frame_equal(other.test, plain.test, check_exact=True)
@@ -157,8 +163,10 @@ def test_the_original_number_of_a_house_serves_as_its_id(tables: Tables, tmp_pat
     renamed_tables = {part: table.rename(columns={ID: "PID"}) for part, table in tables.items()}
     other, notices = read(write(tmp_path / "other", renamed_tables))
     pd.testing.assert_frame_equal(other.train, plain.train)
-    assert len(notices) == 1
-    assert notices[0].endswith("PID serves as Id")
+    assert [text.partition(": ")[2] for text in notices] == [
+        "PID serves as Id",
+        "columns without a name, or with row numbers, are left out",
+    ]
 
 
 # ---- containers ----
@@ -323,13 +331,17 @@ def test_a_number_whose_comma_may_group_thousands_is_refused(tables: Tables, tmp
     assert "column LotArea: '9,600'; accepted: a number" in refused(write(tmp_path / "other", tables, sep=";"))
 
 
-def test_very_many_faults_are_five_lines_and_the_number_of_the_rest_by_column(tables: Tables, tmp_path: Path) -> None:
-    tables["train"]["LotArea"] = "big"
-    tables["train"].loc[10:12, "Street"] = "Dirt"
-    lines = refused(write(tmp_path / "other", tables)).splitlines()
+def test_faults_are_a_line_a_column_for_five_columns_and_the_number_of_cells_in_the_others(
+    tables: Tables, tmp_path: Path
+) -> None:
     n_rows = len(tables["train"])
+    tables["train"][["LotArea", "LotShape", "Alley", "Heating", "Foundation"]] = "big"
+    tables["train"].loc[10:12, "Street"] = "Dirt"
+    tables["train"].loc[11:12, "Utilities"] = "none at all"
+    lines = refused(write(tmp_path / "other", tables)).splitlines()
     assert len(lines) == 6
-    assert lines[-1] == f"and {n_rows - 2} more faults: LotArea {n_rows - 5}, Street 3"
+    assert lines[0].endswith(f"or NA (also lines 3, 4, 5 and {n_rows - 4} more)")
+    assert lines[-1] == "and 2 more faults: Street 3, Utilities 2"
 
 
 def test_a_dataframe_of_any_dtypes_is_typed_as_its_file(tables: Tables, tmp_path: Path) -> None:

@@ -12,47 +12,32 @@ NA_IS_A_LEVEL = {
     "Alley", "BsmtQual", "BsmtCond", "BsmtExposure", "BsmtFinType1", "BsmtFinType2", "FireplaceQu", "GarageType",
     "GarageFinish", "GarageQual", "GarageCond", "PoolQC", "Fence", "MiscFeature",
 }  # fmt: skip
-
+GRADED = [
+    "ExterQual", "ExterCond", "BsmtQual", "BsmtCond", "HeatingQC", "KitchenQual", "FireplaceQu", "GarageQual",
+    "GarageCond", "PoolQC",
+]  # fmt: skip
 WORST_AND_BEST = {
-    "LotShape": ("IR3", "Reg"),
-    "LandSlope": ("Sev", "Gtl"),
-    "Utilities": ("ELO", "AllPub"),
-    "ExterQual": ("Po", "Ex"),
-    "ExterCond": ("Po", "Ex"),
-    "BsmtQual": ("Po", "Ex"),
-    "BsmtCond": ("Po", "Ex"),
-    "BsmtExposure": ("No", "Gd"),
-    "BsmtFinType1": ("Unf", "GLQ"),
-    "BsmtFinType2": ("Unf", "GLQ"),
-    "HeatingQC": ("Po", "Ex"),
-    "CentralAir": ("N", "Y"),
-    "Electrical": ("Mix", "SBrkr"),
-    "KitchenQual": ("Po", "Ex"),
-    "Functional": ("Sal", "Typ"),
-    "FireplaceQu": ("Po", "Ex"),
-    "GarageFinish": ("Unf", "Fin"),
-    "GarageQual": ("Po", "Ex"),
-    "GarageCond": ("Po", "Ex"),
-    "PavedDrive": ("N", "Y"),
-    "PoolQC": ("Po", "Ex"),
-    "Fence": ("MnWw", "GdPrv"),
-}
+    "LotShape": ("IR3", "Reg"), "LandSlope": ("Sev", "Gtl"), "Utilities": ("ELO", "AllPub"), "CentralAir": ("N", "Y"),
+    "BsmtExposure": ("No", "Gd"), "BsmtFinType1": ("Unf", "GLQ"), "BsmtFinType2": ("Unf", "GLQ"),
+    "Electrical": ("Mix", "SBrkr"), "Functional": ("Sal", "Typ"), "GarageFinish": ("Unf", "Fin"),
+    "PavedDrive": ("N", "Y"), "Fence": ("MnWw", "GdPrv"), **dict.fromkeys(GRADED, ("Po", "Ex")),
+}  # fmt: skip
 
 
 def test_there_are_79_features_each_of_one_kind() -> None:
     assert len(FEATURES) == len(BY_NAME) == 79
     assert sorted((*NUMBERS, *ORDINALS, *NOMINALS)) == sorted(BY_NAME)
-    assert ID not in BY_NAME
-    assert PRICE not in BY_NAME
+    assert not {ID, PRICE} & BY_NAME.keys()
 
 
 def test_a_number_has_a_unit_and_a_range_and_the_others_have_levels() -> None:
     for feature in FEATURES:
         is_number = feature.kind == "number"
-        assert bool(feature.unit) == is_number, feature.name
-        assert bool(feature.levels) == (not is_number), feature.name
+        assert bool(feature.unit) == is_number == (not feature.levels), feature.name
         assert feature.low < feature.high, feature.name
-        assert len(set(feature.levels)) == len(feature.levels), feature.name
+        assert len({level.lower() for level in feature.levels}) == len(feature.levels), feature.name
+        assert not set(feature.aliases) & set(feature.levels), feature.name
+        assert set(feature.aliases.values()) <= set(feature.levels), feature.name
 
 
 def test_every_number_has_ends_that_no_house_on_earth_passes_and_what_is_counted_is_whole() -> None:
@@ -68,30 +53,14 @@ def test_na_is_a_level_exactly_where_the_description_says_so() -> None:
     assert {feature.name for feature in FEATURES if feature.na_means} == NA_IS_A_LEVEL | {"GarageYrBlt"}
 
 
-def test_ordinal_levels_run_from_worst_to_best() -> None:
+def test_ordinal_levels_run_from_none_and_worst_to_best() -> None:
     assert set(ORDINALS) == set(WORST_AND_BEST)
     for name, (worst, best) in WORST_AND_BEST.items():
-        present = [level for level in BY_NAME[name].levels if level != NOT_APPLICABLE]
+        levels = BY_NAME[name].levels
+        present = levels[1:] if name in NA_IS_A_LEVEL else levels
+        assert levels[: len(levels) - len(present)] in ((), (NOT_APPLICABLE,)), name
         assert (present[0], present[-1]) == (worst, best), name
-
-
-def test_quality_is_graded_poor_fair_typical_good_excellent_in_every_column() -> None:
-    graded = [feature for feature in FEATURES if "TA" in feature.levels]
-    assert len(graded) == 10
-    for feature in graded:
-        assert [level for level in feature.levels if level != NOT_APPLICABLE] == ["Po", "Fa", "TA", "Gd", "Ex"]
-
-
-def test_having_none_ranks_below_the_worst() -> None:
-    for name in ORDINALS:
-        if NOT_APPLICABLE in BY_NAME[name].levels:
-            assert BY_NAME[name].levels[0] == NOT_APPLICABLE, name
-
-
-def test_no_alias_is_a_level_and_each_stands_for_one() -> None:
-    for feature in FEATURES:
-        assert not set(feature.aliases) & set(feature.levels), feature.name
-        assert set(feature.aliases.values()) <= set(feature.levels), feature.name
+        assert name not in GRADED or present == ("Po", "Fa", "TA", "Gd", "Ex"), name
 
 
 def test_dwelling_type_is_a_code_without_order() -> None:
@@ -106,8 +75,7 @@ def test_every_column_and_level_of_the_genuine_files_is_known(real_data: Path, n
     assert list(raw.columns) == [ID, *BY_NAME, *([PRICE] if name == "train" else [])]
     for feature in FEATURES:
         if feature.kind != "number":
-            known = {*feature.levels, *feature.aliases, "NA"}
-            assert set(raw[feature.name]) <= known, feature.name
+            assert set(raw[feature.name]) <= {*feature.levels, *feature.aliases, "NA"}, feature.name
 
 
 @pytest.mark.real_data

@@ -5,6 +5,7 @@ as parquet. The standard library's CSV reader tells the line and the number of f
 that was cut short.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -12,7 +13,7 @@ import itertools
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -42,7 +43,7 @@ class RawTable:
         place: what the messages call the index.
         needs_id: the table must have a column with Ids; the rows of a DataFrame are counted instead.
         decimal_comma: a comma in a number is a decimal comma.
-        notices: what had to be understood to read the cells, {topic: line}.
+        notices: what was understood to read the cells, {topic: line}.
     """
 
     cells: pd.DataFrame
@@ -111,7 +112,7 @@ def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -
     """
     notices: dict[str, str] = {}
     try:
-        for _ in range(3):
+        for _ in range(4):
             # A file is buffered already; a second buffer would close it when it goes.
             buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
             stream, magic = buffered, buffered.peek(4)[:4]
@@ -123,16 +124,19 @@ def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -
                 name = _member(archive, source, part)
                 stream = archive.open(name)
                 notices["packed"] = "read from the archive"
+            elif magic[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                stream = io.BytesIO(buffered.read().decode("utf-16").encode())
+                notices["encoding"] = "decoded from UTF-16"
             else:
                 break
         if magic == b"PAR1":
-            yield _parquet_table(stream.read(), source)
+            yield _parquet_table(stream, source)
         else:
             yield from _text_parts(stream, source, rows_at_once, notices)
     except DataError:
         raise
     except _DAMAGED as error:
-        raise DataError([f"{source}: the archive is damaged or encrypted ({error}); {_ACCEPTED}"]) from None
+        raise DataError([f"{source}: the file is damaged or encrypted ({error}); {_ACCEPTED}"]) from None
     except OSError as error:
         raise DataError([f"{source}: {error.strerror or error}; {_ACCEPTED}"]) from None
 
@@ -148,44 +152,37 @@ def _member(archive: zipfile.ZipFile, source: str, part: Part) -> str:
     return tables[0]
 
 
-def _parquet_table(content: bytes, source: str) -> RawTable:
+def _parquet_table(stream: IO[bytes], source: str) -> RawTable:
     try:
-        frame = pd.read_parquet(io.BytesIO(content))
+        frame = pd.read_parquet(io.BytesIO(stream.read()))
     except ImportError:
         raise DataError([f"{source}: no library for parquet; accepted: pip install pyarrow, or a CSV file"]) from None
     except Exception as error:  # each engine raises errors of its own
         problem = str(error).partition("\n")[0]
         raise DataError([f"{source}: no parquet that can be read ({problem}); {_ACCEPTED}"]) from None
-    return RawTable(frame_cells(frame), source, "row", notices={"packed": "read as parquet"})
+    return frame_table(frame, source, needs_id=True)
 
 
-def frame_table(frame: pd.DataFrame, source: str) -> RawTable:
+def frame_table(frame: pd.DataFrame, source: str, *, needs_id: bool = False) -> RawTable:
     """Return the cells of a DataFrame as they would stand in Kaggle's CSV, rows counted from 0.
 
     Raises:
         DataError: there are no rows.
     """
     if len(frame) == 0:
-        raise DataError([f"{source}: there are no rows (n_samples=0); accepted: a DataFrame with a row a house"])
-    return RawTable(frame_cells(frame), source, "row", needs_id=False)
-
-
-def frame_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of a DataFrame as text: gaps as NA, whole numbers without a decimal point."""
+        raise DataError([f"{source}: there are no rows (n_samples=0); accepted: a row a house"])
     frame = frame.reset_index(drop=frame.index.name != ID)
 
-    def text_of(cell: object) -> str:
-        if isinstance(cell, float | np.floating) and float(cell).is_integer():
-            return str(int(cell))
-        return str(cell)
+    def text(cell: object) -> str:
+        return str(int(cell)) if isinstance(cell, float | np.floating) and float(cell).is_integer() else str(cell)
 
     columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
     texts = [
-        [NOT_APPLICABLE if gap else text_of(cell) for cell, gap in zip(column, column.isna(), strict=True)]
+        [NOT_APPLICABLE if gap else text(cell) for cell, gap in zip(column, column.isna(), strict=True)]
         for column in columns
     ]
-    table = pd.DataFrame(dict(enumerate(texts)), index=frame.index, dtype="str")
-    return table.set_axis([str(name) for name in frame.columns], axis=1)
+    cells = pd.DataFrame(dict(enumerate(texts)), index=frame.index, dtype="str")
+    return RawTable(cells.set_axis([str(name) for name in frame.columns], axis=1), source, "row", needs_id)
 
 
 # ---- text ----
@@ -193,50 +190,61 @@ def frame_cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _text_parts(stream: IO[bytes], source: str, rows_at_once: int, notices: dict[str, str]) -> Iterator[RawTable]:
     lines = _lines(stream, source)
-    n_blank, first_line = 0, next(lines, "")
-    while first_line and not first_line.strip():
-        n_blank, first_line = n_blank + 1, next(lines, "")
+    n_skipped, first_line = 0, next(lines, "")
+    while first_line and (not first_line.strip() or first_line.startswith("sep=")):
+        n_skipped, first_line = n_skipped + 1, next(lines, "")
     if not first_line.strip():
         raise DataError([f"{source}: the file is empty; accepted: a header line and one line a house"])
-    if n_blank:
-        notices["blank"] = "blank lines above the header are skipped"
+    if n_skipped:
+        notices["skipped"] = "lines above the header are skipped"
     delimiter = max(",;\t|", key=first_line.count)
     if delimiter != ",":
         name = {";": "semicolons", "\t": "tabs", "|": "bars"}[delimiter]
         notices["separator"] = f"the columns are separated by {name}, a comma in a number is a decimal comma"
     reader = csv.reader(itertools.chain([first_line], lines), delimiter=delimiter, strict=True)
     header: list[str] = []
-    n_parts = 0
+    is_first_part = True
     while True:
         try:
             header = header or next(reader)
-            records = ((n_blank + reader.line_num, fields) for fields in reader if fields)
+            records = ((n_skipped + reader.line_num, fields) for fields in reader if fields)
             rows = dict(itertools.islice(records, rows_at_once))
         except csv.Error as error:
-            line = n_blank + reader.line_num
-            raise DataError([f"{source}: line {line}: {error}; accepted: a comma-separated table"]) from None
+            line = n_skipped + reader.line_num
+            accepted = "accepted: a table separated by commas, semicolons or tabs"
+            raise DataError([f"{source}: line {line}: {error}; {accepted}"]) from None
         if not rows:
-            if n_parts == 0:
+            if is_first_part:
                 raise DataError([f"{source}: there is a header but no rows; accepted: one line a house"])
             return
-        uneven = [(line, len(fields)) for line, fields in rows.items() if len(fields) != len(header)]
-        if uneven:
-            accepted = f"accepted: {len(header)}, as in the header"
-            raise DataError([f"{source}: line {line} has {n_fields} fields; {accepted}" for line, n_fields in uneven])
+        if uneven := [line for line, fields in rows.items() if len(fields) != len(header)]:
+            problem = f"line {uneven[0]} has {len(rows[uneven[0]])} fields"
+            accepted = f"accepted: {len(header)}, as in the header{also('lines', uneven[1:])}"
+            raise DataError([f"{source}: {problem}; {accepted}"])
+        if repeated := [line for line, fields in rows.items() if fields == header]:
+            notices["header"] = "lines that repeat the header are left out"
+            rows = {line: fields for line, fields in rows.items() if line not in repeated}
         cells = pd.DataFrame(np.array(list(rows.values()), dtype=object), index=list(rows), columns=header)
         yield RawTable(cells, source, decimal_comma=delimiter != ",", notices=notices)
-        n_parts += 1
+        is_first_part = False
 
 
 def _lines(stream: IO[bytes], source: str) -> Iterator[str]:
     """Yield the stream's lines in UTF-8, without a byte order mark."""
-    n_bytes = 0
-    try:
-        for line in stream:
-            text = line.decode()
-            # A file may end its lines with a carriage return alone.
-            yield from io.StringIO(text if n_bytes else text.removeprefix("\ufeff"), newline="")
-            n_bytes += len(line)
-    except UnicodeDecodeError as error:
-        byte = n_bytes + error.start
-        raise DataError([f"{source}: byte {byte} is not UTF-8 text; accepted: a CSV file in UTF-8"]) from None
+    for number, line in enumerate(stream, 1):
+        try:
+            text = line.decode().removeprefix("\ufeff" if number == 1 else "")
+        except UnicodeDecodeError:
+            raise DataError([f"{source}: line {number} is not UTF-8 text; accepted: a CSV file in UTF-8"]) from None
+        # A file may end its lines with a carriage return alone.
+        yield from io.StringIO(text, newline="")
+
+
+def also(places: str, others: Sequence[int]) -> str:
+    """Name further lines or rows with the same fault.
+
+    >>> also("lines", [7, 9]), also("lines", range(2, 50)), also("lines", [])
+    (' (also lines 7, 9)', ' (also lines 2, 3, 4 and 45 more)', '')
+    """
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f" (also {places} {', '.join(map(str, others[:3]))}{more})" if others else ""

@@ -5,7 +5,6 @@ has a basement, garage, fireplace or pool, NA about it is a gap, to be imputed; 
 none, its missing areas and counts are zero.
 """
 
-import numpy as np
 import pandas as pd
 
 from houseprices.data.schema import NOT_APPLICABLE
@@ -27,42 +26,36 @@ def resolve_contradictions(houses: pd.DataFrame) -> pd.DataFrame:
     | no garage, cars or area missing | zero |
     | garage built after the sale (2207) | its year is a gap |
     | fireplaces, pool area or a feature's value without its quality or kind | that quality or kind is a gap |
-    | masonry veneer has an area but the type None | the type is a gap |
+    | veneer None, and its area is positive or missing | the type is a gap |
+    | veneer missing (many tools read the word None as a gap), and its area is 0 | None |
     | remodelled before it was built | remodelled when built |
     | functionality missing | Typ, as the data description says to assume |
     """
     houses = houses.copy()
 
-    basement_levels = houses[_BASEMENT_LEVELS]
-    has_basement = (houses["TotalBsmtSF"] > 0) | (basement_levels.notna() & (basement_levels != NOT_APPLICABLE)).any(
-        axis=1
-    )
-    _mark_gaps(houses, _BASEMENT_LEVELS, has_basement)
-    _fill_zero(houses, _BASEMENT_FIGURES, ~has_basement)
+    def mark_gaps(columns: list[str], present: pd.Series, absent: str = NOT_APPLICABLE) -> None:
+        """Turn the level `absent` into a gap in the rows where the thing is present."""
+        for column in columns:
+            houses[column] = houses[column].mask(present & (houses[column] == absent))
+
+    levels = houses[_BASEMENT_LEVELS]
+    has_basement = (houses["TotalBsmtSF"] > 0) | (levels.notna() & (levels != NOT_APPLICABLE)).any(axis=1)
+    mark_gaps(_BASEMENT_LEVELS, has_basement)
+    houses.loc[~has_basement, _BASEMENT_FIGURES] = houses.loc[~has_basement, _BASEMENT_FIGURES].fillna(0)
 
     # GarageType alone decides: Ids 2127 and 2577 name a type and leave the rest empty.
     no_garage = houses["GarageType"] == NOT_APPLICABLE
-    _mark_gaps(houses, _GARAGE_LEVELS, ~no_garage)
-    _fill_zero(houses, _GARAGE_FIGURES, no_garage)
+    mark_gaps(_GARAGE_LEVELS, ~no_garage)
+    houses.loc[no_garage, _GARAGE_FIGURES] = houses.loc[no_garage, _GARAGE_FIGURES].fillna(0)
     houses["GarageYrBlt"] = houses["GarageYrBlt"].mask(houses["GarageYrBlt"] > houses["YrSold"])
 
-    _mark_gaps(houses, ["FireplaceQu"], houses["Fireplaces"] > 0)
-    _mark_gaps(houses, ["PoolQC"], houses["PoolArea"] > 0)
-    _mark_gaps(houses, ["MiscFeature"], houses["MiscVal"] > 0)
-    _mark_gaps(houses, ["MasVnrType"], houses["MasVnrArea"] > 0, absent="None")
+    mark_gaps(["FireplaceQu"], houses["Fireplaces"] > 0)
+    mark_gaps(["PoolQC"], houses["PoolArea"] > 0)
+    mark_gaps(["MiscFeature"], houses["MiscVal"] > 0)
+    no_veneer = houses["MasVnrArea"] == 0
+    mark_gaps(["MasVnrType"], ~no_veneer, absent="None")
+    houses["MasVnrType"] = houses["MasVnrType"].mask(houses["MasVnrType"].isna() & no_veneer, "None")
 
-    remodelled_too_early = houses["YearRemodAdd"] < houses["YearBuilt"]
-    houses["YearRemodAdd"] = houses["YearRemodAdd"].mask(remodelled_too_early, houses["YearBuilt"])
+    houses["YearRemodAdd"] = houses["YearRemodAdd"].clip(lower=houses["YearBuilt"])
     houses["Functional"] = houses["Functional"].fillna("Typ")
     return houses
-
-
-def _mark_gaps(houses: pd.DataFrame, columns: list[str], present: pd.Series, absent: str = NOT_APPLICABLE) -> None:
-    """Turn the level `absent` into a gap in the rows where the thing is present."""
-    for column in columns:
-        houses[column] = houses[column].mask(present & (houses[column] == absent))
-
-
-def _fill_zero(houses: pd.DataFrame, columns: list[str], rows: pd.Series) -> None:
-    for column in columns:
-        houses[column] = houses[column].mask(rows & np.isnan(houses[column]), 0.0)

@@ -119,7 +119,7 @@ FEATURES: tuple[Feature, ...] = (
         aliases={"C": "C (all)"},
     ),
     _number("LotFrontage", "street frontage", "outside", "feet"),
-    _number("LotArea", "lot", "outside", "sqft", low=1, high=1e11),
+    _number("LotArea", "lot", "outside", "sqft", low=20, high=1e11),
     _nominal("Street", "street", "location", _ROADS),
     _nominal("Alley", "alley", "location", _ROADS, na_means="no alley access"),
     _ordinal(
@@ -213,7 +213,7 @@ FEATURES: tuple[Feature, ...] = (
     _number("1stFlrSF", "first floor", "size", "sqft"),
     _number("2ndFlrSF", "second floor", "size", "sqft"),
     _number("LowQualFinSF", "low-quality finished area", "size", "sqft"),
-    _number("GrLivArea", "living area", "size", "sqft", low=1),
+    _number("GrLivArea", "living area", "size", "sqft", low=10),
     _number("BsmtFullBath", "full baths in the basement", "basement", "count"),
     _number("BsmtHalfBath", "half baths in the basement", "basement", "count"),
     _number("FullBath", "full baths", "size", "count"),

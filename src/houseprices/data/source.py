@@ -15,7 +15,7 @@ from houseprices.data.containers import Part, find_table, open_file, table_parts
 from houseprices.data.forms import KaggleForm, kaggle_form
 from houseprices.data.sample import NOISE_FLOOR, NOTE, write_sample
 from houseprices.data.schema import HIGHEST_PRICE_USD, LOWEST_PRICE_USD, PRICE
-from houseprices.data.table import looks_like_logarithms, typed_houses
+from houseprices.data.table import logarithm_fault, typed_houses
 from houseprices.errors import DataError
 from houseprices.files import read_json
 from houseprices.progress import Notice, Notify, silent
@@ -115,7 +115,7 @@ def _folder(data: Path | None) -> Path:
 def _read(folder: Path, file: Path | None, part: Part) -> tuple[KaggleForm, bytes]:
     """Read a table; return it in Kaggle's spelling, and the bytes of its CSV file."""
     if file is None:
-        accepted = f"accepted: Kaggle's {_FILES[part]}, packed or not"
+        accepted = f"accepted: Kaggle's {_FILES[part]}, packed or not, or a spreadsheet saved as CSV under that name"
         raise DataError([f"{folder / _FILES[part]}: no such file; {accepted}"])
     with open_file(file) as stream:
         content = stream.read()
@@ -154,7 +154,7 @@ def _real_prices(form: KaggleForm) -> NDArray[np.float64] | None:
         return None
     prices = pd.to_numeric(form.price, errors="coerce").to_numpy(dtype=np.float64)
     is_real = ((prices >= LOWEST_PRICE_USD) & (prices <= HIGHEST_PRICE_USD)).all() and (prices != prices[0]).any()
-    if not is_real or looks_like_logarithms(prices):
+    if not is_real or logarithm_fault(prices):
         form.notices["price"] = f"the column {PRICE} is ignored: its values are no prices in dollars"
         return None
     form.notices["price"] = f"the column {PRICE} trains nothing; the score on its prices is reported"

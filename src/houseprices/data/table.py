@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.data.containers import Part, frame_table, open_file, table_parts
+from houseprices.data.containers import Part, also, frame_table, open_file, table_parts
 from houseprices.data.contradictions import resolve_contradictions
 from houseprices.data.forms import KaggleForm, kaggle_form
 from houseprices.data.schema import (
@@ -28,8 +28,8 @@ from houseprices.data.schema import (
 from houseprices.errors import DataError
 from houseprices.progress import Notice, Notify, silent
 
-Fault = tuple[int, str, str]
-"""A faulty cell: its row, its column and what is accepted."""
+Fault = tuple[list[int], str, str]
+"""Faulty cells: their rows, their column and what is accepted."""
 
 
 def read_houses(
@@ -118,46 +118,41 @@ def typed_houses(form: KaggleForm, *, priced: bool, earlier_ids: Set[int] = froz
         _note(~((price >= LOWEST_PRICE_USD) & (price <= HIGHEST_PRICE_USD)), PRICE, accepted, faults)
     if faults:
         raise _cell_faults(form, faults)
-    if priced and looks_like_logarithms(price):
-        raise DataError([f"{form.raw.source}: {logarithm_fault(price)}"])
+    if priced and (fault := logarithm_fault(price)):
+        raise DataError([f"{form.raw.source}: {fault}"])
     houses = resolve_contradictions(pd.DataFrame(columns, index=pd.Index(ids, name=ID)))
     if priced:
         houses[PRICE] = price
     return houses
 
 
-def looks_like_logarithms(prices: ArrayLike) -> bool:
-    """Tell prices that all lie between 9 and 16: dollars are never so few, and their logarithms always are."""
-    values = np.asarray(prices, dtype=np.float64)
-    return len(values) > 0 and bool(((values >= 9) & (values <= 16)).all())
-
-
 def logarithm_fault(prices: ArrayLike) -> str:
-    """Describe such prices."""
+    """Describe prices that all lie between 9 and 16, as logarithms always do and dollars never; "" for others."""
     values = np.asarray(prices, dtype=np.float64)
-    return (
-        f"column {PRICE}: all prices lie from {values.min():.4g} to {values.max():.4g} and look like logarithms; "
-        "accepted: dollars"
-    )
+    if len(values) == 0 or not ((values >= 9) & (values <= 16)).all():
+        return ""
+    prices_usd = f"all prices lie from {values.min():.4g} to {values.max():.4g}"
+    return f"column {PRICE}: {prices_usd} and look like logarithms; accepted: dollars"
 
 
 # ---- cells ----
 
 
 def _cell_faults(form: KaggleForm, faults: list[Fault]) -> DataError:
-    """List the faults in the rows' order, each with its place and the cell as it stood in the file."""
-    raw, cells = form.raw, form.cells
-    ordered = sorted(faults, key=lambda fault: fault[0])
-    lines = [
-        f"{raw.source}: {raw.place} {raw.cells.index[row]} (Id {cells[ID].iloc[row]}), column {column}: "
-        f"{cells[column].iloc[row]!r}; accepted: {accepted}"
-        for row, column, accepted in ordered
-    ]
-    return DataError(lines, [column for _, column, _ in ordered])
+    """Return a line for each faulty column: its first faulty cell as it stood in the file, and where others are."""
+    cells, place = form.cells, form.raw.place
+    lines, counts = [], []
+    for rows, column, accepted in sorted(faults, key=lambda fault: fault[0][0]):
+        first, *others = (int(cells.index[row]) for row in rows)
+        cell = f"{place} {first} (Id {cells[ID].iloc[rows[0]]}), column {column}: {cells[column].iloc[rows[0]]!r}"
+        lines.append(f"{form.raw.source}: {cell}; accepted: {accepted}{also(f'{place}s', others)}")
+        counts.append(f"{column} {len(rows)}")
+    return DataError(lines, counts)
 
 
 def _note(faulty: NDArray[np.bool_], column: str, accepted: str, faults: list[Fault]) -> None:
-    faults += [(int(row), column, accepted) for row in np.flatnonzero(faulty)]
+    if faulty.any():
+        faults.append((np.flatnonzero(faulty).tolist(), column, accepted))
 
 
 def _typed_ids(cells: pd.Series, earlier_ids: Set[int], faults: list[Fault]) -> NDArray[np.int64]:

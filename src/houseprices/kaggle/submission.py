@@ -13,7 +13,7 @@ import numpy as np
 from houseprices.data.containers import open_file, table_parts
 from houseprices.data.forms import name_key
 from houseprices.data.schema import ID, PRICE
-from houseprices.data.table import logarithm_fault, looks_like_logarithms
+from houseprices.data.table import logarithm_fault
 from houseprices.errors import DataError
 
 _MIN_PLAUSIBLE_MEDIAN_USD = 1000.0
@@ -80,8 +80,8 @@ def read_submission(file: Path) -> Submission:
     if faults:
         raise DataError(faults)
     price_usd = [float(price) for price in price_of_id.values()]
-    if looks_like_logarithms(price_usd):
-        raise DataError([f"{file}: {logarithm_fault(price_usd)}"])
+    if fault := logarithm_fault(price_usd):
+        raise DataError([f"{file}: {fault}"])
     if (median := np.median(price_usd)) < _MIN_PLAUSIBLE_MEDIAN_USD:
         raise DataError([f"{file}: the median price is {median:g}; accepted: dollars, not thousands"])
     understood = list(raw.notices.values())
