@@ -96,15 +96,6 @@ def test_the_ensemble_takes_what_lowers_its_error_most_and_nothing_else():
         assert greedy_ensemble(TRUTH + errors, TRUTH, max_size)(ALL_ROWS) == choice
 
 
-@pytest.mark.parametrize("rule", [best, pair])
-def test_a_rule_sees_the_resampled_rows_alone(rule):
-    predictions = candidates(6, 1.0, seed=1)
-    rows = np.random.default_rng(2).integers(N_ROWS // 2, size=N_ROWS)
-    before = rule(predictions, TRUTH)(rows)
-    predictions[:, :, N_ROWS // 2 :] = np.random.default_rng(3).normal(size=predictions[:, :, N_ROWS // 2 :].shape)
-    assert rule(predictions, TRUTH)(rows) == before
-
-
 def test_a_row_counts_as_often_as_it_was_resampled():
     errors = np.ones((2, 1, N_ROWS))
     errors[0, 0, 0], errors[1, 0, 1] = 0, 0

@@ -2,15 +2,13 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from houseprices.cli import main
 from houseprices.selection.acceptance import PairedDifference, PairedScores
-from houseprices.selection.compare import PREDICTIONS, Comparison, compare
-from houseprices.selection.held_out import N_REPEATS
+from houseprices.selection.compare import PREDICTIONS, Comparison
 
 OPTION = ("--models.tiny.dropout", "0.3")
 LOG = Path("runs/compare.csv")
@@ -67,17 +65,6 @@ def test_trials_are_counted_by_the_kind_of_data(compared):
 def test_the_settings_that_differ_are_named(compared):
     changes = compared(*OPTION, "--models.tiny.epochs", "3", "--workers", "1", "--folds.n_folds", "4")["changes"]
     assert changes == ["models.tiny.dropout 0.5 -> 0.3", "models.tiny.epochs 2 -> 3"]
-
-
-def test_the_first_is_not_trained_again(data_folder, fast_settings, place):
-    def n_trained(dropout: float) -> int:
-        reports = []
-        second = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], dropout=dropout)})
-        compare(data_folder, fast_settings, second, change="", notify=reports.append)
-        return reports[-1].n_done if reports else 0
-
-    assert [n_trained(0.3), n_trained(0.4), n_trained(0.3)] == [2 * 4 * 2 * N_REPEATS, 4 * 2 * N_REPEATS, 0]
-    assert len(list(PREDICTIONS.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

@@ -98,13 +98,6 @@ def test_the_ensemble_is_near_the_prices_and_the_mean_over_models(houses, candid
     assert not np.array_equal(*alone)
 
 
-def test_a_models_prediction_is_the_mean_over_its_networks(houses, candidate):
-    two, one = (on_folds(houses, candidate, n_networks=n_networks) for n_networks in (2, 1))
-    predictions = predict_models([one, two], candidate, None)
-    assert (predictions[one.key] != predictions[two.key]).any()
-    np.testing.assert_allclose(predictions[one.key], predictions[two.key], atol=1.0)
-
-
 @pytest.mark.parametrize(("n_members", "n_repeats", "expected"), [(1, 1, MIN_NETWORKS), (2, 3, 6)])
 def test_a_model_has_the_networks_that_the_main_job_averages_and_no_fewer_than_four(
     n_members, n_repeats, expected, houses, fast_settings, cache

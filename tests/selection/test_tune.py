@@ -307,15 +307,3 @@ def test_wrong_input_is_refused_in_one_line(place, data_folder, fast_config, cap
     assert message in error
     assert len(error.splitlines()) == 1
     assert os.listdir() == ["folder"]
-
-
-def test_where_no_cluster_answers_the_search_is_untouched(searched, data_folder, fast_config, capsys):
-    pytest.importorskip("ray", reason="Ray is not installed")
-    searched(1)
-    before = kept()
-    arguments = ["--config", str(fast_config), "--data", str(data_folder), "--space", "space.toml"]
-    assert run_command(*arguments, "--storage", str(STORAGE), "--ray", "127.0.0.1:1") == 1
-    error = capsys.readouterr().err.strip()
-    assert "no Ray cluster answers at 127.0.0.1:1" in error
-    assert len(error.splitlines()) == 1
-    assert kept() == before

@@ -108,7 +108,9 @@ def run_ablation(
     start = time.perf_counter()
     name, model = next(iter(settings.models.items()))
     hidden = tuple(min(width, WIDTH) for width in model.hidden)
-    small = replace(model, hidden=hidden, epochs=min(model.epochs, EPOCHS), input_dropout=0.0, n_members=1)
+    small = replace(
+        model, hidden=hidden, epochs=min(model.epochs, EPOCHS), input_dropout=0.0, input_noise=0.0, n_members=1
+    )
     n_folds = min(N_FOLDS, settings.folds.n_folds)
     with replacing(folder) as (staging,):
         staging.mkdir()

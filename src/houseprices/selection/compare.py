@@ -41,8 +41,6 @@ COLUMNS = (
 )
 """Columns of the log; first and second are the keys of the candidates, see `held_out.HeldOut`."""
 
-LogLine = dict[str, str]
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -176,7 +174,7 @@ def log_trial(log: Path, comparison: Comparison, data: str, change: str) -> int:
     return len(alike) + 1
 
 
-def read_log(log: Path) -> list[LogLine]:
+def read_log(log: Path) -> list[dict[str, str]]:
     """Read all trials, oldest first; none if there is no log yet.
 
     Raises:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -229,14 +229,17 @@ def _train_finalists(
 ) -> list[Finalist]:
     """Train the base, the best trial and the ensemble, and write the settings of the last two."""
     trials, predictions, log_price = _kept(study, storage)
-    rules = {TRIAL: greedy_ensemble(predictions, log_price, 1)}
-    ensemble = greedy_ensemble(predictions, log_price, max_ensemble)
-    if len(ensemble(np.arange(len(log_price)))) > 1:  # else no other trial lowers the best one's RMSE
-        rules[ENSEMBLE] = ensemble
-    choices = {name: rule(np.arange(len(log_price))) for name, rule in rules.items()}
-    settings = {
-        name: _ensemble_of([trials[index] for index in choice], base, space) for name, choice in choices.items()
-    }
+    first, all_rows = next(iter(base.models.values())), np.arange(len(log_price))
+    rules, choices, settings = {}, {}, {}
+    for name, max_size in ((TRIAL, 1), (ENSEMBLE, max_ensemble)):
+        rules[name] = greedy_ensemble(predictions, log_price, max_size)
+        choice = rules[name](all_rows)
+        if choice in choices.values():  # no other trial lowers the best one's RMSE
+            continue
+        choices[name] = choice
+        models = {f"trial_{trials[index].number}": space.model(trials[index].params, first) for index in choice}
+        columns = base.features.columns if any(CUSTOM in model.blocks for model in models.values()) else ""
+        settings[name] = replace(base, features=replace(base.features, columns=columns), models=models)
     base_held_out, *held_out = predict_held_out([base, *settings.values()], train, PREDICTIONS, notify)
     base_score = score_of(base_held_out.prediction, log_price)
     finalists = [Finalist(BASE, (), base_score, base_score, "")]
@@ -252,14 +255,6 @@ def _train_finalists(
             fresh.write_text(comment + dump_settings(replace(settings[name], ray="")), "utf-8")
         finalists.append(Finalist(name, tuple(trials[index].number for index in choice), score, corrected, str(file)))
     return finalists
-
-
-def _ensemble_of(trials: Sequence["FrozenTrial"], base: Settings, space: Space) -> Settings:
-    """Return the base's settings with a model for each trial in place of its own."""
-    first = next(iter(base.models.values()))
-    models = {f"trial_{trial.number}": space.model(trial.params, first) for trial in trials}
-    columns = base.features.columns if any(CUSTOM in model.blocks for model in models.values()) else ""
-    return replace(base, features=replace(base.features, columns=columns), models=models)
 
 
 def _kept(study: "Study", storage: Path) -> tuple[list["FrozenTrial"], NDArray[np.float32], Floats]:
