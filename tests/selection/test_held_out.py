@@ -168,6 +168,21 @@ def test_the_key_depends_on_hyperparameters_seed_features_houses_prices_rows_and
     assert len(set(keys)) == len(keys)
 
 
+def test_the_key_depends_on_which_house_has_which_price(houses, fast_settings):
+    """Two prices change places: their mean and standard deviation stay, to the last bit."""
+    prices = houses[PRICE].to_numpy(copy=True)
+    prices[[0, 8]] = prices[[8, 0]]
+    before, after = (
+        on_folds(table, fast_settings, [(np.arange(40), np.arange(40, 48))])
+        for table in (houses, houses.assign(**{PRICE: prices}))
+    )
+    assert (before.folds[0].log_price_mean, before.folds[0].log_price_std) == (
+        after.folds[0].log_price_mean,
+        after.folds[0].log_price_std,
+    )
+    assert before.key != after.key
+
+
 def test_a_candidates_key_ignores_the_order_of_models_and_the_main_jobs_folds(houses, candidate, cache):
     def key_of(settings: Settings) -> str:
         [held_out] = predict_held_out([settings], houses, cache)

@@ -30,7 +30,14 @@ from houseprices.errors import OutOfMemoryError, RunError, SettingsError
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM
 from houseprices.progress import Notice, Notify, counting, silent
-from houseprices.selection.bias_correction import Score, corrected_score, greedy_ensemble, mean_prediction, score_of
+from houseprices.selection.bias_correction import (
+    Choose,
+    Score,
+    corrected_score,
+    greedy_ensemble,
+    mean_prediction,
+    score_of,
+)
 from houseprices.selection.compare import PREDICTIONS
 from houseprices.selection.held_out import (
     ModelOnFolds,
@@ -230,7 +237,9 @@ def _train_finalists(
     """Train the base, the best trial and the ensemble, and write the settings of the last two."""
     trials, predictions, log_price = _kept(study, storage)
     first, all_rows = next(iter(base.models.values())), np.arange(len(log_price))
-    rules, choices, settings = {}, {}, {}
+    rules: dict[str, Choose] = {}
+    choices: dict[str, tuple[int, ...]] = {}
+    settings: dict[str, Settings] = {}
     for name, max_size in ((TRIAL, 1), (ENSEMBLE, max_ensemble)):
         rules[name] = greedy_ensemble(predictions, log_price, max_size)
         choice = rules[name](all_rows)
