@@ -195,9 +195,8 @@ def read_log(log: Path) -> list[dict[str, str]]:
 
 def keep_candidate(held_out: HeldOut, log_price: Floats, *, regularised: bool) -> None:
     """Keep what `compare --corrected` needs of a candidate of the log, unless it is there."""
-    file = FOLDER / "candidates" / f"{held_out.key}.npz"
-    if not file.exists():
-        with replacing(file) as (fresh,):
+    if read_candidate(held_out.key) is None:
+        with replacing(FOLDER / "candidates" / f"{held_out.key}.npz") as (fresh,):
             prediction = held_out.prediction.astype(np.float32)
             np.savez_compressed(fresh, prediction=prediction, log_price=log_price, regularised=regularised)
 
