@@ -219,12 +219,10 @@ def _print_wrapped(text: str) -> None:
 
 def print_run_comparison(comparison: "RunComparison") -> None:
     """The figures of both, their differences with intervals, and what was changed."""
-    first, second = comparison.n_repeats
-    repeats = f"{first}" if first == second else f"{first} and {second}"
     headings = ("log price", "first", "second", "difference", "95% interval")
     from houseprices.cli.selection import score_rows
 
-    print_table(f"Out of fold, repeats: {repeats}", headings, score_rows(comparison.scores), words=("log price",))
+    print_table("Out of fold", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 
