@@ -26,7 +26,6 @@ from houseprices.runs.format import (
     changes,
     check_run,
     damaged,
-    find_run,
     read_record,
 )
 
@@ -117,9 +116,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     """
     from houseprices.selection.acceptance import paired_scores
 
-    folders = [find_run(Path(name)) for name in (first, second)]
-    for folder in folders:
-        check_run(folder)
+    folders = [check_run(Path(name))[0] for name in (first, second)]
     before, after = (_out_of_fold(folder) for folder in folders)
     settings = [_settings(folder) for folder in folders]
     names = folders[0].resolve().name, folders[1].resolve().name
