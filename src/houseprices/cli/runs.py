@@ -211,10 +211,6 @@ def print_run_comparison(comparison: "RunComparison") -> None:
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 
-_SHOWN = 0.01
-"""Effects of features from here on have a line, in log price: about a percent."""
-
-
 def print_explanation(explanation: dict[str, Any]) -> None:
     """Print the themes, from the average house to the prediction, each with its larger features."""
     from houseprices.report.words import dollars, percent
@@ -225,7 +221,7 @@ def print_explanation(explanation: dict[str, Any]) -> None:
         reached += theme["log_price"]
         rows = [(theme["theme"], "", percent(theme["log_price"]), dollars(math.exp(reached)))]
         for feature in theme["features"]:
-            if abs(feature["log_price"]) >= _SHOWN:
+            if abs(feature["log_price"]) >= 0.01:  # about a percent
                 rows.append((f"  {feature['words']}", feature["value"], percent(feature["log_price"]), ""))
         sections.append(rows)
     title = f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}"
@@ -235,12 +231,12 @@ def print_explanation(explanation: dict[str, Any]) -> None:
 
 def print_verification(run: Path, verification: "Verification") -> None:
     """Print the differences by output and quantity, the conditions that changed since the run, and the verdict."""
+    headings = ("output", "quantity", "rms", "largest", "where")
     rows = [
-        (item.file, item.quantity, f"{item.rms:.1e}", f"{item.largest:.1e}", item.place)
-        for item in verification.differences
+        (each.file, each.quantity, f"{each.rms:.1e}", f"{each.largest:.1e}", each.place)
+        for each in verification.differences
     ]
     if rows:
-        headings = ("output", "quantity", "rms", "largest", "where")
         print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
     print(f"houses: {verification.data}")
     print(f"its networks give its predictions, prices and score to {verification.own_networks:.1e} in log price")
