@@ -204,10 +204,8 @@ def print_run_comparison(comparison: "RunComparison") -> None:
     """Print the errors of both, their differences with intervals, and the changed settings."""
     from houseprices.cli.selection import score_rows
 
-    first, second = comparison.n_repeats
-    title = f"Out of fold, repeats: {first}" if first == second else f"Out of fold, repeats: {first} and {second}"
     headings = ("log price", "first", "second", "difference", "95% interval")
-    print_table(title, headings, score_rows(comparison.scores), words=("log price",))
+    print_table("Out of fold", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 

@@ -83,10 +83,10 @@ def ablate(
 
         run, _ = check_run(run)
     from houseprices.cli.terminal import listening
-    from houseprices.report.ablation_job import make_ablation
+    from houseprices.selection.ablation import run_ablation
 
     with listening() as notify:
-        folder, grid = make_ablation(data, run, config, notify)
+        folder, grid = run_ablation(data, run, config, notify)
     if as_json:
         print(grid.to_json(orient="records"))
     else:
