@@ -32,7 +32,7 @@ width = [4, 8]
 loss = ["huber", "student_t"]
 epochs = [2, 4, 8]
 batch_size = [64, 128]
-blocks = [["numbers"], ["numbers", "one_hot"], ["ranks"]]
+blocks = [["numbers"], ["numbers", "one_hot"], ["products"]]
 dropout = { low = 0.05, high = 0.6 }
 input_dropout = { low = 0.0, high = 0.6 }
 weight_decay = { low = 0.02, high = 20.0, log = true }

@@ -64,17 +64,17 @@ def nodes() -> Iterator[Nodes]:
 
 
 class LosesANode:
-    """Hears how a job goes on, and kills a node as soon as some networks are trained but not all."""
+    """Callback that kills a node as soon as some networks are trained but not all."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self.lost_at: int | None = None
 
-    def __call__(self, told: Progress | Notice) -> None:
-        if isinstance(told, Progress) and told.stage == "training networks" and self.lost_at is None and told.n_done:
-            self.lost_at = told.n_done
-            assert told.n_total
-            assert told.n_done < told.n_total
+    def __call__(self, event: Progress | Notice) -> None:
+        if isinstance(event, Progress) and event.stage == "training networks" and self.lost_at is None and event.n_done:
+            self.lost_at = event.n_done
+            assert event.n_total
+            assert event.n_done < event.n_total
             self._nodes.lose_one()
 
 
@@ -122,14 +122,14 @@ def test_a_run_is_the_same_though_a_node_is_lost_and_notes_no_address(nodes, pla
         fast_settings, models={"tiny": replace(fast_settings.models["tiny"], n_members=6, epochs=200, hidden=(256,))}
     )
     run_main_job(data_folder, settings, Path("alone"))
-    listener = LosesANode(nodes)
-    run_main_job(data_folder, replace(settings, ray=nodes.address), Path("far"), listener)
-    assert listener.lost_at
+    loses_a_node = LosesANode(nodes)
+    run_main_job(data_folder, replace(settings, ray=nodes.address), Path("far"), loses_a_node)
+    assert loses_a_node.lost_at
     for name in set(run_format.OUTPUTS) - {run_format.METRICS}:  # which has seconds
         assert (Path("alone") / name).read_bytes() == (Path("far") / name).read_bytes(), name
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells who listens in /proc")
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux lists listening sockets in /proc")
 def test_the_clusters_head_listens_on_this_machine_alone(nodes):
     port = int(nodes.address.rpartition(":")[2])
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]

@@ -41,8 +41,8 @@ OTHER_VALUE: dict[str, Any] = {
     "models.<model>.dropout": 0.45,
     "models.<model>.input_dropout": 0.25,
     "models.<model>.input_noise": 0.1,
-    "models.<model>.warmup_steps": 20,
-    "models.<model>.beta2": 0.95,
+    "models.<model>.warmup_steps": 7,
+    "models.<model>.beta2": 0.9,
     "models.<model>.huber_delta": 0.75,
     "models.<model>.loss": "student_t",
     "models.<model>.weight_decay": 0.75,
@@ -173,9 +173,7 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
 def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
     changed = load_settings(None, parse_overrides(["--models.tanh.dropout", "0.25"]))
     assert changed.models == Settings().models | {"tanh": replace(Settings().models["tanh"], dropout=0.25)}
-    with pytest.raises(
-        SettingsError, match=r"^models\.rule is unknown; accepted: .* the models tanh, deep, ranks, additive$"
-    ):
+    with pytest.raises(SettingsError, match=r"^models\.rule is unknown; accepted: .* the models tanh, deep, additive$"):
         load_settings(None, {"models.rule.dropout": 0.25})
 
 
@@ -263,7 +261,7 @@ def test_an_unknown_key_is_named_with_the_accepted_ones(text: str, unknown: str,
         ("features.clip", float("inf"), "finite"),
         ("models.tanh.n_members", 0, "greater than or equal to 1"),
         ("models.tanh.blocks", [], "at least 1 item"),
-        ("models.tanh.blocks", ["numbers", "letters"], "'numbers', 'one_hot', 'neighborhood_slopes'"),
+        ("models.tanh.blocks", ["numbers", "letters"], "'numbers', 'one_hot', 'one_hot_ordinals'"),
         ("models.tanh.hidden", [16, 0], "greater than or equal to 1"),
         ("models.tanh.activation", "gelu", "'relu' or 'tanh'"),
         ("models.tanh.dropout", 1.0, "less than 1"),

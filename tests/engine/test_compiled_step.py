@@ -20,7 +20,7 @@ from houseprices.engine.losses import N_OUTPUTS
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import Hyperparameters, NetworkSpec, TrainingData, plan_of
 from houseprices.engine.torch_step import TorchStep
-from houseprices.engine.training import CPU, can_compile, step_on, warm_up
+from houseprices.engine.training import CPU, step_on, warm_up
 
 N_ROWS, D_IN, N_STEPS = 50, 7, 12
 GENERATOR = np.random.default_rng(0)
@@ -136,27 +136,10 @@ def test_a_diverged_value_stays_visible(activation):
 
 
 def test_without_numba_plain_torch_takes_the_step(monkeypatch):
-    assert can_compile()
     assert step_on(CPU) == "compiled"
     monkeypatch.setitem(sys.modules, "houseprices.engine.compiled_step", None)
-    assert not can_compile()
     assert step_on(CPU) == "torch"
     warm_up()
-
-
-WITHOUT_NUMBA = """
-from concurrent.futures import ThreadPoolExecutor
-from houseprices.engine.training import can_compile
-with ThreadPoolExecutor(8) as threads:
-    print({one.result() for one in [threads.submit(can_compile) for _ in range(64)]})
-"""
-
-
-def test_all_threads_find_numba_missing(tmp_path):
-    (tmp_path / "numba.py").write_text("import time; time.sleep(0.01); raise ImportError", "utf-8")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-c", WITHOUT_NUMBA]
-    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "{False}\n"
 
 
 EVALUATES = """

@@ -19,8 +19,10 @@ def test_it_is_the_derivative_of_the_mean_of_twice_torchs_huber_loss(delta):
         else 2 * torch.nn.functional.huber_loss(output, target, "none", delta)
     )
     (expected,) = torch.autograd.grad((each * ROW_WEIGHTS).mean(), output)
-    found = huber_derivative(output.detach(), target, torch.tensor([[delta]]), ROW_WEIGHTS, torch.tensor(float(N_ROWS)))
-    torch.testing.assert_close(found, expected)
+    derivatives = huber_derivative(
+        output.detach(), target, torch.tensor([[delta]]), ROW_WEIGHTS, torch.tensor(float(N_ROWS))
+    )
+    torch.testing.assert_close(derivatives, expected)
     assert ((output - target).abs() > 1).any()
 
 
@@ -31,8 +33,8 @@ def test_a_likelihoods_are_the_derivatives_of_the_mean_of_torchs_weighted_with_i
     outputs = [mean.requires_grad_(True), log_spread.requires_grad_(True)]
     expected = torch.autograd.grad((OF_LOSS[loss](mean, log_spread, target) * ROW_WEIGHTS).mean(), outputs)
     n_rows = torch.tensor(float(N_ROWS))
-    found = LIKELIHOODS[loss](mean.detach(), log_spread.detach(), target, ROW_WEIGHTS, n_rows)
-    torch.testing.assert_close(found, expected)
+    derivatives = LIKELIHOODS[loss](mean.detach(), log_spread.detach(), target, ROW_WEIGHTS, n_rows)
+    torch.testing.assert_close(derivatives, expected)
     assert 0 < ((mean - target).abs() > 4 * log_spread.exp()).sum() < N_ROWS
 
 
@@ -40,5 +42,5 @@ def test_a_likelihoods_are_the_derivatives_of_the_mean_of_torchs_weighted_with_i
 @pytest.mark.parametrize("log_spread", [-1e30, 1e30])
 def test_no_spread_overflows(loss, log_spread):
     one = torch.ones(1, 1)
-    found = LIKELIHOODS[loss](one, log_spread * one, 0 * one, one, torch.tensor(1.0))
-    assert torch.isfinite(torch.cat(found)).all()
+    derivatives = LIKELIHOODS[loss](one, log_spread * one, 0 * one, one, torch.tensor(1.0))
+    assert torch.isfinite(torch.cat(derivatives)).all()

@@ -122,7 +122,7 @@ WRONG = {
     "series": (returning("houses['LotArea']"), "mine.py: returns Series; accepted: a DataFrame of finite numbers"),
     "short": (returning("houses[['LotArea']].iloc[1:]"), "mine.py: returns 47 rows for 48 houses; accepted: a Data"),
     "index": (returning("houses[['LotArea']].iloc[::-1]"), "mine.py: returns rows with another index (Id); acc"),
-    "no columns": (returning("houses[[]]"), "mine.py: returns no columns; accepted: "),
+    "no columns": (returning("houses[[]]"), "mine.py: returns the columns (none); accepted: "),
     "twice": (returning("houses[['LotArea', 'LotArea']]"), "mine.py: returns the columns LotArea, LotArea; accepted"),
     "words": (returning("houses[['Street']]"), "mine.py: column Street: has the type category; accepted: numbers or"),
     "complex": (returning("houses[['LotArea']] * 1j"), "mine.py: column LotArea: has the type complex128; accepted"),

@@ -30,10 +30,12 @@ def test_the_blocks_that_are_built_do_not_change_the_bits_of_a_block(houses):
         np.testing.assert_array_equal(
             HouseFeatures(blocks).fit(houses).transform(houses), matrix[:, everything.block_columns(blocks)]
         )
-    some = HouseFeatures(["ranks", "numbers", "products"]).fit(houses)
+    some = HouseFeatures(["piecewise_linear", "numbers", "products"]).fit(houses)
     np.testing.assert_array_equal(some.transform(houses), matrix[:, everything.block_columns(some.blocks)])
-    assert some.blocks == ("numbers", "products", "ranks")
-    assert some.statistics_.keys() == {statistic.name for of in COLUMNS["ranks"] for statistic in of.statistics}
+    assert some.blocks == ("numbers", "products", "piecewise_linear")
+    assert some.statistics_.keys() == {
+        statistic.name for of in COLUMNS["piecewise_linear"] for statistic in of.statistics
+    }
 
 
 def test_blocks_partition_the_columns_in_order(houses):

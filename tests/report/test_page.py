@@ -14,9 +14,8 @@ import pytest
 from conftest import N_ROWS, N_TEST_ROWS, FinishedRun
 
 from houseprices.cli import main
-from houseprices.report.drawing import Drawing
 from houseprices.report.evidence import Evidence, gather
-from houseprices.report.page import render, stacks
+from houseprices.report.page import render
 from houseprices.runs.read import read_run
 from houseprices.selection import ablation
 
@@ -118,15 +117,6 @@ def test_values_stay_text_and_a_samples_page_says_in_every_section_that_it_is_sy
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert page.count("Synthetic data") == len(SECTIONS)
     assert "leaderboard" not in page.lower()
-
-
-def test_figures_are_stacked_in_columns_of_about_equal_heights() -> None:
-    heights = np.random.default_rng(0).uniform(2, 6, size=20)
-    drawings = [Drawing(str(number), "", "", float(height), b"") for number, height in enumerate(heights)]
-    columns = stacks(drawings)
-    assert sorted(int(drawing.name) for column in columns for drawing in column) == list(range(20))
-    totals = [sum(drawing.height for drawing in column) for column in columns]
-    assert max(totals) - min(totals) <= heights.max() + 1
 
 
 @pytest.mark.parametrize(

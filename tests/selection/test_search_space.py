@@ -17,7 +17,7 @@ learning_rate = { low = 1e-3, high = 1e-2, log = true }
 weight_decay = { low = 1, high = 10 }
 epochs = { low = 10.0, high = 30, step = 10 }
 decay_kind = ["decoupled", "coupled"]
-blocks = [["numbers"], ["ranks", "one_hot"]]
+blocks = [["numbers"], ["products", "one_hot"]]
 """
 
 
@@ -48,7 +48,7 @@ def test_each_suggestion_lies_in_the_space_and_all_of_the_space_is_reached(space
     assert {model.epochs for model in models} == {10, 20, 30}
     assert any(model.weight_decay % 1 for model in models)  # the setting says whether numbers are whole
     assert {model.decay_kind for model in models} == {"decoupled", "coupled"}
-    assert {model.blocks for model in models} == {("numbers",), ("ranks", "one_hot")}
+    assert {model.blocks for model in models} == {("numbers",), ("products", "one_hot")}
     rates = sorted(model.learning_rate for model in models)
     assert (rates[0] >= 1e-3, rates[-1] <= 1e-2) == (True, True)
     assert 2e-3 < rates[len(rates) // 2] < 5e-3  # the middle in logarithms is 3.2e-3, else 5.5e-3

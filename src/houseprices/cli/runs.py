@@ -87,7 +87,7 @@ def explain(
     columns: ColumnsOfRun = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a run gave a house its price, theme by theme and feature by feature.
+    """Explain a run's price of a house: the effect of each theme and feature.
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
@@ -219,12 +219,12 @@ def _print_wrapped(text: str) -> None:
 
 def print_run_comparison(comparison: "RunComparison") -> None:
     """The figures of both, their differences with intervals, and what was changed."""
-    first, second = comparison.n_splits
-    splits = f"{first} {'split' if first == 1 else 'splits'}" if first == second else f"{first} and {second} splits"
+    first, second = comparison.n_repeats
+    repeats = f"{first}" if first == second else f"{first} and {second}"
     headings = ("log price", "first", "second", "difference", "95% interval")
     from houseprices.cli.selection import score_rows
 
-    print_table(f"Out of fold, {splits}", headings, score_rows(comparison.scores), words=("log price",))
+    print_table(f"Out of fold, repeats: {repeats}", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 

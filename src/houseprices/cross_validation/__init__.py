@@ -1,1 +1,1 @@
-"""Folds x models x members -> out-of-fold and test predictions, and their scores."""
+"""Cross-validation: folds x models x networks -> out-of-fold and test predictions, and their scores."""

@@ -143,12 +143,12 @@ def cross_validate(
     for fold, trained in _train(array, log_price, fold_of_row, settings, baselines, stopwatch, notify):
         fitted = fold.fitted(settings.models, {name: model.network for name, model in trained.items()})
         predictions, scale = fitted.predict_models(fold.matrix)
-        place, held_out, training = (fold.repeat, fold.fold), fold.held_out_rows, fold.training_rows
+        held_out, training = fold.held_out_rows, fold.training_rows
         for name, prediction in predictions.items():
             by_model[name][fold.repeat][:, held_out] = prediction[:, held_out]
         error_scale[fold.repeat, held_out] = scale[held_out]
         mean = ensemble_mean(predictions)
-        training_log_rmse[place] = log_rmse(mean[training], log_price[training])
+        training_log_rmse[fold.repeat, fold.fold] = log_rmse(mean[training], log_price[training])
         test.append(mean[n_rows:])  # the test rows follow the training rows in the matrix
         fitted_folds.append(fitted)
         curves.append({name: model.curves.scaled(fold.log_price_std) for name, model in trained.items()})
@@ -200,7 +200,9 @@ def _train(
             waiting.append((fold, submit_fold(executor, fold, settings)))
             stopwatch.lap("features")
             if repeat == 0:
-                for name, prediction in fold_baselines(fold, log_price).items():
+                linear, training = fold.matrix[:, fold.columns(LINEAR_BLOCKS)], fold.training_rows
+                by_name = baseline_predictions(linear[training], log_price[training], linear[fold.held_out_rows])
+                for name, prediction in by_name.items():
                     baselines.setdefault(name, np.empty(len(log_price)))[fold.held_out_rows] = prediction
                 stopwatch.lap("baselines")
             if len(waiting) >= n_at_once:
@@ -220,28 +222,17 @@ def submit_fold(executor: Executor, fold: Fold, settings: Settings) -> dict[str,
         if not len(fold.columns(model.blocks)):
             fault = f"the {len(fold.training_rows)} training rows of fold {fold.fold} fill none of its columns"
             raise DataError([f"models.{name}: {fault}; accepted: more houses, or more blocks"])
-        place = (settings.seed, fold.repeat, fold.fold, name)
-        networks = [NetworkSpec(network_seed(*place, index), model) for index in range(model.n_members)]
+        seeds = [network_seed(settings.seed, fold.repeat, fold.fold, name, i) for i in range(model.n_members)]
+        networks = [NetworkSpec(seed, model) for seed in seeds]
         pending[name] = submit_networks(executor, fold.data(model.blocks), networks)
     return pending
 
 
-def fold_baselines(fold: Fold, log_price: Floats) -> dict[Baseline, Floats]:
-    """Fit the baselines on the fold's training rows and predict the held-out rows: {name: (n_held_out,)}."""
-    linear = fold.matrix[:, fold.columns(LINEAR_BLOCKS)]
-    rows = fold.training_rows
-    return baseline_predictions(linear[rows], log_price[rows], linear[fold.held_out_rows])
-
-
 def check_finite(prediction: Floats) -> None:
-    """Check that all predictions, (.., n_rows), are finite.
-
-    Raises:
-        DataError: some are not: training diverged.
-    """
-    lost = ~np.isfinite(prediction)
-    if lost.any():
-        fault = f"training: the predictions of {lost.sum()} of {lost.size} houses are no numbers"
+    """Raise a DataError unless all predictions, (.., n_rows), are finite: training diverged."""
+    n_lost = np.count_nonzero(~np.isfinite(prediction))
+    if n_lost:
+        fault = f"training: the predictions of {n_lost} of {prediction.size} houses are no numbers"
         accepted = "accepted: a finite price above 0 dollars (training diverged? lower the learning rate)"
         raise DataError([f"{fault}; {accepted}"])
 

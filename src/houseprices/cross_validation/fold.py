@@ -1,4 +1,4 @@
-"""Folds: the rows that each one holds out, its features and targets, and the networks trained on its training rows."""
+"""Folds: the rows that each fold holds out, its features and targets, and the networks trained on its training rows."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FittedFold:
     """Features and trained networks of a fold: from houses to log prices.
 
     Attributes:
-        repeat, fold: its place in the cross-validation.
+        repeat, fold: its position in the cross-validation.
         features: fitted on the training rows.
         log_price_mean, log_price_std: of the training rows; the networks predict (log price - mean) / std.
         columns: {model: positions of the columns that its networks see}
@@ -75,7 +75,7 @@ class Fold:
     """Rows, features and targets of a fold, fitted on its training rows alone.
 
     Attributes:
-        repeat, fold: its place in the cross-validation.
+        repeat, fold: its position in the cross-validation.
         training_rows, held_out_rows: positions among the houses with a price.
         features: the fitted transformer.
         matrix: (n_houses, d_in) features of all houses, those with a price first.
@@ -167,10 +167,10 @@ def fit_fold(
     """Fit the features of these blocks and the target on a fold's training rows.
 
     Args:
-        repeat, fold: the place in the cross-validation, part of the networks' seeds.
+        repeat, fold: the position in the cross-validation, part of the networks' seeds.
         rows: positions of the training rows and of the held-out rows.
-        houses: n_houses of them, those with a price first.
-        log_price: (n_rows,)
+        houses: all houses, those with a price first.
+        log_price: (n_rows,) of the houses with a price.
         settings: the settings of the features.
         blocks: the blocks of the matrix.
 
@@ -189,9 +189,9 @@ def fit_fold(
 
 
 def network_seed(seed: int, repeat: int, fold: int, model: str, index: int) -> int:
-    """Derive the seed of a network from the job's seed and the network's place; no two share a stream.
+    """Derive the seed of a network from the run's seed and the network's position; no two share a stream.
 
     The model counts by its name: its networks are the same whatever models stand beside it.
     """
-    place = (seed, repeat, fold, int.from_bytes(model.encode(), "little"), index)
-    return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    entropy = (seed, repeat, fold, int.from_bytes(model.encode(), "little"), index)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -34,8 +34,8 @@ def cv_plus_intervals(
     residuals: ArrayLike,
     coverages: Sequence[float],
     *,
-    scales: ArrayLike | None = None,
-    scale_of_row: ArrayLike | None = None,
+    scales: ArrayLike = 1.0,
+    scale_of_row: ArrayLike = 1.0,
 ) -> Floats:
     """Compute intervals of new rows.
 
@@ -43,13 +43,13 @@ def cv_plus_intervals(
     disagree by more than the residuals, the interval is widened up to the mean.
 
     Args:
-        predictions: predictions of the new rows by the models of each fold.
+        predictions: predictions of the new rows by the networks of each fold.
         fold_of_row: the fold that held each training row out.
         residuals: target - out-of-fold prediction (the mean over repeats) of each training row, of either sign.
         coverages: each between 0 and 1.
         scales: expected size of the error of each new row by each fold's models, > 0; residuals are then divided by
             scales (normalised residuals), so that the intervals of uncertain rows are wider.
-        scale_of_row: the same, out-of-fold, for the training rows; given with `scales` or not at all.
+        scale_of_row: the same, out-of-fold, for the training rows.
 
     Shape:
         predictions, scales: (n_folds, n_new) or (n_repeats, n_folds, n_new)
@@ -59,34 +59,28 @@ def cv_plus_intervals(
 
     Raises:
         SettingsError: a coverage is not between 0 and 1.
-        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+        ValueError: a residual is not finite.
 
     >>> cv_plus_intervals([[10.0], [20.0]], [0, 0, 1, 1], [-1.0, 2.0, 3.0, -4.0], coverages=[0.5, 0.9]).tolist()
     [[[9.0], [23.0]], [[-inf], [inf]]]
     """
     folds = np.atleast_2d(np.asarray(fold_of_row))
-    of_folds = _by_repeat(predictions, folds)
-    if (scales is None) != (scale_of_row is None):
-        raise ValueError("scales and scale_of_row must be given together")
-    scores = _scores(residuals, scale_of_row, folds.shape[1])
-    scale_of_folds = None if scales is None else _positive(_by_repeat(scales, folds))
+    by_fold = np.asarray(predictions, dtype=np.float64)
+    n_new = by_fold.shape[-1]
+    by_fold = by_fold.reshape(len(folds), -1, n_new)
+    scale_by_fold = np.broadcast_to(scales, np.shape(predictions)).reshape(by_fold.shape)
+    scores = _scores(residuals, scale_of_row)
     ranks = [rank_of(coverage, len(scores)) for coverage in coverages]
-    n_new = of_folds.shape[2]
     intervals = np.empty((len(ranks), 2, n_new))
-    n_at_once = max(1, CELLS_AT_ONCE // max(1, len(scores)))
+    n_at_once = max(1, CELLS_AT_ONCE // len(scores))
     for start in range(0, n_new, n_at_once):
         rows = slice(start, start + n_at_once)
-        centre = _of_unseen(of_folds[:, :, rows], folds)
-        if scale_of_folds is None:
-            reach = np.broadcast_to(scores, centre.shape)
-        else:
-            reach = _of_unseen(scale_of_folds[:, :, rows], folds) * scores
-        upper = _order_statistics(centre + reach, ranks)
+        centre = _of_unseen(by_fold[:, :, rows], folds)
+        reach = _of_unseen(scale_by_fold[:, :, rows], folds) * scores
         # The k-th smallest of v is minus the k-th largest of -v.
-        lower = -_order_statistics(reach - centre, ranks)
-        mean = of_folds[:, :, rows].mean(axis=(0, 1))
-        intervals[:, 0, rows] = np.minimum(lower, mean)
-        intervals[:, 1, rows] = np.maximum(upper, mean)
+        mean = by_fold[:, :, rows].mean(axis=(0, 1))
+        intervals[:, 0, rows] = np.minimum(-_order_statistics(reach - centre, ranks), mean)
+        intervals[:, 1, rows] = np.maximum(_order_statistics(centre + reach, ranks), mean)
     return intervals
 
 
@@ -96,7 +90,7 @@ def out_of_fold_intervals(
     residuals: ArrayLike,
     coverages: Sequence[float],
     *,
-    scale_of_row: ArrayLike | None = None,
+    scale_of_row: ArrayLike = 1.0,
 ) -> Floats:
     """Compute intervals of the training rows themselves, to look at calibration by groups of rows.
 
@@ -114,19 +108,18 @@ def out_of_fold_intervals(
 
     Raises:
         SettingsError: a coverage is not between 0 and 1.
-        ValueError: shapes do not fit, a residual is not finite, or a scale is not above 0.
+        ValueError: a residual is not finite.
     """
     centre = np.asarray(prediction, dtype=np.float64)
     first_folds = np.atleast_2d(np.asarray(fold_of_row))[0]
-    scores = _scores(residuals, scale_of_row, len(first_folds))
+    scores = _scores(residuals, scale_of_row)
     reach = np.empty((len(coverages), len(scores)))
     for fold in np.unique(first_folds):
         held_out = first_folds == fold
         others = scores[~held_out]
         ranks = [rank_of(coverage, len(others)) for coverage in coverages]
         reach[:, held_out] = _order_statistics(others[None], ranks)
-    if scale_of_row is not None:
-        reach = reach * np.asarray(scale_of_row, dtype=np.float64)
+    reach *= np.asarray(scale_of_row)
     return np.stack([centre - reach, centre + reach], axis=1)
 
 
@@ -166,26 +159,9 @@ def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
     return total / len(fold_of_row)
 
 
-def _by_repeat(of_folds: ArrayLike, fold_of_row: NDArray[np.int64]) -> Floats:
-    values = np.asarray(of_folds, dtype=np.float64)
-    values = values[None] if values.ndim == 2 else values
-    n_repeats, n_folds = len(fold_of_row), int(fold_of_row.max()) + 1
-    if values.ndim != 3 or values.shape[:2] != (n_repeats, n_folds):
-        raise ValueError(f"{n_repeats} repeats of {n_folds} folds need ({n_repeats}, {n_folds}, n), got {values.shape}")
-    return values
-
-
-def _scores(residuals: ArrayLike, scale_of_row: ArrayLike | None, n_rows: int) -> Floats:
-    """Return absolute residuals, divided by the scales if there are any."""
-    scores = np.abs(np.asarray(residuals, dtype=np.float64))
-    if scores.shape != (n_rows,):
-        raise ValueError(f"fold_of_row has {n_rows} rows, residuals have the shape {scores.shape}")
+def _scores(residuals: ArrayLike, scale_of_row: ArrayLike) -> Floats:
+    """Return absolute residuals divided by the scales; NaN from diverged networks would be sorted as the largest."""
+    scores: Floats = np.abs(np.asarray(residuals, dtype=np.float64)) / np.asarray(scale_of_row)
     if not np.isfinite(scores).all():
         raise ValueError("residuals must be finite")
-    return scores if scale_of_row is None else scores / _positive(np.asarray(scale_of_row, dtype=np.float64))
-
-
-def _positive(scales: Floats) -> Floats:
-    if not (np.isfinite(scales) & (scales > 0)).all():
-        raise ValueError("scales must be finite and above 0")
-    return scales
+    return scores

@@ -15,7 +15,6 @@ from houseprices.engine.activations import NONLINEARITIES
 from houseprices.engine.kernels import (
     Draws,
     Integers,
-    LearningRates,
     Net,
     Options,
     Scratch,
@@ -36,21 +35,21 @@ _RARE = 0.25
 """Share of nonzero rows below which a column is rare; 0.4 to 0.7 were as fast or slower (measured)."""
 
 _ROWS_COUNTED = 1024
-"""Training rows by which rare columns are found, at most."""
+"""Largest number of training rows that are counted to find the rare columns."""
 
 _NOISE_AT_ONCE = 2**21
 """Random numbers that are drawn at once for input noise: 8 MiB."""
 
 
 class CompiledStep:
-    """As `torch_step.TorchStep`; the given network holds the initial parameters and is not changed."""
+    """Trains like `torch_step.TorchStep`; the given network holds the initial parameters and is not changed."""
 
     def __init__(self, network: BatchedMLP, data: TrainingData, specs: Sequence[NetworkSpec], plan: Plan) -> None:
         self._specs, self._plan = specs, plan
         self._net = _net(plan.architecture, plan.batch_size)
         self._options = [_options(spec.hyperparameters, data.row_weights) for spec in specs]
         self._streams = [RandomStreams(spec.seed, data.training_rows, plan.batch_size) for spec in specs]
-        self._generators = [(stream.input_state(), stream.hidden_state()) for stream in self._streams]
+        self._generators = [stream.dropout_states() for stream in self._streams]
         self._table = _table(data, with_noise=plan.with_noise)
         self._scratch = _scratch(self._net, plan.batch_size, self._table.n_common)  # reused by network after network
         self._positions = _positions(plan.architecture, self._table.order)
@@ -75,9 +74,8 @@ class CompiledStep:
     def evaluate(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Compute a network's errors on rows of the table, without dropout, and the norm of its weights."""
         n_rows, size = len(rows), self._plan.batch_size
-        batches = np.resize(
-            rows.numpy(), (-(-n_rows // size), size)
-        )  # the rows that fill the last one are cut off again
+        # The rows that fill the last batch are cut off again.
+        batches = np.resize(rows.numpy(), (-(-n_rows // size), size))
         options = self._options[index]._replace(input_threshold=np.uint32(0), threshold=np.uint32(0))
         parameters = self._states[index].parameters
         draws = Draws(batches, *self._generators[index], self._noise(self._streams[index], 0))
@@ -104,12 +102,12 @@ class CompiledStep:
             return np.empty((0, 0, 0), dtype=np.float32)
         return np.stack([stream.input_noise(self._plan.architecture.d_in) for _ in range(n_steps)])
 
-    def _learning_rates(self, top_rate: np.float32, steps: range) -> LearningRates:
+    def _learning_rates(self, top_rate: np.float32, steps: range) -> Floats32:
+        """Compute learning rate, step size and correction of each step, see `bias_corrected`: (n_steps, 3)."""
         rates = top_rate * np.array([self._plan.rate_factor(step) for step in steps], dtype=np.float32)
-        beta2 = self._plan.beta2
-        corrected = [bias_corrected(rate, step + 1, beta2) for rate, step in zip(rates, steps, strict=True)]
-        step_sizes, corrections = np.array(corrected, dtype=np.float32).T.copy()
-        return LearningRates(rates, step_sizes, corrections)
+        by_step = zip(rates, steps, strict=True)
+        corrected = [(rate, *bias_corrected(rate, step + 1, self._plan.beta2)) for rate, step in by_step]
+        return np.array(corrected, dtype=np.float32)
 
 
 def warm_up() -> None:

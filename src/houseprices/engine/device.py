@@ -1,4 +1,4 @@
-"""Devices: which one trains, how much memory it has, and one thread for each small matrix product."""
+"""Device that trains, its memory, and a single thread for small matrix products."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,16 +40,10 @@ def choose_device(name: str, ray: str = "") -> torch.device:
 
 
 def check_memory(data: TrainingData, networks: Sequence[NetworkSpec], device: torch.device, n_at_once: int) -> None:
-    """Check that so many such batches fit into the memory at once.
-
-    Raises:
-        OutOfMemoryError: they do not.
-    """
+    """Raise an OutOfMemoryError unless `n_at_once` such batches fit into the memory together."""
     plan = plan_of(networks, data)
-    needed, available = (
-        n_at_once * training_bytes(plan, len(data.inputs), len(networks), device),
-        available_bytes(device),
-    )
+    needed = n_at_once * training_bytes(plan, len(data.inputs), len(networks), device)
+    available = available_bytes(device)
     if needed > available:
         raise OutOfMemoryError(
             f"training {n_at_once * len(networks)} networks of {plan.architecture.n_parameters:,} parameters at once"

@@ -1,4 +1,4 @@
-"""The machine code of `compiled_step`: a member's training steps, each in one piece.
+"""The machine code of `compiled_step`: the training steps of a network, each in one piece.
 
 A step's matrix products are the BLAS library's; everything else reads and writes each value once, in the cache. The
 formulas are not written again here: numba compiles those of `regularization`, `activations`, `losses` and `optimizer`,
@@ -30,7 +30,7 @@ _SOURCES = digest_of_sources(__file__)
 
 
 def _compile(function: _Function) -> _Function:
-    """Machine code that is kept on disk.
+    """Compile to machine code that is kept on disk.
 
     numba finds it by the function's name and the time of its file alone. With the sources' digest in the name, code
     made of other formulas, or by another version of these files, is never found.
@@ -48,10 +48,10 @@ Integers = NDArray[np.int64]
 
 
 class Net(NamedTuple):
-    """The architecture, and where in flat memory each layer's part begins."""
+    """The architecture, and the start of each layer's part in flat memory."""
 
     widths: Integers  # of the inputs, the hidden layers and the output
-    activation: int  # its place in `activations.NONLINEARITIES`
+    activation: int  # position in `activations.NONLINEARITIES`
     linear_path: bool
     n_weights: int
     matrices: Integers  # in the parameters: hidden layers, output layer, linear path
@@ -61,14 +61,14 @@ class Net(NamedTuple):
 
 
 class Options(NamedTuple):
-    """A member's settings."""
+    """Hyperparameters of a network."""
 
     input_dropout: np.float32
     input_threshold: np.uint32  # of the random bits, see `random_streams.drop_threshold`
     input_noise: np.float32  # standard deviation
     dropout: np.float32
     threshold: np.uint32
-    loss: int  # its place in `losses.N_OUTPUTS`
+    loss: int  # position in `losses.N_OUTPUTS`
     delta: np.float32  # of Huber's
     coupled_decay: np.float32  # one of the two is zero
     decoupled_decay: np.float32
@@ -78,48 +78,40 @@ class Options(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What every step fills anew."""
+    """Buffers that every step fills anew."""
 
     gradient: Floats32  # (n_parameters,)
     row: Floats32  # (d_in,), one row of the batch's inputs
     common: Floats32  # (batch_size, n_common), the inputs in the common columns
-    starts: Integers  # (batch_size + 1,): where in the next two a row's entries in the rare columns begin
+    starts: Integers  # (batch_size + 1,): start of each row's entries of the rare columns in the next two
     columns: NDArray[np.int32]  # counted in the table's order
     values: Floats32
     units: Floats32  # all hidden layers' units, one layer after another
-    deltas: Floats32  # the loss's derivatives by them, in the same places
+    deltas: Floats32  # derivatives of the loss by the units, laid out alike
     bits: NDArray[np.uint16]  # random, for each input and each unit
     words: NDArray[np.uint64]  # the same memory
-    output: Floats32  # (batch_size, n_outputs), and then the loss's derivatives by it
-    direct: Floats32  # (batch_size, n_outputs), what the linear path adds to it
+    output: Floats32  # (batch_size, n_outputs), and then the derivatives of the loss by it
+    direct: Floats32  # (batch_size, n_outputs), the linear path's addend of the output
 
 
 class Table(NamedTuple):
-    """What all members share."""
+    """Rows that all networks share."""
 
     inputs: Floats32  # (n_rows, d_in)
     targets: Floats32  # (n_rows,)
     order: Integers  # (d_in,): the columns of the inputs, the common ones first
     n_common: int
-    starts: Integers  # (n_rows + 1,): where in the next one a row's entries in the rare columns begin
+    starts: Integers  # (n_rows + 1,): start of each row's entries of the rare columns in `columns`
     columns: NDArray[np.int32]  # in that order
 
 
 class Draws(NamedTuple):
-    """A member's random numbers for the next steps."""
+    """Random numbers of a network for the next steps."""
 
     rows: Integers  # (n_steps, batch_size)
     input_state: NDArray[np.uint64]  # of the generators of random bits
     hidden_state: NDArray[np.uint64]
     noise: Floats32  # (n_steps, batch_size, d_in), or none
-
-
-class LearningRates(NamedTuple):
-    """The next steps' learning rates, (n_steps,) each; the last two are those of `optimizer.bias_corrected`."""
-
-    rates: Floats32
-    step_sizes: Floats32
-    corrections: Floats32
 
 
 class State(NamedTuple):
@@ -132,7 +124,7 @@ class State(NamedTuple):
 
 @_compile
 def rare_entries(inputs: Any, order: Any, n_common: Any) -> Any:
-    """The starts and columns of `Table`."""
+    """Return the starts and columns of `Table`."""
     zero, starts = np.float32(0), np.zeros(len(inputs) + 1, dtype=np.int64)
     for row in range(len(inputs)):
         n_entries = 0
@@ -151,7 +143,10 @@ def rare_entries(inputs: Any, order: Any, n_common: Any) -> Any:
 
 @_compile
 def run_steps(net: Any, options: Any, table: Any, state: Any, scratch: Any, draws: Any, rates: Any, stop: Any) -> None:
-    """Take a step for each learning rate, or fewer once `stop` is set; see `TorchStep.run`."""
+    """Take the steps, or fewer once `stop` is set; see `TorchStep.run`.
+
+    rates: (n_steps, 3), the learning rate of each step and `optimizer.bias_corrected` of it.
+    """
     for step in range(len(draws.rows)):
         if stop[0]:
             return
@@ -160,13 +155,12 @@ def run_steps(net: Any, options: Any, table: Any, state: Any, scratch: Any, draw
         _forward(net, options, state.parameters, scratch, draws.hidden_state)
         _loss_derivative(scratch.output, table.targets, options, rows)
         _backward(net, options, state.parameters, scratch)
-        of_step = rates.rates[step], rates.step_sizes[step], rates.corrections[step]
-        _update(net, options, state, scratch.gradient, of_step)
+        _update(net, options, state, scratch.gradient, rates[step])
 
 
 @_compile
 def predict(net: Any, options: Any, table: Any, parameters: Any, scratch: Any, draws: Any) -> Any:
-    """The first output for `draws.rows`, of their shape; dropout acts as the options say."""
+    """Compute the first output for `draws.rows`, of their shape, with the dropout of the options."""
     outputs = np.empty(draws.rows.shape, dtype=np.float32)
     for step in range(len(outputs)):
         _gather(net, options, table, scratch, draws, step)
@@ -182,50 +176,50 @@ def _gather(net: Any, options: Any, table: Any, scratch: Any, draws: Any, step: 
     if threshold:
         _draw(draws.input_state, scratch.words[: net.words[1]])
     n_kept = 0
-    for place in range(len(rows)):
-        row, common = scratch.row, scratch.common[place]
-        row[:] = table.inputs[rows[place]]
+    for position in range(len(rows)):
+        row, common = scratch.row, scratch.common[position]
+        row[:] = table.inputs[rows[position]]
         if len(draws.noise):
-            noise = draws.noise[step, place]
+            noise = draws.noise[step, position]
             for index in range(d_in):
                 row[index] = noisy_input(row[index], options.input_noise, noise[index])
         if threshold:
-            _drop(row, options.input_dropout, scratch.bits[place * d_in :], threshold)
+            _drop(row, options.input_dropout, scratch.bits[position * d_in :], threshold)
         for index in range(table.n_common):
             common[index] = row[table.order[index]]
-        for entry in range(table.starts[rows[place]], table.starts[rows[place] + 1]):
+        for entry in range(table.starts[rows[position]], table.starts[rows[position] + 1]):
             value = row[table.order[table.columns[entry]]]
             if value != zero:
                 scratch.columns[n_kept] = table.columns[entry]
                 scratch.values[n_kept] = value
                 n_kept += 1
-        scratch.starts[place + 1] = n_kept
+        scratch.starts[position + 1] = n_kept
 
 
 @_part
 def _times_inputs(scratch: Any, weights: Any, products: Any) -> None:
-    """The batch's inputs times weights, (d_in, width): (batch_size, width)."""
+    """Multiply the batch's inputs by weights, (d_in, width): (batch_size, width)."""
     np.dot(scratch.common, weights[: scratch.common.shape[1]], products)
-    for place in range(len(products)):
-        product = products[place]
-        for entry in range(scratch.starts[place], scratch.starts[place + 1]):
-            value, of_column = scratch.values[entry], weights[scratch.columns[entry]]
+    for position in range(len(products)):
+        product = products[position]
+        for entry in range(scratch.starts[position], scratch.starts[position + 1]):
+            value, column_weights = scratch.values[entry], weights[scratch.columns[entry]]
             for unit in range(len(product)):
-                product[unit] += value * of_column[unit]
+                product[unit] += value * column_weights[unit]
 
 
 @_part
 def _input_gradient(scratch: Any, deltas: Any, gradient: Any) -> None:
-    """The gradient of such weights, (d_in, width), from the derivatives by the products, (batch_size, width)."""
+    """Compute the gradient of such weights, (d_in, width), from the derivatives by the products."""
     n_common = scratch.common.shape[1]
     np.dot(scratch.common.T, deltas, gradient[:n_common])
     gradient[n_common:] = np.float32(0)
-    for place in range(len(deltas)):
-        delta = deltas[place]
-        for entry in range(scratch.starts[place], scratch.starts[place + 1]):
-            value, of_column = scratch.values[entry], gradient[scratch.columns[entry]]
+    for position in range(len(deltas)):
+        delta = deltas[position]
+        for entry in range(scratch.starts[position], scratch.starts[position + 1]):
+            value, column_weights = scratch.values[entry], gradient[scratch.columns[entry]]
             for unit in range(len(delta)):
-                of_column[unit] += value * delta[unit]
+                column_weights[unit] += value * delta[unit]
 
 
 @_part
@@ -251,7 +245,7 @@ def _drop(units: Any, rate: Any, bits: Any, threshold: Any) -> None:
 
 @_part
 def _matrix(flat: Any, net: Any, layer: Any) -> Any:
-    """The weights from a layer to the next one, 0 for the inputs, and then the linear path: (fan_in, fan_out)."""
+    """Return the weights from a layer to the next one, 0 for the inputs, last the linear path: (fan_in, fan_out)."""
     is_path = layer == len(net.widths) - 1
     fan_in, fan_out = (net.widths[0], net.widths[-1]) if is_path else (net.widths[layer], net.widths[layer + 1])
     return flat[net.matrices[layer] : net.matrices[layer + 1]].reshape(fan_in, fan_out)
@@ -259,19 +253,19 @@ def _matrix(flat: Any, net: Any, layer: Any) -> Any:
 
 @_part
 def _bias(flat: Any, net: Any, layer: Any) -> Any:
-    """The biases of a hidden layer, from 1, or of the output: (width,)."""
+    """Return the biases of a hidden layer, from 1, or of the output: (width,)."""
     return flat[net.biases[layer - 1] : net.biases[layer]]
 
 
 @_part
 def _layer(flat: Any, net: Any, layer: Any) -> Any:
-    """The units of a hidden layer, from 1: (batch_size, width)."""
+    """Return the units of a hidden layer, from 1: (batch_size, width)."""
     return flat[net.units[layer - 1] : net.units[layer]].reshape(-1, net.widths[layer])
 
 
 @_part
 def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) -> None:
-    """`BatchedMLP.forward`: hidden units and output."""
+    """Compute hidden units and output, as `BatchedMLP.forward` does."""
     last = len(net.widths) - 2
     for layer in range(1, last + 2):
         products = _layer(scratch.units, net, layer) if layer <= last else scratch.output
@@ -295,34 +289,38 @@ def _forward(net: Any, options: Any, parameters: Any, scratch: Any, state: Any) 
 @_part
 def _activate(units: Any, bias: Any, activation: Any) -> None:
     for row in range(units.shape[0]):
-        of_row = units[row]
+        row_values = units[row]
         if activation == _TANH:
             for unit in range(len(bias)):
-                of_row[unit] = tanh(of_row[unit] + bias[unit])
+                row_values[unit] = tanh(row_values[unit] + bias[unit])
         else:
             for unit in range(len(bias)):
-                of_row[unit] = relu(of_row[unit] + bias[unit])
+                row_values[unit] = relu(row_values[unit] + bias[unit])
 
 
 @_part
 def _loss_derivative(output: Any, targets: Any, options: Any, rows: Any) -> None:
     n_rows: Any = np.float32(len(rows))
     weights = options.row_weights
-    for place in range(len(rows)):
-        row = rows[place]
+    for position in range(len(rows)):
+        row = rows[position]
         weight: Any = weights[row] if len(weights) else ONE
-        of_row = output[place]
+        row_values = output[position]
         if options.loss == _STUDENT_T:
-            of_row[0], of_row[1] = student_t_derivative(of_row[0], of_row[1], targets[row], weight, n_rows)
+            row_values[0], row_values[1] = student_t_derivative(
+                row_values[0], row_values[1], targets[row], weight, n_rows
+            )
         elif options.loss == _GAUSSIAN:
-            of_row[0], of_row[1] = gaussian_derivative(of_row[0], of_row[1], targets[row], weight, n_rows)
+            row_values[0], row_values[1] = gaussian_derivative(
+                row_values[0], row_values[1], targets[row], weight, n_rows
+            )
         else:
-            of_row[0] = huber_derivative(of_row[0], targets[row], options.delta, weight, n_rows)
+            row_values[0] = huber_derivative(row_values[0], targets[row], options.delta, weight, n_rows)
 
 
 @_part
 def _backward(net: Any, options: Any, parameters: Any, scratch: Any) -> None:
-    """`backpropagation.backpropagate`: the gradient, from the output down."""
+    """Compute the gradient from the output down, as `mlp.backpropagate` does."""
     last, gradient = len(net.widths) - 2, scratch.gradient
     if net.linear_path:
         _input_gradient(scratch, scratch.output, _matrix(gradient, net, last + 1))
@@ -338,21 +336,12 @@ def _backward(net: Any, options: Any, parameters: Any, scratch: Any) -> None:
             _input_gradient(scratch, deltas, _matrix(gradient, net, 0))
         else:
             np.dot(_layer(scratch.units, net, layer - 1).T, deltas, _matrix(gradient, net, layer - 1))
-        _sum_rows(deltas, _bias(gradient, net, layer))
-
-
-@_part
-def _sum_rows(values: Any, sums: Any) -> None:
-    for unit in range(len(sums)):
-        sums[unit] = values[0, unit]
-    for row in range(1, len(values)):
-        for unit in range(len(sums)):
-            sums[unit] += values[row, unit]
+        _bias(gradient, net, layer)[:] = deltas.sum(axis=0)
 
 
 @_part
 def _activate_backward(net: Any, options: Any, scratch: Any, layer: Any) -> None:
-    """The derivatives by a layer's units -> those by its values before activation and dropout."""
+    """Turn the derivatives by a layer's units into those by its values before activation and dropout."""
     rate, threshold, start, end = options.dropout, options.threshold, net.units[layer - 1], net.units[layer]
     deltas, units, bits = scratch.deltas[start:end], scratch.units[start:end], scratch.bits[4 * net.words[layer] :]
     # Without dropout the threshold is 0, and whatever the bits are, each unit is kept.
@@ -367,9 +356,9 @@ def _activate_backward(net: Any, options: Any, scratch: Any, layer: Any) -> None
 
 
 @_part
-def _update(net: Any, options: Any, state: Any, gradient: Any, of_step: Any) -> None:
-    """`BatchedAdam.step`: decay and a step of Adam, over the weights and then over the biases."""
-    rate, step_size, correction = of_step
+def _update(net: Any, options: Any, state: Any, gradient: Any, rates: Any) -> None:
+    """Decay and take a step of Adam over the weights and then the biases, as `BatchedAdam.step` does."""
+    rate, step_size, correction = rates[0], rates[1], rates[2]
     for decayed in (True, False):
         start, end = (0, net.n_weights) if decayed else (net.n_weights, len(gradient))
         parameters, gradients = state.parameters[start:end], gradient[start:end]

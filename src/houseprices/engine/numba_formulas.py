@@ -25,13 +25,13 @@ for _module in _MODULES:
 
 
 def digest_of_sources(*others: str) -> str:
-    """Of the files that formulas stand in, of this one and of the others: what machine code is made of."""
+    """Hash the sources of the machine code: the modules of formulas, this one and others."""
     files = [__file__, *others, *(str(module.__file__) for module in _MODULES)]
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _on_numbers(torch_function: _Function) -> Callable[[_Function], _Function]:
-    """Compiled code calls the decorated function where a formula calls torch's."""
+    """Register the decorated function for compiled code, in place of torch's."""
 
     def register(of_number: _Function) -> _Function:
         @overload(torch_function, {"error_model": "numpy"}, strict=False)

@@ -38,7 +38,7 @@ class RandomStreams:
         return batch
 
     def keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
-        """Return a (batch_size, width) mask: True with probability 1 - rate, each unit for itself."""
+        """Return a (batch_size, width) mask: True with probability 1 - rate, each unit independently."""
         return self._keep(self._hidden, width, rate)
 
     def input_keep_mask(self, width: int, rate: float) -> NDArray[np.bool_]:
@@ -49,13 +49,10 @@ class RandomStreams:
         """Return (batch_size, width) standard normal numbers."""
         return self._noise.standard_normal((self._batch_size, width), dtype=np.float32)
 
-    def input_state(self) -> NDArray[np.uint64]:
-        """Return the state of the generator that drops inputs, for compiled code to continue."""
-        return _state(self._inputs)
-
-    def hidden_state(self) -> NDArray[np.uint64]:
-        """Return the state of the generator that drops hidden units."""
-        return _state(self._hidden)
+    def dropout_states(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return the states of the generators that drop inputs and hidden units, for compiled code to continue."""
+        states = [bits.state["state"]["state"] for bits in (self._inputs, self._hidden)]
+        return states[0].copy(), states[1].copy()
 
     def _keep(self, bits: np.random.SFC64, width: int, rate: float) -> NDArray[np.bool_]:
         n_units = self._batch_size * width
@@ -71,8 +68,3 @@ def drop_threshold(rate: float) -> int:
     16384
     """
     return round(rate * _LEVELS)
-
-
-def _state(bits: np.random.SFC64) -> NDArray[np.uint64]:
-    state: NDArray[np.uint64] = bits.state["state"]["state"]
-    return state.copy()

@@ -2,13 +2,12 @@
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from typing import Literal, Protocol
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -21,9 +20,16 @@ from houseprices.engine.specs import NetworkSpec, Plan, TrainingData, plan_of
 from houseprices.engine.torch_step import TorchStep
 from houseprices.progress import Notify, silent
 
+if TYPE_CHECKING:  # numba and Ray are optional
+    from houseprices.engine.compiled_step import CompiledStep
+    from houseprices.engine.ray_executor import PendingOnCluster, RayExecutor
+
 CPU = torch.device("cpu")
 
-StepKind = Literal["compiled", "torch"]
+StepName = Literal["compiled", "torch"]
+Step: TypeAlias = "TorchStep | CompiledStep"
+Executor: TypeAlias = "ThreadExecutor | RayExecutor"
+Pending: TypeAlias = "Future[Trained] | PendingOnCluster"
 
 
 @dataclass(frozen=True)
@@ -51,25 +57,12 @@ class Trained:
     cpu_seconds: float
 
 
-class Step(Protocol):
-    """The training step of a batch: `TorchStep` or `CompiledStep`."""
-
-    def run(self, first: int, end: int, cancel: NDArray[np.bool_]) -> None:
-        """Take the steps first .. end - 1."""
-
-    def evaluate(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute a network's errors on rows of the table, without dropout, and the norm of its weights."""
-
-    def network(self) -> BatchedMLP:
-        """Return the networks as they are now."""
-
-
 def train(
     data: TrainingData,
     networks: Sequence[NetworkSpec],
     *,
     device: torch.device = CPU,
-    step: StepKind | None = None,
+    step: StepName | None = None,
     cancel: NDArray[np.bool_] | None = None,
 ) -> Trained:
     """Train all networks of a batch by mini-batches on their mean losses.
@@ -82,7 +75,7 @@ def train(
         networks: alike in architecture, steps and schedule, see `specs.Plan`.
         device: the device to train on.
         step: the implementation of the step; None for `step_on` the device.
-        cancel: (1,), looked at before each step; another thread may set it.
+        cancel: (1,), read before each step; another thread may set it.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -93,43 +86,49 @@ def train(
     network = BatchedMLP(plan.architecture, seeds=[spec.seed for spec in networks])
     network.parameters = network.parameters.to(device)
     training = make_step(network, data, networks, plan, step or step_on(device))
-    watch = _Watch(data, networks, device)
     cancel = np.zeros(1, dtype=np.bool_) if cancel is None else cancel
+    n_watched = min(len(data.validation_rows), len(data.training_rows))
+    watched_rows = [_watched_rows(data, spec, n_watched).to(device) for spec in networks]
+    measurements: list[Tensor] = []  # they stay on the device until the end
     for epoch in range(plan.n_epochs):
         first = epoch * plan.steps_per_epoch
         training.run(first, first + plan.steps_per_epoch, cancel)
-        watch.measure(training)
-    return Trained(training.network(), watch.curves(), time.thread_time() - start)
+        for index, rows in enumerate(watched_rows):
+            errors, norm = training.evaluate(index, rows)
+            # Without rows the mean is NaN: the error is unknown.
+            means = [part.square().mean().sqrt() for part in (errors[:n_watched], errors[n_watched:])]
+            measurements.append(torch.stack([*means, norm]))
+    measured = torch.stack(measurements).double().cpu().numpy().reshape(plan.n_epochs, len(networks), 3)
+    curves = LearningCurves(*measured.transpose(2, 1, 0))
+    return Trained(training.network(), curves, time.thread_time() - start)
+
+
+def _watched_rows(data: TrainingData, spec: NetworkSpec, n_watched: int) -> Tensor:
+    """Draw the training rows of the learning curves, and append the validation rows."""
+    drawn = np.random.default_rng(spec.seed).choice(data.training_rows, n_watched, replace=False)
+    return torch.from_numpy(np.concatenate([drawn, data.validation_rows]))
 
 
 def make_step(
-    network: BatchedMLP, data: TrainingData, networks: Sequence[NetworkSpec], plan: Plan, kind: StepKind
+    network: BatchedMLP, data: TrainingData, networks: Sequence[NetworkSpec], plan: Plan, name: StepName
 ) -> Step:
-    """Make the training step of that kind; the arguments are those of `TorchStep`."""
-    if kind == "torch":
+    """Make a training step; the other arguments are those of `TorchStep`."""
+    if name == "torch":
         return TorchStep(network, data, networks, plan)
     from houseprices.engine.compiled_step import CompiledStep
 
     return CompiledStep(network, data, networks, plan)
 
 
-def step_on(device: torch.device) -> StepKind:
-    """Return the step for a device: compiled on a CPU where numba works, else plain torch."""
-    return "compiled" if device.type == "cpu" and can_compile() else "torch"
-
-
-_importing = threading.Lock()
-
-
-def can_compile() -> bool:
-    """Check that numba is installed and works."""
+def step_on(device: torch.device) -> StepName:
+    """Return the step for a device: compiled on a CPU where numba is installed and works, else plain torch."""
+    if device.type != "cpu":
+        return "torch"
     try:
-        # Python gives another thread the half-imported module while the first thread's import fails.
-        with _importing:
-            import houseprices.engine.compiled_step  # noqa: F401  # the import is the check
-    except (ImportError, RuntimeError):  # RuntimeError: numba found no folder to keep its machine code in
-        return False
-    return True
+        import houseprices.engine.compiled_step  # noqa: F401  # the import is the check
+    except (ImportError, RuntimeError):  # RuntimeError: numba has no folder for its machine code
+        return "torch"
+    return "compiled"
 
 
 def warm_up(device: torch.device = CPU) -> None:
@@ -138,63 +137,6 @@ def warm_up(device: torch.device = CPU) -> None:
         from houseprices.engine.compiled_step import warm_up as compile_step
 
         compile_step()
-
-
-class _Watch:
-    """Measures the learning curves epoch by epoch; the measurements stay on the device until the end."""
-
-    def __init__(self, data: TrainingData, networks: Sequence[NetworkSpec], device: torch.device) -> None:
-        self._n_watched = min(len(data.validation_rows), len(data.training_rows))
-        self._rows: list[Tensor] = []
-        for spec in networks:
-            drawn = np.random.default_rng(spec.seed).choice(data.training_rows, self._n_watched, replace=False)
-            self._rows.append(torch.from_numpy(np.concatenate([drawn, data.validation_rows])).to(device))
-        self._measured: list[Tensor] = []
-
-    def measure(self, step: Step) -> None:
-        """Measure each network's errors on watched training rows and on validation rows, and its weight norm."""
-        for index, rows in enumerate(self._rows):
-            errors, norm = step.evaluate(index, rows)
-            # Without rows the mean is NaN: the error is unknown.
-            means = [part.square().mean().sqrt() for part in (errors[: self._n_watched], errors[self._n_watched :])]
-            self._measured.append(torch.stack([*means, norm]))
-
-    def curves(self) -> LearningCurves:
-        """Return all measurements."""
-        measured = torch.stack(self._measured).double().cpu().numpy().reshape(-1, len(self._rows), 3)
-        training, validation, norm = measured.transpose(2, 1, 0)
-        return LearningCurves(training, validation, norm)
-
-
-class Pending(Protocol):
-    """A batch in training; a `concurrent.futures.Future` is one."""
-
-    def result(self) -> Trained:
-        """Wait for the batch."""
-
-
-class Executor(Protocol):
-    """Trains batches of networks at the same time, in this process or on a cluster.
-
-    Attributes:
-        n_slots: number of tasks at the same time.
-        networks_per_task: largest number of networks to submit at once; a CPU trains one network after another anyway,
-            and single networks keep all workers busy to the end.
-    """
-
-    n_slots: int
-    networks_per_task: int
-
-    def submit(self, data: TrainingData, networks: Sequence[NetworkSpec]) -> Pending:
-        """Start a batch.
-
-        Raises:
-            ResourceError: the batch does not fit into the memory; on a cluster `result` raises it.
-            ValueError: the networks differ in something that a batch shares.
-        """
-
-    def close(self, *, cancel: bool) -> None:
-        """Wait for all batches, or cancel them."""
 
 
 @dataclass(frozen=True)
@@ -210,16 +152,13 @@ class PendingNetworks:
             trained.append(task.result())
             count(len(trained[-1].network.parameters))
         parameters = torch.cat([task.network.parameters for task in trained])
-        curves = (np.concatenate([getattr(task.curves, name.name) for task in trained]) for name in _CURVES)
+        curves = map(np.concatenate, zip(*(astuple(task.curves) for task in trained), strict=True))
         network = BatchedMLP(trained[0].network.architecture, parameters=parameters)
         return Trained(network, LearningCurves(*curves), sum(task.cpu_seconds for task in trained))
 
 
-_CURVES = fields(LearningCurves)
-
-
 def submit_networks(executor: Executor, data: TrainingData, networks: Sequence[NetworkSpec]) -> PendingNetworks:
-    """Start any number of networks, in tasks of the executor's size; see `Executor.submit`."""
+    """Start any number of networks, in tasks of the executor's size; see `ThreadExecutor.submit`."""
     size = executor.networks_per_task
     return PendingNetworks(
         [executor.submit(data, networks[start : start + size]) for start in range(0, len(networks), size)]
@@ -259,36 +198,43 @@ def open_executor(workers: int, device: str, ray: str = "", notify: Notify = sil
 
 
 class ThreadExecutor:
-    """An `Executor` with worker threads of this process.
+    """Trains batches of networks in worker threads of this process.
 
     Each worker computes in one thread, which scales better than several threads in one small matrix product.
+
+    Attributes:
+        n_slots: number of tasks at the same time.
+        networks_per_task: largest number of networks to submit at once; a CPU trains one network after another anyway,
+            and single networks keep all workers busy to the end.
     """
 
     def __init__(self, n_workers: int, device: torch.device) -> None:
         on_gpu = device.type == "cuda"
         self.n_slots = 1 if on_gpu else n_workers or os.cpu_count() or 1
         self.networks_per_task = sys.maxsize if on_gpu else 1
-        self._device = device
+        self._device, self._step = device, step_on(device)
         self._cancel = np.zeros(1, dtype=np.bool_)
-        self._threads = ThreadPoolExecutor(self.n_slots)
+        # torch's number of threads is a setting of each thread.
+        self._threads = ThreadPoolExecutor(self.n_slots, initializer=torch.set_num_threads, initargs=(1,))
 
     def submit(self, data: TrainingData, networks: Sequence[NetworkSpec]) -> Pending:
-        """Start a batch; see `Executor.submit`."""
+        """Start a batch.
+
+        Raises:
+            ResourceError: the batch does not fit into the memory; on a cluster `result` raises it.
+            ValueError: the networks differ in something that a batch shares.
+        """
         check_memory(data, networks, self._device, self.n_slots)
-        return self._threads.submit(self._train, data, networks)
+        return self._threads.submit(train, data, networks, device=self._device, step=self._step, cancel=self._cancel)
 
     def close(self, *, cancel: bool) -> None:
         """Wait for all batches, or cancel them at their next step."""
         self._cancel[0] = cancel
         self._threads.shutdown(wait=True, cancel_futures=cancel)
 
-    def _train(self, data: TrainingData, networks: Sequence[NetworkSpec]) -> Trained:
-        torch.set_num_threads(1)  # the setting of the main thread does not reach a worker
-        return train(data, networks, device=self._device, cancel=self._cancel)
 
-
-def _train_on_node(data: TrainingData, networks: Sequence[NetworkSpec], step: StepKind) -> Trained:
-    """Train in one thread of a cluster's node."""
+def _train_on_node(data: TrainingData, networks: Sequence[NetworkSpec], step: StepName) -> Trained:
+    """Train in one thread of a node of a cluster."""
     warm_up()
     with single_threads():
         check_memory(data, networks, CPU, 1)

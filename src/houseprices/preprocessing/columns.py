@@ -4,12 +4,13 @@
 |---|---|
 | numbers | raw numbers, ordinal ranks, engineered numbers, a flag for an unknown lot frontage; scaled |
 | one_hot | one-hot columns of the nominal features, a column for every level of the schema |
+| one_hot_ordinals | the same of the ordinal features, whose steps differ in worth |
 | neighborhood_slopes | neighbourhood one-hot x (total area, overall quality): slopes by neighbourhood |
 | neighborhood_medians | the neighbourhood's median size, age and quality, and the house's deviation from it |
 | subclass_medians | the same by kind of dwelling (MSSubClass) |
 | unfinished_sale | (sold unfinished, sold new) x (sizes, quality, year, the deviations from the neighbourhood) |
+| neighborhood_sales | neighbourhood with sale condition, one-hot, where at least 3 training rows have both |
 | products | products of pairs of ten leading numbers, squares included |
-| ranks | the numbers as normal scores of their ranks: no size is extreme |
 | piecewise_linear | the numbers in eight linear pieces, each with an eighth of the training rows |
 | custom | the columns of the user's file, see `custom_features`; scaled like the numbers |
 
@@ -21,32 +22,34 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
+from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS, ORDINALS
 from houseprices.preprocessing.houses import POSITION, Floats
 from houseprices.preprocessing.numbers import NUMBERS, Values
 
 Block = Literal[
     "numbers",
     "one_hot",
+    "one_hot_ordinals",
     "neighborhood_slopes",
     "neighborhood_medians",
     "subclass_medians",
     "unfinished_sale",
+    "neighborhood_sales",
     "products",
-    "ranks",
     "piecewise_linear",
     "custom",
 ]
 CUSTOM: Block = "custom"
 BLOCKS: tuple[Block, ...] = tuple(block for block in get_args(Block) if block != CUSTOM)
 """The blocks that need no user's file, in the order of their columns in a matrix; custom columns stand last."""
-DEFAULT_BLOCKS = tuple(block for block in BLOCKS if block not in ("ranks", "piecewise_linear"))
+DEFAULT_BLOCKS = tuple(
+    block for block in BLOCKS if block not in ("one_hot_ordinals", "neighborhood_sales", "piecewise_linear")
+)
 LINEAR_BLOCKS = tuple(block for block in DEFAULT_BLOCKS if block != "products")
 """Inputs of the ridge regression, which predicts worse with the products."""
 
@@ -66,14 +69,19 @@ _LEADING_NUMBERS = (
     "TotalBaths",
     "Fireplaces",
 )
+_MIN_SALE_ROWS = 3
 _N_PIECES = 8
-_SCORES = np.linspace(-2.6, 2.6, 33)
-"""Normal scores at which a number's quantiles are kept; beyond either end, one house in 200, they are clipped."""
+
+
+ORDINAL_LEVELS = {f"levels of {name}": name for name in ORDINALS}
+"""The ordinal feature of each argument of formulas that is given as `Levels`; by their names they are ranks."""
+LEVELS = {**{name: name for name in NOMINALS}, **ORDINAL_LEVELS}
+"""The feature of every argument that is given as `Levels`."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of a nominal feature, the argument of a formula.
+    """The levels of a nominal or ordinal feature, the argument of a formula.
 
     Attributes:
         names: levels in the schema's order.
@@ -100,7 +108,7 @@ class Statistic:
 
     Attributes:
         name: key under which it is saved.
-        parents: numbers and nominal features, as a column's.
+        parents: as a column's.
         fit: the training rows' parents -> an array.
         shape: shape of that array.
     """
@@ -116,9 +124,8 @@ class Column:
     """A column of the matrix.
 
     Attributes:
-        parents: names of `NUMBERS` and nominal features.
-        formula: the parents in this order (a number as its (n_rows,) scaled values, a nominal feature as `Levels`),
-            then the statistics -> (n_rows,).
+        parents: names of `NUMBERS` and keys of `LEVELS`.
+        formula: the parents in this order, a number as its (n_rows,) scaled values, then the statistics -> (n_rows,).
     """
 
     name: str
@@ -131,8 +138,8 @@ def _number(name: str) -> Column:
     return Column(name, (name,), lambda values: values)
 
 
-def _level(feature: str, level: str) -> Column:
-    return Column(f"{feature}={level}", (feature,), lambda levels: levels.one_hot(level))
+def _level(feature: str, parent: str, level: str) -> Column:
+    return Column(f"{feature}={level}", (parent,), lambda levels: levels.one_hot(level))
 
 
 def _slope(number: str, neighborhood: str) -> Column:
@@ -189,26 +196,32 @@ def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
     )
 
 
+_SALE_ROWS = Statistic(
+    "rows of Neighborhood and SaleCondition",
+    ("Neighborhood", "SaleCondition"),
+    lambda neighborhoods, sales: _cross_table(neighborhoods, sales),
+    (len(BY_NAME["Neighborhood"].levels), len(BY_NAME["SaleCondition"].levels)),
+)
+
+
+def _cross_table(rows: Levels, columns: Levels) -> Floats:
+    counts = np.zeros((len(rows.names), len(columns.names)))
+    np.add.at(counts, (rows.codes, columns.codes), 1)
+    return counts
+
+
+def _neighborhood_sale(neighborhood: str, condition: str) -> Column:
+    def both(neighborhoods: Levels, sales: Levels, n_rows: Floats) -> Values:
+        is_both = neighborhoods.is_level(neighborhood) & sales.is_level(condition)
+        cell = n_rows[neighborhoods.names.index(neighborhood), sales.names.index(condition)]
+        return is_both & bool(cell >= _MIN_SALE_ROWS)
+
+    name = f"Neighborhood={neighborhood} and SaleCondition={condition}"
+    return Column(name, ("Neighborhood", "SaleCondition"), both, (_SALE_ROWS,))
+
+
 def _product(first: str, second: str) -> Column:
     return Column(f"{first} * {second}", (first, second), lambda values, others: values * others)
-
-
-def _rank(number: str) -> Column:
-    quantiles = Statistic(f"{number}, quantiles", (number,), _quantiles_at_scores, _SCORES.shape)
-    return Column(f"normal score of {number}", (number,), _normal_score, (quantiles,))
-
-
-def _quantiles_at_scores(values: Floats) -> Floats:
-    shares = [NormalDist().cdf(score) for score in _SCORES]
-    return np.asarray(np.quantile(values, shares))
-
-
-def _normal_score(values: Floats, quantiles: Floats) -> Floats:
-    """Interpolate between quantiles; equal houses get the mean of the ranks that they share."""
-    highest = np.interp(values, quantiles, _SCORES)
-    # Mirrored, the quantiles still rise, and among equal ones the lowest rank is found.
-    lowest = -np.interp(-values, -quantiles[::-1], -_SCORES[::-1])
-    return (highest + lowest) / 2
 
 
 def _piece(number: str, piece: int) -> Column:
@@ -228,7 +241,10 @@ def _eighths(values: Floats) -> Floats:
 
 COLUMNS: dict[Block, list[Column]] = {
     "numbers": [_number(number.name) for number in NUMBERS],
-    "one_hot": [_level(feature, level) for feature in NOMINALS for level in BY_NAME[feature].levels],
+    "one_hot": [_level(name, name, level) for name in NOMINALS for level in BY_NAME[name].levels],
+    "one_hot_ordinals": [
+        _level(name, levels, level) for levels, name in ORDINAL_LEVELS.items() for level in BY_NAME[name].levels
+    ],
     "neighborhood_slopes": [
         _slope(number, neighborhood) for number in _SLOPE_NUMBERS for neighborhood in BY_NAME["Neighborhood"].levels
     ],
@@ -240,8 +256,11 @@ COLUMNS: dict[Block, list[Column]] = {
         for sale in _UNFINISHED_SALES
         for number in numbers
     ],
+    "neighborhood_sales": [
+        _neighborhood_sale(*pair)
+        for pair in itertools.product(BY_NAME["Neighborhood"].levels, BY_NAME["SaleCondition"].levels)
+    ],
     "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
-    "ranks": [_rank(number.name) for number in NUMBERS],
     "piecewise_linear": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
 """The columns of each block in order. They do not depend on the rows, so that all folds have the same columns."""
@@ -258,7 +277,7 @@ def raw_shares(column: Column) -> Floats:
     features_of_number = {number.name: number.parents for number in NUMBERS}
     shares = np.zeros(len(FEATURES))
     for parent in column.parents:
-        features = features_of_number.get(parent, (parent,))
+        features = features_of_number[parent] if parent in features_of_number else (LEVELS[parent],)
         for feature in features:
             shares[POSITION[feature]] += 1 / (len(column.parents) * len(features))
     shares.setflags(write=False)

@@ -1,6 +1,4 @@
-"""The user's own features: a function of the typed table in a Python file, or a transformer that learns in the fold.
-
-The file defines one of
+"""The user's own features: a Python file with a function, or with a transformer that learns in the fold.
 
     def features(houses): ...                    # typed table -> DataFrame of numbers, each house by itself
 
@@ -34,7 +32,8 @@ CUSTOM_PREFIX = "custom: "
 _MODULE = "houseprices_custom_features"
 _TOLERANCE = 1e-6
 """Parts of a feature's spread by which rounding may change a number."""
-_NUMBERS = "a DataFrame of finite numbers with the index of the table that was given"
+_FRAME = "a DataFrame of finite numbers with the index of the table that was given"
+Compute = Callable[[pd.DataFrame], Any]
 
 
 @dataclass(frozen=True)
@@ -60,34 +59,31 @@ class CustomFile:
         names, values = self.numbers(compute, table)
         # A function that looks at the whole table would learn from held-out rows.
         for part in (slice(None, None, 2), slice(max(1, len(table) // 10))):
-            part_names, part_values = self.numbers(compute, table.iloc[part].copy())
-            self.check_names(names, part_names)
-            changed = np.abs(part_values - values[part]) > _TOLERANCE * (np.abs(values[part]) + values.std(axis=0))
+            _, alone = self.numbers(compute, table.iloc[part].copy(), names)
+            changed = np.abs(alone - values[part]) > _TOLERANCE * (np.abs(values[part]) + values.std(axis=0))
             if changed.any():
                 row, column = np.argwhere(changed)[0]
                 fault = f"house {table.index[part][row]} has {values[part][row, column]:g} among all training rows and"
-                fault += f" {part_values[row, column]:g} among some of them"
                 accepted = "numbers of each house by itself; Features.fit may learn from all training rows"
-                raise self.error(f"column {names[column]}", fault, accepted)
+                raise self.error(f"column {names[column]}", f"{fault} {alone[row, column]:g} among some", accepted)
         return CustomFeatures(self, compute, names, Scaler.fit(values, 1.0))
 
-    def _compute(self, table: pd.DataFrame, log_price: Floats) -> Callable[[pd.DataFrame], Any]:
+    def _compute(self, table: pd.DataFrame, log_price: Floats) -> Compute:
         """Return the file's function, or the `transform` of its fitted class."""
-        module = self._execute()
-        function, transformer = (vars(module).get(name) for name in ("features", "Features"))
+        module = vars(self._execute())
+        function, transformer = module.get("features"), module.get("Features")
         if (function is None) == (transformer is None):
             fault = f"has {'neither' if function is None else 'both'} a function features and a class Features"
-            if {"columns", "Columns"} & vars(module).keys():
+            if {"columns", "Columns"} & module.keys():
                 fault += " (columns is now called features, and Columns Features)"
             raise self.error("", fault, "one of the two")
         if transformer is None:
-            return self._calling("features", cast(Callable[..., Any], function))
+            return self._calling("features", cast(Compute, function))
         fitted = self._calling("Features", transformer)()
         missing = [name for name in ("fit", "transform") if not callable(getattr(fitted, name, None))]
         if missing:
             raise self.error("Features", f"has no method {missing[0]}", "fit(houses, log_price) and transform(houses)")
-        prices = pd.Series(log_price, table.index, name="log_price")
-        self._calling("Features.fit", fitted.fit)(table.copy(), prices)
+        self._calling("Features.fit", fitted.fit)(table.copy(), pd.Series(log_price, table.index, name="log_price"))
         return self._calling("Features.transform", fitted.transform)
 
     def _execute(self) -> ModuleType:
@@ -114,30 +110,33 @@ class CustomFile:
             except (Exception, SystemExit) as error:
                 frames = traceback.extract_tb(error.__traceback__)
                 lines = [f"line {frame.lineno}" for frame in frames if frame.filename == str(self.path)]
-                fault = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 where = ", ".join([*lines[-1:], *filter(None, [name])])
+                fault = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 raise self.error(where, fault, "code that runs (--debug shows the traceback)") from error
 
         return call
 
-    def numbers(self, compute: Callable[[pd.DataFrame], Any], table: pd.DataFrame) -> tuple[list[str], Floats]:
+    def numbers(
+        self, compute: Compute, table: pd.DataFrame, expected: Sequence[str] | None = None
+    ) -> tuple[list[str], Floats]:
         """Return the names and the (n_rows, n_columns) numbers that the file computes for these houses.
 
         Raises:
-            ColumnsError: it fails, or returns something else.
+            ColumnsError: it fails, or returns something else, or other columns than expected.
         """
         houses = table.index.copy()
         frame = compute(table)
         if not isinstance(frame, pd.DataFrame):
-            raise self.error("", f"returns {type(frame).__name__}", _NUMBERS)
+            raise self.error("", f"returns {type(frame).__name__}", _FRAME)
         if not frame.index.equals(houses):
             same_length = len(frame) == len(houses)
             fault = "rows with another index (Id)" if same_length else f"{len(frame)} rows for {len(houses)} houses"
-            raise self.error("", f"returns {fault}", _NUMBERS)
+            raise self.error("", f"returns {fault}", _FRAME)
         names = [str(name) for name in frame.columns]
         if not names or len(set(names)) < len(names):
-            fault = f"the columns {', '.join(names)}" if names else "no columns"
-            raise self.error("", f"returns {fault}", "columns, each name once")
+            raise self.error("", f"returns the columns {', '.join(names) or '(none)'}", "columns, each name once")
+        if expected is not None:
+            self.check_names(expected, names)
         values = np.empty((len(houses), len(names)))
         for position, name in enumerate(names):
             column = frame.iloc[:, position]
@@ -146,17 +145,13 @@ class CustomFile:
             values[:, position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
             rows = np.flatnonzero(~np.isfinite(values[:, position]))
             if len(rows):
-                fault = f"house {houses[rows[0]]} has {values[rows[0], position]:g}"
-                fault += f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+                more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+                fault = f"house {houses[rows[0]]} has {values[rows[0], position]:g}{more}"
                 raise self.error(f"column {name}", fault, "a finite number for every house; fill the gaps")
         return names, values
 
     def check_names(self, expected: Sequence[str], names: Sequence[str]) -> None:
-        """Refuse other columns than those of the training rows.
-
-        Raises:
-            ColumnsError: names or their order differ.
-        """
+        """Raise ColumnsError if the names or their order differ from those of the training rows."""
         if list(names) != list(expected):
             fault = f"returns the columns {', '.join(names)} after {', '.join(expected)}"
             raise self.error("", fault, "the same columns at every call")
@@ -176,41 +171,27 @@ class CustomFeatures:
     """
 
     file: CustomFile
-    compute: Callable[[pd.DataFrame], Any]
+    compute: Compute
     names: list[str]
     scaler: Scaler
 
     def transform(self, houses: HouseArray) -> Floats:
-        """Return the (n_rows, n_columns) unscaled numbers.
-
-        Raises:
-            ColumnsError: the file fails, or returns something other than the same columns of finite numbers.
-        """
-        names, values = self.file.numbers(self.compute, house_table(houses))
-        self.file.check_names(self.names, names)
-        return values
+        """Return the (n_rows, n_columns) unscaled numbers, checked as those of the training rows."""
+        return self.file.numbers(self.compute, house_table(houses), self.names)[1]
 
     def check_saved(self, names: Sequence[str], centre: Floats, spread: Floats) -> None:
-        """Refuse a fit that differs from the saved one.
-
-        Raises:
-            ColumnsError: its names, medians or spreads on the same training rows differ.
-        """
+        """Raise ColumnsError if a saved fit on the same rows had other names, medians or spreads."""
         self.file.check_names(names, self.names)
         tolerance = _TOLERANCE * (np.abs(centre) + spread)
         differs = (np.abs(self.scaler.centre - centre) > tolerance) | (np.abs(self.scaler.spread - spread) > tolerance)
         if differs.any():
-            fault = "has other numbers than in the run"
-            column = self.names[int(differs.argmax())]
-            raise self.file.error(f"column {column}", fault, "the same numbers each time; a seed for what is random")
+            column = f"column {self.names[int(differs.argmax())]}"
+            accepted = "the same numbers each time; a seed for what is random"
+            raise self.file.error(column, "has other numbers than in the run", accepted)
 
 
 def read_custom_file(path: Path) -> CustomFile:
-    """Read a user's file; nothing of it is executed.
-
-    Raises:
-        ColumnsError: it cannot be read.
-    """
+    """Read a user's file without executing it; an unreadable one raises ColumnsError."""
     try:
         return CustomFile(path, path.read_bytes())
     except OSError as error:

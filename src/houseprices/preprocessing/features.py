@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.data.schema import BY_NAME, FEATURES, NOMINALS
+from houseprices.data.schema import BY_NAME, FEATURES
 from houseprices.preprocessing.columns import (
     BLOCKS,
     COLUMNS,
     CUSTOM,
     DEFAULT_BLOCKS,
+    LEVELS,
     Block,
     Column,
     Levels,
@@ -38,7 +39,7 @@ class HouseFeatures:
     Attributes:
         imputer_: the fitted NeighborhoodImputer.
         scaler_: the Scaler of the numbers, the custom ones last.
-        rows_of_level_: {nominal feature: (n_levels,)} training rows of each level.
+        rows_of_level_: {nominal or ordinal feature: (n_levels,)} training rows of each level.
         statistics_: {name: array} for the columns' `Statistic`s.
         custom_: the fitted custom features, or None.
     """
@@ -72,7 +73,7 @@ class HouseFeatures:
         numbers = self._numbers(houses, complete)
         self.scaler_ = Scaler.fit(numbers, self.clip)
         self.rows_of_level_ = {
-            name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in NOMINALS
+            name: np.bincount(complete.codes(name), minlength=len(BY_NAME[name].levels)) for name in LEVELS.values()
         }
         arguments = self._arguments(numbers, complete)
         self.statistics_ = {
@@ -184,7 +185,7 @@ class HouseFeatures:
             custom.check_saved([name.removeprefix(CUSTOM_PREFIX) for name in names[n:]], centre[n:], spread[n:])
         features.rows_of_level_ = {
             name: np.array(fitted["rows_of_level"][name], dtype=np.intp).reshape(len(BY_NAME[name].levels))
-            for name in NOMINALS
+            for name in LEVELS.values()
         }
         features.statistics_ = {
             statistic.name: np.array(fitted["statistics"][statistic.name], dtype=np.float64).reshape(statistic.shape)
@@ -197,12 +198,12 @@ class HouseFeatures:
         return numbers if self.custom_ is None else np.hstack([numbers, self.custom_.transform(houses)])
 
     def _arguments(self, numbers: Floats, complete: HouseArray) -> dict[str, Floats | Levels]:
-        """Return the arguments of formulas by name: scaled numbers, custom ones too, and levels of nominal features."""
+        """Return the arguments of formulas by name: scaled numbers, custom ones too, and levels."""
         names = [*(number.name for number in NUMBERS), *self.custom_names]
         scaled = np.ascontiguousarray(self.scaler_.transform(numbers).T)
         levels = {
-            name: Levels(BY_NAME[name].levels, complete.codes(name), rows >= self.min_level_rows)
-            for name, rows in self.rows_of_level_.items()
+            parent: Levels(BY_NAME[name].levels, complete.codes(name), self.rows_of_level_[name] >= self.min_level_rows)
+            for parent, name in LEVELS.items()
         }
         return {**dict(zip(names, scaled, strict=True)), **levels}
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from houseprices.cross_validation.ensemble import ensemble_mean
-from houseprices.cross_validation.fold import FittedFold
 from houseprices.engine.device import single_threads
 from houseprices.engine.mlp import BatchedMLP
 from houseprices.preprocessing.houses import HouseArray, house_array
@@ -33,66 +32,51 @@ class Explanation:
     Attributes:
         attributions: (n_rows, n_effects), in the order of `schema.FEATURES`; in a run with custom features, the last
             one belongs to all of these together, else n_effects is 79.
-        baseline: (n_rows,) log price of the average house.
-        prediction: (n_rows,) log price of the house: baseline + sum of the attributions, up to the error of `N_STEPS`.
+        baseline: (n_rows,) log price of the average house. With the attributions it adds up to the prediction, up to
+            the error of `N_STEPS`.
     """
 
     attributions: Floats
     baseline: Floats
-    prediction: Floats
 
 
-@single_threads()
 def explain_new(run: SavedRun, training: pd.DataFrame, houses: pd.DataFrame) -> Explanation:
     """Explain the run's prediction of houses that it was not trained on: the mean over its folds."""
-    training_array, array = house_array(training), house_array(houses)
-    folds = [_explain(fold, training_array.rows(_training_rows(run, fold)), array) for fold in run.ensemble.folds]
-    return Explanation(
-        np.mean([fold.attributions for fold in folds], axis=0),
-        np.mean([fold.baseline for fold in folds], axis=0),
-        np.mean([fold.prediction for fold in folds], axis=0),
-    )
+    n_folds = len(run.ensemble.folds)
+    return _explain(run, house_array(training), house_array(houses), np.full((n_folds, len(houses)), 1 / n_folds))
 
 
-@single_threads()
 def explain_out_of_fold(run: SavedRun, training: pd.DataFrame, rows: ArrayLike | None = None) -> Explanation:
     """Explain the out-of-fold predictions of training rows (all of them for None), each by the fold that held it out.
 
     With repeats, the mean over them.
     """
     wanted = np.arange(len(training)) if rows is None else np.asarray(rows, dtype=np.int64)
-    array, n_rows = house_array(training), len(wanted)
+    array, fold_of_row = house_array(training), run.ensemble.out_of_fold.fold_of_row
+    held_out = np.stack([fold_of_row[fold.repeat][wanted] == fold.fold for fold in run.ensemble.folds])
+    return _explain(run, array, array.rows(wanted), held_out / len(fold_of_row))
+
+
+@single_threads()
+def _explain(run: SavedRun, training: HouseArray, houses: HouseArray, weights: Floats) -> Explanation:
+    """Average the explanations by the folds' ensembles, with weights (n_folds, n_rows)."""
     n_effects = run.ensemble.folds[0].features.raw_shares().shape[1]
-    total = Explanation(np.zeros((n_rows, n_effects)), np.zeros(n_rows), np.zeros(n_rows))
-    n_repeats = run.settings.folds.n_repeats
-    for fold in run.ensemble.folds:
-        held_out = np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat][wanted] == fold.fold)
-        if len(held_out) == 0:
+    total = Explanation(np.zeros((len(houses), n_effects)), np.zeros(len(houses)))
+    for fold, weight in zip(run.ensemble.folds, weights, strict=True):
+        rows = np.flatnonzero(weight)
+        if len(rows) == 0:
             continue
-        explained = _explain(fold, array.rows(_training_rows(run, fold)), array.rows(wanted[held_out]))
-        total.attributions[held_out] += explained.attributions / n_repeats
-        total.baseline[held_out] += explained.baseline / n_repeats
-        total.prediction[held_out] += explained.prediction / n_repeats
+        in_training = run.ensemble.out_of_fold.fold_of_row[fold.repeat] != fold.fold
+        average = fold.features.transform(training.rows(in_training)).mean(axis=0, keepdims=True)
+        matrix, shares = fold.features.transform(houses.rows(rows)), fold.features.raw_shares()
+        by_model = {}
+        for model, columns in fold.columns.items():
+            gradients = integrated_gradients(fold.networks[model], matrix[:, columns], average[:, columns])
+            by_model[model] = (fold.log_price_std * gradients @ shares[columns]).reshape(1, -1)
+        # Models are averaged as their predictions are.
+        total.attributions[rows] += weight[rows, None] * ensemble_mean(by_model).reshape(len(rows), n_effects)
+        total.baseline[rows] += weight[rows] * ensemble_mean(fold.predict_models(average)[0])
     return total
-
-
-def _training_rows(run: SavedRun, fold: FittedFold) -> NDArray[np.int64]:
-    return np.flatnonzero(run.ensemble.out_of_fold.fold_of_row[fold.repeat] != fold.fold)
-
-
-def _explain(fold: FittedFold, training: HouseArray, houses: HouseArray) -> Explanation:
-    """Explain one fold's ensemble; models are averaged as their predictions are."""
-    average = fold.features.transform(training).mean(axis=0, keepdims=True)
-    matrix = fold.features.transform(houses)
-    shares = fold.features.raw_shares()
-    by_model = {}
-    for model, columns in fold.columns.items():
-        gradients = integrated_gradients(fold.networks[model], matrix[:, columns], average[:, columns])
-        by_model[model] = (fold.log_price_std * gradients @ shares[columns]).reshape(1, -1)
-    attributions = ensemble_mean(by_model).reshape(len(houses), -1)
-    baseline = ensemble_mean({model: fold.predict(model, average) for model in fold.columns})
-    prediction = ensemble_mean({model: fold.predict(model, matrix) for model in fold.columns})
-    return Explanation(attributions, np.repeat(baseline, len(houses)), prediction)
 
 
 def integrated_gradients(network: BatchedMLP, inputs: NDArray[np.float32], average: NDArray[np.float32]) -> Floats:

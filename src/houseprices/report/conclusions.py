@@ -1,4 +1,4 @@
-"""What follows from a run's figures: houses that spoil a fold, models that help, regularisation that pays."""
+"""Conclusions from a run's figures: outlying folds, the effect of each model, the best cell of the ablation."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprices.cross_validation.ensemble import OutOfFold
+from houseprices.cross_validation.ensemble import OutOfFold, ensemble_mean
 from houseprices.selection.ablation import Ablation, grid_of
 from houseprices.selection.acceptance import PairedDifference, paired_rmse
 from houseprices.settings import Settings
@@ -21,7 +21,7 @@ _N_NAMED = 5
 
 @dataclass(frozen=True)
 class OutlyingFold:
-    """A fold whose score is far above the others', and the houses that make it so.
+    """A fold with an outlying score, and the houses with the largest errors in it.
 
     Attributes:
         repeat, fold, log_rmse: of the fold.
@@ -45,13 +45,15 @@ class BestCell:
 
     Attributes:
         weight_decay, dropout, log_rmse: of the cell.
-        against: {cell, in words: its log-RMSE - the best one's, mean over folds, and the ends of a 95% t interval}
-        n_cells, n_as_good: cells in the grid, and how many others cannot be told from the best (intervals with 0).
+        own: weight decay and dropout of the run's own model, if it has the grid's.
+        against: {cell, in words: its log-RMSE - the best cell's, mean over folds, and the ends of a 95% t interval}
+        n_cells, n_as_good: cells in the grid, and how many others are not significantly worse (intervals with 0).
     """
 
     weight_decay: float
     dropout: float
     log_rmse: float
+    own: tuple[float, float] | None
     against: dict[str, tuple[float, float, float]]
     n_cells: int
     n_as_good: int
@@ -98,11 +100,12 @@ def without_each_model(predictions: dict[str, Floats], log_price: Floats) -> dic
     """Compare the ensemble without each model with the whole one, by a paired bootstrap over houses."""
     if len(predictions) < 2:
         return {}
-    of_models = {name: prediction.mean(axis=0, keepdims=True) for name, prediction in predictions.items()}
-    whole = np.mean([*of_models.values()], axis=0)
+    whole = ensemble_mean(predictions)[None]
     return {
-        left_out: paired_rmse(whole, np.mean([of_models[n] for n in of_models if n != left_out], axis=0), log_price)
-        for left_out in of_models
+        left_out: paired_rmse(
+            whole, ensemble_mean({m: predictions[m] for m in predictions if m != left_out})[None], log_price
+        )
+        for left_out in predictions
     }
 
 
@@ -117,7 +120,7 @@ def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
     )
     differences = by_fold.sub(by_fold[best["weight_decay"], best["dropout"]], axis=0)
     middle = differences.mean()
-    reach = differences.std(ddof=1) / np.sqrt(len(by_fold)) * stdtrit(max(1, len(by_fold) - 1), 0.975)
+    reach = differences.sem() * stdtrit(len(by_fold) - 1, 0.975)
     cells = {"without both": (0.0, 0.0)}
     model = settings.models.get(ablation.note.group)
     if model is not None:
@@ -127,6 +130,7 @@ def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
         weight_decay=float(best["weight_decay"]),
         dropout=float(best["dropout"]),
         log_rmse=float(best["validation_log_rmse"]),
+        own=None if model is None else (model.weight_decay, model.dropout),
         against={
             name: (float(middle[cell]), float(middle[cell] - reach[cell]), float(middle[cell] + reach[cell]))
             for name, cell in cells.items()

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,9 @@ INK, MUTED, GRID = "#1c2024", "#5c6370", "#e1e4e8"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 
 HEIGHT_INCHES = 3.3
+_N_PARTS, _N_FOR_MEDIAN = 8, 3
 _WIDTH_INCHES = 4.6
 _SVG_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
-_DOTS: dict[str, Any] = {"s": 7, "linewidths": 0, "alpha": 0.45, "color": BLUE, "rasterized": True}
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,13 @@ class Drawing:
     """A finished figure.
 
     Attributes:
-        name: unique on the page.
         title: the figure's subject, in a few words.
         alt: the text for a reader who cannot see it.
-        height: in inches, at a width of 4.6.
         svg: the image.
     """
 
-    name: str
     title: str
     alt: str
-    height: float
     svg: bytes
 
     @property
@@ -52,7 +48,7 @@ class Drawing:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
 
 
-def draw(name: str, title: str, alt: str, plot: Callable[["Axes"], object], height: float = HEIGHT_INCHES) -> Drawing:
+def draw(title: str, alt: str, plot: Callable[["Axes"], object], height: float = HEIGHT_INCHES) -> Drawing:
     """Let `plot` fill one pair of axes. The same content gives the same bytes."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -63,7 +59,7 @@ def draw(name: str, title: str, alt: str, plot: Callable[["Axes"], object], heig
         plot(figure.add_subplot())
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata=_SVG_METADATA)
-    return Drawing(name, title, alt, height, buffer.getvalue())
+    return Drawing(title, alt, buffer.getvalue())
 
 
 def height_for(n_lines: int) -> float:
@@ -73,22 +69,19 @@ def height_for(n_lines: int) -> float:
 
 def plot_dots(axes: "Axes", x: Floats, y: Floats) -> None:
     """A dot a house."""
-    axes.scatter(x, y, **_DOTS)
+    axes.scatter(x, y, s=7, linewidths=0, alpha=0.45, color=BLUE, rasterized=True)
 
 
-def plot_cloud(axes: "Axes", x: Floats, y: Floats, n_parts: int = 8) -> None:
-    """A dot a house, and the median of y in each n-th part of the houses by x; at each x, if there are only a few."""
+def plot_cloud(axes: "Axes", x: Floats, y: Floats) -> None:
+    """A dot a house, and the median of y in each eighth of the houses by x; at each x, if there are only a few."""
     plot_dots(axes, x, y)
     axes.axhline(0, color=MUTED, linewidth=1)
-    values, n_rows = np.unique(x, return_counts=True)
-    if len(values) <= 2 * n_parts:
-        parts = [x == value for value in values[n_rows >= 3]]
-    else:
-        edges = np.unique(np.quantile(x, np.linspace(0, 1, n_parts + 1)))
-        part = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
-        parts = [part == index for index in np.unique(part)]
-    medians = [(np.median(x[rows]), np.median(y[rows])) for rows in parts]
-    axes.plot(*np.array(medians).reshape(-1, 2).T, color=ORANGE, linewidth=2.2, marker="o", markersize=4)
+    dots = pd.DataFrame({"x": x, "y": y})
+    few = dots["x"].nunique() <= 2 * _N_PARTS
+    dots["part"] = dots["x"] if few else pd.qcut(dots["x"], _N_PARTS, duplicates="drop")
+    parts = dots.groupby("part", observed=True)
+    medians = parts.median()[parts.size() >= _N_FOR_MEDIAN]
+    axes.plot(medians["x"], medians["y"], color=ORANGE, linewidth=2.2, marker="o", markersize=4)
 
 
 def split_by_level(levels: pd.Series, values: Floats, *, ordered: bool) -> dict[str, Floats]:
@@ -117,31 +110,15 @@ def name_lines(axes: "Axes", names: Sequence[str]) -> None:
     axes.grid(axis="y", visible=False)
 
 
-def log_ticks(axis: "Axis", steps: Sequence[float]) -> None:
-    """Label a logarithmic axis at `steps` times the powers of ten, in plain digits."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def log_ticks(axis: "Axis", steps: Sequence[float], text: str = "{:g}") -> None:
+    """Label a logarithmic axis at `steps` times the powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(subs=steps))
-    axis.set_major_formatter(lambda value, _position: f"{value:g}")
-    axis.set_minor_locator(LogLocator(subs=()))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def price_ticks(axis: "Axis", low: float, high: float, n_ticks: int = 5) -> None:
-    """Label a logarithmic axis at about `n_ticks` round prices between low and high."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    steps = np.array([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8])
-    prices = np.outer(10.0 ** np.arange(13), steps).ravel()
-    prices = prices[(prices >= low) & (prices <= high)]
-    if len(prices) == 0:
-        prices = np.array([low])
-    wanted = np.geomspace(low, high, n_ticks + 2)[1:-1]
-    nearest = {float(prices[np.abs(np.log(prices / price)).argmin()]) for price in wanted}
-    ticks: list[float] = []
-    for price in sorted(nearest):  # labels that would touch go
-        if not ticks or np.log(price / ticks[-1]) > np.log(high / low) / (n_ticks + 3):
-            ticks.append(price)
-    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(lambda value, _position: text.format(value))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _position: f"${value / 1000:,.0f}k")
+
+
+def price_ticks(axis: "Axis") -> None:
+    """Label a logarithmic axis at round prices."""
+    log_ticks(axis, (1.0, 2.0, 5.0), "${:,.0f}")

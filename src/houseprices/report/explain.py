@@ -30,16 +30,16 @@ def explain_house(folder: Path, house_id: int, notify: Notify = silent, columns:
     notify(Progress(f"explaining house {house_id}"))
     if house_id in test.index:
         house = test.loc[[house_id]]
-        explanation = explain_new(run, training, house)
+        explanation, predictions = explain_new(run, training, house), run.ensemble.predict_folds(house).mean
     elif house_id in training.index:
-        house = training.loc[[house_id]]
-        explanation = explain_out_of_fold(run, training, np.flatnonzero(training.index == house_id))
+        house, rows = training.loc[[house_id]], np.flatnonzero(training.index == house_id)
+        explanation, predictions = explain_out_of_fold(run, training, rows), run.ensemble.out_of_fold.prediction[rows]
     else:
         raise RunError(
             f"{folder}: has no house with Id {house_id}; accepted: {training.index.min()} to {training.index.max()} "
             f"of train.csv, {test.index.min()} to {test.index.max()} of test.csv"
         )
-    baseline, prediction = float(explanation.baseline[0]), float(explanation.prediction[0])
+    baseline, prediction = float(explanation.baseline[0]), float(predictions[0])
     return {
         "id": house_id,
         "out_of_fold": house_id not in test.index,

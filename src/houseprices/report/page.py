@@ -1,6 +1,6 @@
 """The page of a run: its figures, its tables, and the template that holds them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import pandas as pd
 
 from houseprices.files import replacing
 from houseprices.progress import Notify, Progress, silent
-from houseprices.report.drawing import Drawing
 from houseprices.report.evidence import Evidence, gather, interval_ends
 from houseprices.report.explain import themes_of_house
 from houseprices.report.figures.effects import effect_figures
@@ -20,10 +19,8 @@ from houseprices.report.words import dollars, effect_names, level_words, meaning
 from houseprices.runs.format import INTERVALS, MANIFEST, REPORT, SETTINGS, SUBMISSION
 from houseprices.runs.read import read_run
 
-N_STACKS = 3
-_CAPTION_INCHES = 0.4
-_N_DETAILS = 3
-"""Features named under a theme's bar."""
+_SHOWN = ["Neighborhood", "YearBuilt", "OverallQual", "GrLivArea", "SaleCondition"]
+"""Features in the table of all houses."""
 
 
 def write_report(folder: Path, notify: Notify = silent, columns: Path | None = None) -> Path:
@@ -71,6 +68,7 @@ def render(evidence: Evidence) -> str:
         signed=lambda value: f"{value:+.4f}".replace("-", "−"),
         share=lambda value: f"{100 * value:.1f}%",
         count="{:,.0f}".format,
+        level=lambda level, name: level_words(name, str(level)),
     )
     files = resources.files("houseprices.report") / "template"
     return environment.get_template("page.html").render(
@@ -81,12 +79,14 @@ def render(evidence: Evidence) -> str:
         evidence=evidence,
         score_figures=[score_by_fold(evidence), expected_score(evidence)],
         curves=list(learning_curves(run.curves)),
-        heat_maps=list(heat_maps(evidence.ablation, run.settings)) if evidence.ablation else [],
-        error_stacks=stacks(error_figures(evidence)),
+        heat_maps=list(heat_maps(evidence.ablation, evidence.best_cell))
+        if evidence.ablation and evidence.best_cell
+        else [],
+        error_figures=list(error_figures(evidence)),
         interval_figures=list(interval_figures(evidence)),
-        effect_stacks=stacks(effect_figures(evidence)),
+        effect_figures=list(effect_figures(evidence)),
         worst=list(_worst(evidence)),
-        rows=_table(evidence),
+        rows=evidence.rows.join(evidence.houses[_SHOWN].reset_index(drop=True)).to_dict("records"),
         importance=_importance(evidence),
         models=run.settings.models,
         config=(run.folder / SETTINGS).read_text("utf-8"),
@@ -95,18 +95,6 @@ def render(evidence: Evidence) -> str:
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
     )
-
-
-def stacks(drawings: Iterable[Drawing]) -> list[list[Drawing]]:
-    """Distribute figures over columns of about equal heights: each goes to the column that is shortest so far."""
-    columns: list[list[Drawing]] = [[] for _ in range(N_STACKS)]
-    for drawing in drawings:
-        min(columns, key=_height).append(drawing)
-    return columns
-
-
-def _height(column: list[Drawing]) -> float:
-    return sum(drawing.height + _CAPTION_INCHES for drawing in column)
 
 
 def _worst(evidence: Evidence) -> Iterator[dict[str, Any]]:
@@ -121,24 +109,13 @@ def _worst(evidence: Evidence) -> Iterator[dict[str, Any]]:
         for theme, price, start, end in zip(themes, reached[1:], ends, ends[1:], strict=False):
             theme["left"], theme["width"] = min(start, end), abs(end - start) + 1
             theme["reached_usd"] = float(np.exp(price))
-            theme["largest"] = theme["features"][:_N_DETAILS]
         yield {
             **evidence.rows.iloc[position].to_dict(),
             "id": int(evidence.rows["Id"].iloc[position]),
-            "neighborhood": level_words("Neighborhood", str(house["Neighborhood"])),
+            "Neighborhood": house["Neighborhood"],
             "baseline_usd": float(np.exp(explanation.baseline[position])),
             "themes": themes,
         }
-
-
-def _table(evidence: Evidence) -> list[dict[str, Any]]:
-    """Rows of the sortable table of all out-of-fold predictions."""
-    shown = ("Neighborhood", "YearBuilt", "OverallQual", "GrLivArea", "SaleCondition")
-    houses = evidence.houses[list(shown)].reset_index(drop=True)
-    for name in ("Neighborhood", "SaleCondition"):
-        houses[name] = [level_words(name, code) for code in houses[name].astype("str")]
-    table = pd.concat([evidence.rows, houses], axis=1)
-    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
 
 def _importance(evidence: Evidence) -> list[dict[str, Any]]:

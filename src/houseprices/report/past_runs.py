@@ -1,6 +1,6 @@
-"""The runs of the past: their scores, what was changed from one to the next, and two of them house by house."""
+"""Past runs: their scores, the settings that differ from run to run, and a comparison of two, house by house."""
 
-import csv
+import itertools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +72,13 @@ class RunComparison:
 
     Attributes:
         names: of the first and the second.
-        n_splits: of each.
+        n_repeats: of each.
         changes: settings of the second that differ from the first.
         scores: of the second against the first.
     """
 
     names: tuple[str, str]
-    n_splits: tuple[int, int]
+    n_repeats: tuple[int, int]
     changes: list[str]
     scores: "PairedScores"
 
@@ -93,20 +93,17 @@ def past_runs(notify: Notify = silent) -> list[PastRun]:
         LedgerError: the ledger cannot be read.
     """
     scores = {entry.sha256: entry.public_score for entry in read_ledger() if entry.public_score is not None}
-    found: list[tuple[PastRun, dict[str, Any]]] = []
+    runs: list[tuple[PastRun, dict[str, Any]]] = []
     for file in RUNS_FOLDER.glob(f"*/{MANIFEST}"):
         if file.parent != LATEST:
             try:
-                found.append(_read(file.parent, scores))
+                runs.append((_read(file.parent, scores), _settings(file.parent)))
             except RunError as error:
                 notify(Notice(f"{error}; left out"))
-    found.sort(key=lambda one: (one[0].finished_utc, one[0].name))
-    before: dict[str, Any] | None = None
-    runs = []
-    for run, settings in found:
-        runs.append(PastRun(**{**vars(run), "changes": [] if before is None else list(changes(before, settings))}))
-        before = settings
-    return runs[::-1]
+    runs.sort(key=lambda run: (run[0].finished_utc, run[0].name))
+    for (_, before), (run, settings) in itertools.pairwise(runs):
+        run.changes.extend(changes(before, settings))
+    return [run for run, _ in reversed(runs)]
 
 
 def compare_runs(first: str, second: str) -> RunComparison:
@@ -123,24 +120,24 @@ def compare_runs(first: str, second: str) -> RunComparison:
     folders = [find_run(Path(name)) for name in (first, second)]
     for folder in folders:
         check_run(folder)
-    one, other = (_out_of_fold(folder) for folder in folders)
+    before, after = (_out_of_fold(folder) for folder in folders)
     settings = [_settings(folder) for folder in folders]
     names = folders[0].resolve().name, folders[1].resolve().name
-    if not (np.array_equal(one[ID], other[ID]) and np.allclose(one["log_price"], other["log_price"], atol=1e-9)):
+    if not (np.array_equal(before[ID], after[ID]) and np.allclose(before["log_price"], after["log_price"], atol=1e-9)):
         raise RunError(f"{names[0]}, {names[1]}: their houses differ; accepted: two runs on the same train.csv")
     if settings[0] == settings[1]:
         raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
-    scores = paired_scores(one["prediction"][None], other["prediction"][None], one["log_price"])
-    n_splits = [int(tree["folds"]["n_repeats"]) for tree in settings]
-    return RunComparison(names, (n_splits[0], n_splits[1]), list(changes(settings[0], settings[1])), scores)
+    scores = paired_scores(before["prediction"][None], after["prediction"][None], before["log_price"])
+    n_repeats = [int(tree["folds"]["n_repeats"]) for tree in settings]
+    return RunComparison(names, (n_repeats[0], n_repeats[1]), list(changes(settings[0], settings[1])), scores)
 
 
-def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[str, Any]]:
+def _read(folder: Path, public_scores: dict[str, float]) -> PastRun:
     manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
     metrics = read_record(PastMetrics, folder / METRICS)
     columns = _out_of_fold(folder)
     low, high = _interval((columns["prediction"] - columns["log_price"]) ** 2)
-    run = PastRun(
+    return PastRun(
         name=folder.name,
         finished_utc=manifest.finished_utc,
         data=metrics.data,
@@ -152,7 +149,6 @@ def _read(folder: Path, public_scores: dict[str, float]) -> tuple[PastRun, dict[
         public_score=public_scores.get(manifest.outputs_sha256.get(SUBMISSION, "")),
         changes=[],
     )
-    return run, _settings(folder)
 
 
 def _interval(squares: Floats) -> tuple[float, float]:
@@ -172,14 +168,13 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _out_of_fold(folder: Path) -> dict[str, Floats]:
-    """Id, log_price and prediction of oof.csv, without the second that pandas takes to load."""
+    """Read Id, log_price and prediction of oof.csv, without the second that pandas takes to load."""
     file = folder / OUT_OF_FOLD
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = [[float(row[name]) for name in (ID, "log_price", "prediction")] for row in csv.DictReader(stream)]
-        columns = np.array(rows).reshape(-1, 3).T
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise damaged(file, str(error)) from None
-    if not columns.size:
-        raise damaged(file, "there are no rows")
-    return dict(zip((ID, "log_price", "prediction"), columns, strict=True))
+        table = np.genfromtxt(file, delimiter=",", names=True, encoding="utf-8")
+        columns = {name: table[name] for name in (ID, "log_price", "prediction")}
+    except (OSError, ValueError) as error:
+        raise damaged(file, " ".join(str(error).split())) from None
+    if table.size < 2 or not all(np.isfinite(column).all() for column in columns.values()):
+        raise damaged(file, "rows are missing, or a cell is no number")
+    return columns

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 CUSTOM_FEATURES = "custom features"
 """The effect, and the theme, of all user-defined features together."""
 
+_FORMATS = {"sqft": "{:,.10g} sq ft", "feet": "{:,.10g} ft", "usd": "${:,.10g}", "year": "{:g}", "rating": "{:g} of 10"}
+
 
 def effect_names(n_effects: int) -> list[str]:
     """Name each of n_effects attributions: the 79 features, then the custom features as one, where a run has some."""
@@ -65,22 +67,9 @@ def value_words(name: str, value: object) -> str:
         return "none or unknown" if feature.na_means else "unknown"
     if not isinstance(value, float | int):
         return level_words(name, str(value))
-    number = f"{value:,.10g}"
-    match feature.unit:
-        case "sqft":
-            return f"{number} sq ft"
-        case "feet":
-            return f"{number} ft"
-        case "usd":
-            return f"${number}"
-        case "year":
-            return f"{value:g}"
-        case "month":
-            return calendar.month_name[int(value)]
-        case "rating":
-            return f"{number} of 10"
-        case _:
-            return number
+    if feature.unit == "month":
+        return calendar.month_name[int(value)]
+    return _FORMATS.get(feature.unit, "{:,.10g}").format(value)
 
 
 def dollars(price_usd: float) -> str:

@@ -187,4 +187,4 @@ def _small(settings: Settings) -> tuple[str, ModelSettings]:
     name, model = next(iter(settings.models.items()))
     hidden = tuple(min(width, WIDTH) for width in model.hidden)
     epochs = min(model.epochs, EPOCHS)
-    return name, replace(model, hidden=hidden, epochs=epochs, input_dropout=0.0, n_members=1)
+    return name, replace(model, hidden=hidden, epochs=epochs, input_dropout=0.0, input_noise=0.0, n_members=1)

@@ -24,20 +24,20 @@ from houseprices.report.words import CUSTOM_FEATURES, meaning
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_N_EFFECTS = 9
+_N_EFFECTS = 10
 _N_IMPORTANT = 20
 _UNITS = {"sqft": "square feet", "feet": "feet", "usd": "dollars", "rating": "rating, 1 to 10", "year": "year"}
 
 
 def effect_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Draw the importance of themes and features, then effect against value for the most important features."""
-    yield _importance("importance_by_theme", "Importance of themes", evidence.theme_importance)
-    yield _importance("importance", "Importance of features", evidence.importance.head(_N_IMPORTANT))
+    yield _importance("Importance of themes", evidence.theme_importance)
+    yield _importance("Importance of features", evidence.importance.head(_N_IMPORTANT))
     for name in evidence.importance.index.drop(CUSTOM_FEATURES, errors="ignore")[:_N_EFFECTS]:
         yield _effect(evidence, str(name))
 
 
-def _importance(name: str, title: str, importance: pd.DataFrame) -> Drawing:
+def _importance(title: str, importance: pd.DataFrame) -> Drawing:
     table = 100 * importance[::-1]
     words = [meaning(effect) for effect in table.index]
 
@@ -48,7 +48,7 @@ def _importance(name: str, title: str, importance: pd.DataFrame) -> Drawing:
         name_lines(axes, words)
         axes.set(xlabel="mean size, % of the price")
 
-    return draw(name, title, f"Most important: {', '.join(words[:-4:-1])}.", plot, height_for(len(table)))
+    return draw(title, f"Most important: {', '.join(words[:-4:-1])}.", plot, height_for(len(table)))
 
 
 def _effect(evidence: Evidence, name: str) -> Drawing:
@@ -74,7 +74,6 @@ def _effect(evidence: Evidence, name: str) -> Drawing:
 
     low, high = np.quantile(effect, (0.05, 0.95))
     return draw(
-        f"effect_{name}",
         f"{feature.meaning.capitalize()} ({name})",
         f"Effect of {feature.meaning} on the price, between {low:+.0f}% and {high:+.0f}% for nine houses in ten.",
         plot_number if is_number else plot_levels,

@@ -38,8 +38,8 @@ def error_figures(evidence: Evidence) -> Iterator[Drawing]:
     residual = evidence.rows["residual"].to_numpy()
     yield _by_level(evidence.houses["Neighborhood"], "neighbourhood", residual)
     yield _against_actual(evidence)
-    yield _cloud("price", "predicted price", evidence.rows["predicted_usd"].to_numpy(), residual, in_dollars=True)
-    yield _cloud("year", "year built", evidence.houses["YearBuilt"].to_numpy(), residual)
+    yield _cloud("predicted price", evidence.rows["predicted_usd"].to_numpy(), residual, in_dollars=True)
+    yield _cloud("year built", evidence.houses["YearBuilt"].to_numpy(), residual)
     yield _by_level(evidence.houses["OverallQual"], "overall quality", residual)
     yield _by_level(evidence.houses["SaleCondition"], "sale condition", residual)
 
@@ -56,26 +56,26 @@ def _against_actual(evidence: Evidence) -> Drawing:
         label = f"the {worst.sum()} worst"
         axes.plot(actual[worst], predicted[worst], "D", color=ORANGE, markersize=4.5, label=label)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-        price_ticks(axes.xaxis, low, high)
-        price_ticks(axes.yaxis, low, high)
+        price_ticks(axes.xaxis)
+        price_ticks(axes.yaxis)
         axes.set(xlabel="actual price (log scale)", ylabel="predicted out of fold")
         axes.legend(loc="upper left", handletextpad=0.1)
 
     half = 100 * np.expm1(rows["residual"].abs().median())
     alt = f"Out-of-fold prediction against the price of {len(rows)} houses; half are within {half:.1f}%."
-    return draw("predicted_against_actual", "Predicted against actual", alt, plot, height=4.6)
+    return draw("Predicted against actual", alt, plot, height=4.6)
 
 
-def _cloud(name: str, words: str, x: Floats, residual: Floats, *, in_dollars: bool = False) -> Drawing:
+def _cloud(words: str, x: Floats, residual: Floats, *, in_dollars: bool = False) -> Drawing:
     def plot(axes: "Axes") -> None:
         plot_cloud(axes, x, residual)
         if in_dollars:
             axes.set_xscale("log")
-            price_ticks(axes.xaxis, x.min(), x.max(), n_ticks=4)
+            price_ticks(axes.xaxis)
         axes.set(xlabel=f"{words} (log scale)" if in_dollars else words, ylabel=_RESIDUAL)
 
     alt = f"Residuals of the log price against the {words}, with the median of each eighth of the houses."
-    return draw(f"residuals_by_{name}", f"Residuals by {words}", alt, plot, height=2.6)
+    return draw(f"Residuals by {words}", alt, plot, height=2.6)
 
 
 def _by_level(levels: pd.Series, words: str, residual: Floats) -> Drawing:
@@ -88,7 +88,7 @@ def _by_level(levels: pd.Series, words: str, residual: Floats) -> Drawing:
     medians = {level: float(np.median(values)) for level, values in residuals.items()}
     low, high = min(medians, key=lambda level: medians[level]), max(medians, key=lambda level: medians[level])
     alt = f"Median residual by {words}, lowest for {low} and highest for {high}."
-    return draw(f"residuals_by_{levels.name}", f"Residuals by {words}", alt, plot, height_for(len(residuals)))
+    return draw(f"Residuals by {words}", alt, plot, height_for(len(residuals)))
 
 
 def interval_figures(evidence: Evidence) -> Iterator[Drawing]:
@@ -114,7 +114,7 @@ def _coverage_by_price(bands: pd.DataFrame) -> Drawing:
 
     ninety = 100 * bands["inside_90"]
     alt = f"The 90% intervals hold {ninety.min():.1f} to {ninety.max():.1f}% of the houses of each quarter by price."
-    return draw("coverage_by_price", "Coverage by price", alt, plot)
+    return draw("Coverage by price", alt, plot)
 
 
 def _coverage_by_neighborhood(neighborhoods: pd.DataFrame) -> Drawing:
@@ -130,21 +130,20 @@ def _coverage_by_neighborhood(neighborhoods: pd.DataFrame) -> Drawing:
 
     alt = f"From {share.min():.0f}% in {share.index[0]} to {share.max():.0f}%."
     title = "Coverage of the 90% intervals by neighbourhood"
-    return draw("coverage_by_neighborhood", title, alt, plot, height_for(len(neighborhoods)))
+    return draw(title, alt, plot, height_for(len(neighborhoods)))
 
 
 def _widths(lower: Floats, upper: Floats) -> Drawing:
     half_widths = 100 * np.expm1((upper - lower) / 2)
     half_widths = half_widths[np.isfinite(half_widths)]
-    middle = float(np.median(half_widths)) if len(half_widths) else None
+    middle = float(np.median(half_widths))
 
     def plot(axes: "Axes") -> None:
         axes.hist(half_widths, bins=30, color=BLUE, alpha=0.75)
-        if middle is not None:
-            axes.axvline(middle, color=ORANGE, linewidth=2, label=f"median ±{middle:.0f}%")
-            axes.legend(loc="upper right")
+        axes.axvline(middle, color=ORANGE, linewidth=2, label=f"median ±{middle:.0f}%")
+        axes.legend(loc="upper right")
         axes.set(xlabel="half width of the 90% interval, % of the price", ylabel="test houses")
         axes.grid(axis="x", visible=False)
 
-    alt = "No interval is finite." if middle is None else f"Half of the 90% intervals are within ±{middle:.0f}%."
-    return draw("interval_widths", "Width of the test houses’ intervals", alt, plot)
+    alt = f"Half of the 90% intervals are within ±{middle:.0f}%."
+    return draw("Width of the test houses’ intervals", alt, plot)

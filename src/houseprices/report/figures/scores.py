@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from houseprices.report.conclusions import BestCell
 from houseprices.report.drawing import BLUE, GREEN, GRID, MUTED, ORANGE, Drawing, draw, log_ticks
 from houseprices.report.evidence import Evidence
 from houseprices.selection.ablation import Ablation, grid_of
-from houseprices.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def score_by_fold(evidence: Evidence) -> Drawing:
         f"Held-out log-RMSE of {len(folds)} folds lies between {min(scores):.3f} and {max(scores):.3f}, "
         f"in training between {min(train):.3f} and {max(train):.3f}."
     )
-    return draw("score_by_fold", "Score by fold", alt, plot, _SCORE_HEIGHT)
+    return draw("Score by fold", alt, plot, _SCORE_HEIGHT)
 
 
 def expected_score(evidence: Evidence) -> Drawing:
@@ -80,12 +80,12 @@ def expected_score(evidence: Evidence) -> Drawing:
 
     alt = f"Held out {metrics.log_rmse.pooled:.4f}; 90% bootstrap interval for other houses: {low:.3f} to {high:.3f}."
     title = "Score to expect on other houses" if evidence.is_sample else "Score to expect on the leaderboard"
-    return draw("expected_score", title, alt, plot, _SCORE_HEIGHT)
+    return draw(title, alt, plot, _SCORE_HEIGHT)
 
 
 def learning_curves(curves: pd.DataFrame) -> Iterator[tuple[str, list[Drawing]]]:
     """Draw each model's errors and weight norm by epoch: a thin line a fold, a thick one for their mean."""
-    for number, (model, of_model) in enumerate(curves.groupby("model", sort=False), start=1):
+    for model, of_model in curves.groupby("model", sort=False):
         mean = of_model.groupby("epoch").mean(numeric_only=True)
         validation, training, norm = (
             mean[name] for name in ("validation_log_rmse", "training_log_rmse", "weight_norm")
@@ -111,8 +111,8 @@ def learning_curves(curves: pd.DataFrame) -> Iterator[tuple[str, list[Drawing]]]
         yield (
             str(model),
             [
-                draw(f"curves_{number}_errors", "Errors of a network", alt_errors, plot_errors, _CURVE_HEIGHT),
-                draw(f"curves_{number}_norm", "Weight norm of a network", alt_norm, plot_norm, _CURVE_HEIGHT),
+                draw("Errors of a network", alt_errors, plot_errors, _CURVE_HEIGHT),
+                draw("Weight norm of a network", alt_norm, plot_norm, _CURVE_HEIGHT),
             ],
         )
 
@@ -125,25 +125,22 @@ def _plot_folds(
     axes.plot(by_fold.index, by_fold.mean(axis=1), color=colour, linewidth=2.2, linestyle=dashes, label=label)
 
 
-def heat_maps(ablation: Ablation, settings: Settings) -> Iterator[Drawing]:
+def heat_maps(ablation: Ablation, best: BestCell) -> Iterator[Drawing]:
     """Map each figure over weight decay x dropout; a frame marks the best cell, an ellipse the run's own setting."""
     grid = grid_of(ablation.table)
-    best = grid.iloc[int(grid["validation_log_rmse"].argmin())]
-    model = settings.models.get(ablation.note.group)
-    own = None if model is None else (model.weight_decay, model.dropout)
     for column, title, digits in _HEAT_MAPS:
         table = grid.pivot(index="dropout", columns="weight_decay", values=column)
 
         def plot(axes: "Axes", table: pd.DataFrame = table, digits: str = digits) -> None:
             _plot_heat_map(axes, table, digits)
-            _mark_cells(axes, table, (best["weight_decay"], best["dropout"]), own)
+            _mark_cells(axes, table, (best.weight_decay, best.dropout), best.own)
 
         low, high = table.to_numpy().min(), table.to_numpy().max()
         alt = (
             f"{title} over weight decay and dropout, from {digits.format(low)} to {digits.format(high)}; validation "
-            f"error is lowest at weight decay {best['weight_decay']:g} and dropout {best['dropout']:g}."
+            f"error is lowest at weight decay {best.weight_decay:g} and dropout {best.dropout:g}."
         )
-        yield draw(f"ablation_{column}", title, alt, plot)
+        yield draw(title, alt, plot)
 
 
 def _plot_heat_map(axes: "Axes", table: pd.DataFrame, digits: str) -> None:
