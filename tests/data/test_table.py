@@ -68,24 +68,6 @@ def test_an_alias_is_read_as_the_level_that_it_stands_for(
     assert typed.iloc[0] == typed.iloc[1] == level
 
 
-def test_a_gap_is_the_level_na_where_the_feature_has_it(raw_train: pd.DataFrame, write_csv: Writer) -> None:
-    raw_train.loc[[0, 1, 2], "Alley"] = ["NA", "", "None"]
-    raw_train.loc[[0, 1, 2], "LotFrontage"] = ["NA", "", "None"]
-    typed = read_houses(write_csv(raw_train), priced=True)
-    assert typed["Alley"].iloc[:3].tolist() == ["NA"] * 3
-    assert typed["LotFrontage"].iloc[:3].isna().all()
-
-
-def test_a_missing_veneer_is_none_beside_an_area_of_0_and_a_gap_beside_any_other(
-    raw_train: pd.DataFrame, write_csv: Writer
-) -> None:
-    cells = [("None", "0"), ("NA", "0"), ("", "0.0"), ("None", "70"), ("", "70"), ("None", "None"), ("NA", "")]
-    raw_train.loc[:6, ["MasVnrType", "MasVnrArea"]] = cells
-    veneer = read_houses(write_csv(raw_train), priced=True)["MasVnrType"]
-    assert veneer.iloc[:3].tolist() == ["None"] * 3
-    assert veneer.iloc[3:7].isna().all()
-
-
 def test_a_table_read_in_parts_is_the_table(raw_test: pd.DataFrame, write_csv: Writer) -> None:
     file = write_csv(raw_test, "test.csv")
     with file.open("rb") as stream:

@@ -92,10 +92,9 @@ def open_file(path: Path) -> IO[bytes]:
     """
     try:
         return path.open("rb")
-    except FileNotFoundError:
-        raise DataError([f"{path}: no such file; {_ACCEPTED}"]) from None
     except OSError as error:
-        raise DataError([f"{path}: {error.strerror}; {_ACCEPTED}"]) from None
+        problem = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise DataError([f"{path}: {problem}; {_ACCEPTED}"]) from None
 
 
 def table_parts(stream: IO[bytes], source: str, part: Part, rows_at_once: int) -> Iterator[RawTable]:

@@ -6,9 +6,10 @@ expect.
 """
 
 import io
-from dataclasses import dataclass
+import tomllib
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,77 +34,6 @@ TEST_GAPS = dict.fromkeys(
     ("MSZoning", "Utilities", "Exterior1st", "Exterior2nd", "KitchenQual", "Functional", "SaleType"), 0.001
 )
 
-_NEIGHBORHOODS = """
-name    percent year sd   quality living lot   two_storey townhouse zones
-Blmngtn 1.2     2005 1.5  7.2     1480   3200  0.02       0.94      RL:94,RM:6
-Blueste 0.3     1980 2    6.0     1350   1700  0.80       0.98      RM:90,RL:10
-BrDale  1.1     1971 1.5  5.7     1130   1700  0.98       0.99      RM:100
-BrkSide 4.0     1930 12   5.1     1200   6300  0.10       0.00      RM:52,RL:48
-ClearCr 1.9     1967 17   5.9     1750   17500 0.29       0.00      RL:100
-CollgCr 10.3    2001 7    6.7     1490   9300  0.37       0.07      RL:93,RM:7
-Crawfor 3.5     1941 21   6.3     1700   11300 0.38       0.06      RL:90,RM:6,RH:4
-Edwards 6.8     1955 24   5.1     1220   9000  0.14       0.07      RL:90,RM:8,RH:2
-Gilbert 5.4     2000 6    6.6     1600   9900  0.75       0.00      RL:100
-IDOTRR  2.5     1923 13   4.8     1130   7900  0.14       0.00      RM:76,C_(all):24
-MeadowV 1.2     1972 3    4.5     1060   2000  0.47       0.98      RM:100
-Mitchel 3.4     1982 13   5.6     1230   9900  0.08       0.08      RL:90,RM:10
-NAmes   15.4    1960 9    5.4     1240   9500  0.10       0.01      RL:99,RH:1
-NPkVill 0.6     1976 1.5  6.0     1300   2400  0.55       0.98      RL:100
-NWAmes  5.0     1976 7    6.3     1650   11000 0.40       0.00      RL:100
-NoRidge 2.8     1995 3    7.9     2350   12000 0.80       0.00      RL:100
-NridgHt 5.3     2007 2.5  8.2     1860   11500 0.34       0.28      RL:99,RM:1
-OldTown 7.7     1921 21   5.4     1370   7800  0.28       0.00      RM:84,RL:15,C_(all):1
-SWISU   1.7     1926 10   5.4     1620   7700  0.28       0.00      RL:80,RH:20
-Sawyer  5.1     1966 10   5.1     1140   9600  0.08       0.00      RL:97,RM:3
-SawyerW 4.0     1990 11   6.3     1580   9300  0.42       0.12      RL:92,RH:8
-Somerst 5.9     2006 3    7.3     1560   8500  0.55       0.30      FV:76,RL:24
-StoneBr 1.7     2002 7    8.1     1750   7200  0.28       0.45      RL:100
-Timber  2.6     2000 10   7.1     1680   12700 0.26       0.00      RL:100
-Veenker 0.8     1978 8    6.7     1480   11200 0.10       0.25      RL:100
-"""
-"""What is typical of each neighbourhood: percent of the houses, years, sqft, shares of some types, weights of zones."""
-
-_CONDITIONS = "Norm: 86.3, Feedr: 5.5, Artery: 3.3, RRAn: 1.8, PosN: 1.3, RRAe: 0.8, PosA: 0.6, RRNn: 0.3, RRNe: 0.2"
-_GARAGE_STATES = "TA: 84 95 98 99.5, Fa: 12 3.5 1 0.1, Gd: 2 1 0.7 0.2, Po: 1.5 0.3 0.1 0.1, Ex: 0.5 0.2 0.2 0.1"
-_WEIGHTS = {
-    "Street": "Pave: 99.6, Grvl: 0.4",
-    "Alley": "NA: 83 97.5 97.5 97.5, Grvl: 13 0.6 0.6 0.6, Pave: 4 1.9 1.9 1.9",
-    "Utilities": "AllPub: 99.93, NoSeWa: 0.07",
-    "LotConfig": "Inside: 72, Corner: 18, CulDSac: 6.5, FR2: 3.2, FR3: 0.3",
-    "LotShape": "Reg: 63, IR1: 33, IR2: 3, IR3: 1",
-    "LandContour": "Lvl: 90, Bnk: 4, HLS: 3.5, Low: 2.5",
-    "LandSlope": "Gtl: 94.6, Mod: 4.5, Sev: 0.9",
-    "Condition1": _CONDITIONS,
-    "Condition2": "Norm: 99, Feedr: 0.4, Artery: 0.2, RRNn: 0.1, PosN: 0.1, PosA: 0.1, RRAn: 0.05, RRAe: 0.05",
-    "RoofStyle": "Gable: 78.1, Hip: 19.6, Flat: 0.9, Gambrel: 0.8, Mansard: 0.5, Shed: 0.2",
-    "RoofMatl": "CompShg: 98.2, Tar&Grv: 0.7, WdShngl: 0.4, WdShake: 0.3, Metal: 0.1, Membran: 0.1, Roll: 0.1, "
-    "ClyTile: 0.1",
-    "Exterior1st": "VinylSd: 17 11 8 72, HdBoard: 2 10 31 7, MetalSd: 26 23 11 7, Wd Sdng: 36 28 10 1, "
-    "Plywood: 1 5 28 1, CemntBd: 1 1 5 6, BrkFace: 4 10 5 1, WdShing: 3 4 1 1, Stucco: 6 1 1 1, AsbShng: 4 3 0 0",
-    "Foundation": "BrkTil: 50 1 0 0, CBlock: 33 88 88 7, PConc: 14 7 9 92.4, Slab: 1 4 3 0.3, Stone: 2 0 0 0, "
-    "Wood: 0 0 0 0.3",
-    "Heating": "GasA: 91 98 99.3 99.6, GasW: 5 1 0.5 0.4, Grav: 2 0.4 0.1 0, Wall: 1 0.4 0.1 0, OthW: 0.5 0.1 0 0, "
-    "Floor: 0.5 0.1 0 0",
-    "CentralAir": "Y: 78 92 97 99.7, N: 22 8 3 0.3",
-    "Electrical": "SBrkr: 73 82 98 99.8, FuseA: 18 15 1.8 0.2, FuseF: 8 2 0.2 0, FuseP: 0.8 0.3 0 0, Mix: 0.2 0.2 0 0",
-    "PavedDrive": "Y: 75 92 96 99.3, N: 20 5 2 0.5, P: 5 3 2 0.2",
-    "Functional": "Typ: 93.2, Min2: 2.3, Min1: 2.1, Mod: 1, Maj1: 0.95, Maj2: 0.35, Sev: 0.1",
-    "BsmtExposure": "No: 67, Av: 15.5, Gd: 9.5, Mn: 8",
-    "BsmtFinType1": "GLQ: 5 9 15 47, ALQ: 11 21 28 8, BLQ: 12 16 17 3, Rec: 13 22 13 1.5, LwQ: 8 7 8 1.5, "
-    "Unf: 51 25 19 39",
-    "BsmtFinType2": "Rec: 32, LwQ: 28, BLQ: 20, ALQ: 12, GLQ: 8",
-    "GarageType": "Attchd: 11 60 72 83, Detchd: 70 25 18 5, BuiltIn: 1 2 2 10.5, Basment: 1.5 4 0.8 0.5, "
-    "CarPort: 0.7 1 1.3 0.1, 2Types: 0.8 1 0.4 0.1, NA: 15 7 5.5 0.8",
-    "GarageQual": _GARAGE_STATES,
-    "GarageCond": _GARAGE_STATES,
-    "PoolQC": "Gd: 40, Ex: 30, Fa: 30",
-    "Fence": "NA: 73 73 73 93, MnPrv: 15 15 15 4.5, GdPrv: 6 6 6 2, GdWo: 5 5 5 0.5, MnWw: 1 1 1 0",
-    "MiscFeature": "NA: 96.3, Shed: 3.3, Gar2: 0.15, Othr: 0.15, TenC: 0.1",
-    "SaleType": "WD: 95, COD: 3.2, ConLD: 0.7, ConLI: 0.4, ConLw: 0.4, CWD: 0.3, Oth: 0.2, Con: 0.2",
-    "SaleCondition": "Normal: 89.6, Abnorml: 7.5, Family: 1.6, Alloca: 0.9, AdjLand: 0.3, Partial: 0.1",
-}
-"""Weights of the levels, one for all houses or one for each era: before 1946, to 1960, to 1985, since."""
-
 _ERA_STARTS = (1946, 1961, 1986)
 _QUALITY = ("OverallQual", 0.8, "Fa TA Gd Ex", (3, 6.4, 8.9))
 _GRADES: dict[str, tuple[str, float, str, tuple[float, ...]]] = {
@@ -118,22 +48,16 @@ _GRADES: dict[str, tuple[str, float, str, tuple[float, ...]]] = {
 }
 """A grade follows a rating: its name, the spread around it, the levels and the bounds between them."""
 
-_STYLES = {  # floors above the first as a share of the area, logarithm of the area against the neighbourhood's
-    "1Story": (0.0, -0.09), "2Story": (0.465, 0.12), "1.5Fin": (0.35, 0.06), "1.5Unf": (0.0, -0.25),
-    "2.5Fin": (0.45, 0.5), "2.5Unf": (0.46, 0.28), "SFoyer": (0.03, -0.26), "SLvl": (0.14, -0.04),
+_STYLES = {
+    "1Story": (0.0, -0.09, "20"), "2Story": (0.465, 0.12, "60"), "1.5Fin": (0.35, 0.06, "50"),
+    "1.5Unf": (0.0, -0.25, "45"), "2.5Fin": (0.45, 0.5, "75"), "2.5Unf": (0.46, 0.28, "75"),
+    "SFoyer": (0.03, -0.26, "85"), "SLvl": (0.14, -0.04, "80"),
 }  # fmt: skip
-_SUBCLASSES = {"1Story": "20", "2Story": "60", "1.5Fin": "50", "1.5Unf": "45", "2.5Fin": "75", "2.5Unf": "75",
-               "SFoyer": "85", "SLvl": "80"}  # fmt: skip
+"""A style's floors above the first as a share of the area, log of the area against the neighbourhood's, MSSubClass."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A synthetic competition.
-
-    Attributes:
-        train: (n_rows, 81): Id, the 79 features and SalePrice in whole dollars, as in Kaggle's train.csv.
-        test: (n_test_rows, 80): the same without SalePrice; its Ids follow on.
-        noise: standard deviation of the log price's noise.
+class Sample(NamedTuple):
+    """A synthetic competition: (n_rows, 81) with Id and SalePrice, and (n_test_rows, 80) whose Ids follow on.
 
     The level NA, "the house has none", is the text "NA"; a true gap is a missing value, and so is GarageYrBlt where
     there is no garage. On disk all of them read NA. MSSubClass is text: its digits are a code.
@@ -141,13 +65,10 @@ class Sample:
 
     train: pd.DataFrame
     test: pd.DataFrame
-    noise: float
 
 
 def draw_sample(n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> Sample:
-    """Draw a sample; the same arguments give the same rows.
-
-    The two parts have a random stream each, so the training rows don't depend on `n_test_rows`.
+    """Draw a sample; the same arguments give the same rows, and the training rows do not depend on `n_test_rows`.
 
     Raises:
         SettingsError: a number of rows is below 1, or the seed below 0.
@@ -163,13 +84,11 @@ def draw_sample(n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> S
     test = _with_gaps(test_rng, draw_houses(test_rng, n_test_rows), GAPS | TEST_GAPS)
     train.insert(0, ID, np.arange(1, n_rows + 1))
     test.insert(0, ID, np.arange(n_rows + 1, n_rows + n_test_rows + 1))
-    return Sample(train, test, NOISE_FLOOR)
+    return Sample(train, test)
 
 
 def write_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed: int = 0) -> Sample:
     """Write train.csv, test.csv and sample_submission.csv in Kaggle's layout, and a note; all or none.
-
-    The sample submission prices each test house at the median of the training prices.
 
     Raises:
         SettingsError: as `draw_sample`.
@@ -188,7 +107,8 @@ def write_sample(folder: Path, n_rows: int = 1460, n_test_rows: int = 1459, seed
 
 def draw_houses(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
     """Draw complete houses, without Id, price or true gaps: (n_rows, 79), columns in Kaggle's order."""
-    town = pd.read_csv(io.StringIO(_NEIGHBORHOODS), sep=r"\s+", index_col="name")
+    tables = tomllib.loads((resources.files("houseprices.data") / "town.toml").read_text("utf-8"))
+    weights, town = tables["weights"], pd.read_csv(io.StringIO(tables["neighborhoods"]), sep=r"\s+", index_col="name")
     everyone = np.zeros(n_rows, dtype=np.int64)
 
     def normal(spread: float) -> Column:
@@ -218,10 +138,10 @@ def draw_houses(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
     era = np.searchsorted(_ERA_STARTS, built, side="right")
 
     # Levels, then ratings and the grades that follow them.
-    h |= {name: _pick(rng, era, weights) for name, weights in _WEIGHTS.items()}
+    h |= {name: _pick(rng, era, text) for name, text in weights.items()}
     zones = {name: _pick(rng, everyone, text.replace("_", " ")) for name, text in town["zones"].items()}
     h["MSZoning"] = np.array([zones[name][row] for row, name in enumerate(neighborhood)], dtype=object)
-    h["Exterior2nd"] = np.where(chance(0.88), h["Exterior1st"], _pick(rng, everyone, _WEIGHTS["Exterior1st"]))
+    h["Exterior2nd"] = np.where(chance(0.88), h["Exterior1st"], _pick(rng, everyone, weights["Exterior1st"]))
     quality = _count(typical["quality"] + 0.012 * (built - typical["year"]) + 0.72 * rng.standard_t(8, n_rows), 1, 10)
     is_average = chance(np.where(sold - built < 15, 0.92, 0.2))
     h |= {"OverallQual": quality, "OverallCond": np.where(is_average, 5, _count(6 + normal(1.2), 1, 9))}
@@ -237,13 +157,12 @@ def draw_houses(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
     others = "1Story: 40 82 79 92, 1.5Fin: 45 13 1 2, 1.5Unf: 5 1 0 0, 2.5Fin: 3 0 0 0, 2.5Unf: 6 0 0 0, "
     others += "SFoyer: 0.5 0.5 8 2.5, SLvl: 0.5 4 12 3.3"
     style = np.where(chance(typical["two_storey"]), "2Story", _pick(rng, era, others))
-    subclass = pd.Series(style).map(_SUBCLASSES).to_numpy(dtype=object)
+    upper_share, log_size, subclass = pd.DataFrame(_STYLES)[style].to_numpy()
     subclass = np.where(is_townhouse, np.where(style == "1Story", "120", "160"), subclass)
     subclass = np.select([building == "Duplex", building == "2fmCon"], ["90", "190"], subclass)
-    upper_share, log_size = (pd.Series(style).map(_STYLES).str[place].to_numpy(dtype=np.float64) for place in (0, 1))
-    log_size = log_size + np.log(typical["living"]) + 0.09 * (quality - typical["quality"]) + normal(0.2)
+    log_size = log_size.astype(float) + np.log(typical["living"]) + 0.09 * (quality - typical["quality"]) + normal(0.2)
     size = _whole(np.maximum(np.exp(log_size), 330))
-    upper = _whole(size * upper_share * np.clip(1 + normal(0.07), 0.5, 1.5))
+    upper = _whole(size * upper_share.astype(float) * np.clip(1 + normal(0.07), 0.5, 1.5))
     low_quality = np.where(chance(np.where(era == 0, 0.05, 0.006)), rng.integers(50, 571, n_rows), 0)
     living = size + low_quality
     h |= {"BldgType": building, "HouseStyle": style, "MSSubClass": subclass, "GrLivArea": living}

@@ -29,20 +29,10 @@ NEIGHBORHOOD = {
 
 
 def log_price(houses: pd.DataFrame) -> Floats:
-    """Compute the natural log of the price in dollars, free of noise, from columns without true gaps.
-
-    With L = ln(GrLivArea / 1500), q = OverallQual - 6, n the neighbourhood's effect and a = YrSold - YearBuilt:
-
-    | term | |
-    |---|---|
-    | (LIVING + LIVING_BY_QUALITY q + LIVING_BY_NEIGHBORHOOD n) L + QUALITY q + n | quality bends the effect of size |
-    | AGE ln(1 + a / 10) + CHARM max(a - CHARMING_AGE, 0) / 10 | age first hurts and then charms |
-    | UNFINISHED, where a partial sale has an unfinished garage | a few unfinished sales |
-
-    and one term for each other coefficient.
+    """Compute the natural log of the price in dollars, free of noise.
 
     Shape:
-        houses: (n_rows, at least the columns read below), spelled as in Kaggle's CSV
+        houses: (n_rows, at least the columns read below), spelled as in Kaggle's CSV, without true gaps
         returns: (n_rows,)
     """
 

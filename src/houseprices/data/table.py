@@ -5,7 +5,7 @@ categories whose levels are the schema's, where the level "NA" says that the hou
 """
 
 import sys
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from houseprices.data.containers import Part, also, frame_table, open_file, table_parts
+from houseprices.data.containers import RawTable, also, frame_table, open_file, table_parts
 from houseprices.data.contradictions import resolve_contradictions
 from houseprices.data.forms import KaggleForm, kaggle_form
 from houseprices.data.schema import (
@@ -49,12 +49,10 @@ def read_houses(
     Raises:
         DataError: with every fault of the table.
     """
-    if isinstance(source, Path):
-        with open_file(source) as stream:
-            parts = house_parts(stream, str(source), priced=priced, absent=absent, notify=notify)
-            return next(parts)
-    form = kaggle_form(frame_table(source, "X"), priced=priced, absent=absent)
-    return _checked(form, set(), set(), priced=priced, notify=notify)
+    if isinstance(source, pd.DataFrame):
+        return next(_typed_parts([frame_table(source, "X")], priced, absent, notify))
+    with open_file(source) as stream:
+        return next(house_parts(stream, str(source), priced=priced, absent=absent, notify=notify))
 
 
 def house_parts(
@@ -77,29 +75,28 @@ def house_parts(
     Raises:
         DataError: with every fault of the first part that has any.
     """
+    raws = table_parts(stream, source, "train" if priced else "test", rows_at_once)
+    yield from _typed_parts(raws, priced, absent, notify)
+
+
+def _typed_parts(
+    raws: Iterable[RawTable], priced: bool, absent: Collection[str], notify: Notify
+) -> Iterator[pd.DataFrame]:
     earlier_ids: set[int] = set()
     topics: set[str] = set()
-    part: Part = "train" if priced else "test"
-    for raw in table_parts(stream, source, part, rows_at_once):
+    for raw in raws:
         form = kaggle_form(raw, priced=priced, absent=absent)
-        houses = _checked(form, earlier_ids, topics, priced=priced, notify=notify)
+        if form.missing:
+            accepted = "accepted: a table with the features of the training houses"
+            raise DataError([f"{raw.source}: column {name} is missing; {accepted}" for name in form.missing])
+        if form.price is not None and raw.place == "line":
+            form.notices["price"] = f"the column {PRICE} is ignored"
+        for topic in (topic for topic in form.notices if topic not in topics):
+            notify(Notice(f"{raw.source}: {form.notices[topic]}"))
+        topics |= form.notices.keys()
+        houses = typed_houses(form, priced=priced, earlier_ids=earlier_ids)
         earlier_ids.update(houses.index)
         yield houses
-
-
-def _checked(
-    form: KaggleForm, earlier_ids: Set[int], topics: set[str], *, priced: bool, notify: Notify
-) -> pd.DataFrame:
-    if form.missing:
-        accepted = "accepted: a table with the features of the training houses"
-        raise DataError([f"{form.raw.source}: column {name} is missing; {accepted}" for name in form.missing])
-    if form.price is not None and form.raw.place == "line":
-        form.notices["price"] = f"the column {PRICE} is ignored"
-    for topic, text in form.notices.items():
-        if topic not in topics:
-            notify(Notice(f"{form.raw.source}: {text}"))
-            topics.add(topic)
-    return typed_houses(form, priced=priced, earlier_ids=earlier_ids)
 
 
 def typed_houses(form: KaggleForm, *, priced: bool, earlier_ids: Set[int] = frozenset()) -> pd.DataFrame:

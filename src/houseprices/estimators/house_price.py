@@ -3,7 +3,7 @@
 import tomllib
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,8 +34,8 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     """The ensemble of `houseprices cv`, from a DataFrame: checked, imputed, encoded and trained fold by fold.
 
     X is Kaggle's table in any form that `data.forms` understands, however pandas has read it; Id is not used and
-    SalePrice is not needed. What had to be understood is a warning; unknown columns are ignored, since features of
-    your own are computed by the file that the setting features.columns names (docs/columns.md).
+    SalePrice is not needed. What was understood is a warning; unknown columns are ignored, since features of your own
+    are computed by the file that the setting features.columns names (docs/settings.md).
 
     Every setting is a parameter: `set_params(models__deep__dropout=0.3, folds__n_folds=5)`; without a model's name it
     is set in all models, `models__dropout`. So GridSearchCV can search them.
@@ -43,7 +43,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     Args:
         settings: of the main job, as `Settings`, a dict by name, a TOML file or a configuration's name; None for the
             default.
-        verbose: 1 prints progress and notices; 0 warns of what had to be understood in the table.
+        verbose: 1 prints progress and notices; with 0 the notices are warnings.
 
     Attributes:
         fold_of_row_: (n_repeats, n_rows) the fold that held each row out.
@@ -93,10 +93,9 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         """
         settings = _settings(self.settings)
         form = kaggle_form(frame_table(_with_prices(X, y), "X"), priced=True)
-        for text in form.notices.values():
-            self._understood(Notice(f"X: {text}"))
-        if form.missing:
-            self._understood(Notice(f"X: it lacks {', '.join(form.missing)}: gaps in every row"))
+        lacking = [f"it lacks {', '.join(form.missing)}: gaps in every row"] if form.missing else []
+        for text in (*form.notices.values(), *lacking):
+            self._notify(Notice(f"X: {text}"))
         houses = typed_houses(form, priced=True)
         result = cross_validate(houses, houses.drop(columns=PRICE).iloc[:0], settings, self._notify)
         self.feature_names_in_ = np.array([name for name in X.columns if name != PRICE], dtype=object)
@@ -123,18 +122,14 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         """
         check_is_fitted(self, "_ensemble")
         if self._result is None:
-            raise RunError(
-                f"{folder}: the regressor was loaded; accepted: a fitted one, or a copy of the folder it is from"
-            )
+            problem, accepted = "the regressor was loaded", "a fitted one, or a copy of the folder it is from"
+            raise RunError(f"{folder}: {problem}; accepted: {accepted}")
         result, settings = self._result
         if settings.features.columns:
-            raise RunError(
-                f"{folder}: own columns ({settings.features.columns}) are fitted anew where they are read, on houses"
-                " that a saved regressor lacks; accepted: settings without them, or a run of `houseprices cv`"
-            )
+            problem = f"own features ({settings.features.columns}) are fitted anew on the houses, which are not saved"
+            raise RunError(f"{folder}: {problem}; accepted: settings without them, or a run of `houseprices cv`")
         tables = HouseTables(Path(), "other", pd.DataFrame(), pd.DataFrame(), missing=self._missing)
-        seconds = {**result.seconds}
-        metrics = metrics_of(result, "other", seconds)
+        metrics = metrics_of(result, "other", dict(result.seconds))
         with new_run_folder(Path(folder), newest=False) as staging:
             write_run(staging, result, settings, metrics, tables, str(choose_device(settings.device)))
 
@@ -150,7 +145,7 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             RunError: a file is missing, was altered, or comes from another version; the line names the file.
             ColumnsError: the file of own columns fails.
         """
-        saved = read_run(Path(folder), _path(columns))
+        saved = read_run(Path(folder), None if columns is None else Path(columns))
         loaded = cls(saved.settings)
         loaded.feature_names_in_ = np.array([feature.name for feature in FEATURES], dtype=object)
         loaded.n_features_in_ = len(FEATURES)
@@ -182,24 +177,20 @@ class HousePriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _house_array(self, X: pd.DataFrame) -> HouseArray:  # noqa: N803  # scikit-learn's name
         check_is_fitted(self, "_ensemble")
-        return house_array(read_houses(_checked(X), priced=False, absent=self._missing, notify=self._understood))
-
-    def _understood(self, notice: Notice | Progress) -> None:
-        if self.verbose:
-            self._notify(notice)
-        elif isinstance(notice, Notice):
-            warnings.warn(notice.text, stacklevel=4)
+        houses = read_houses(_with_prices(X, None), priced=False, absent=self._missing, notify=self._notify)
+        return house_array(houses)
 
     def _notify(self, message: Notice | Progress) -> None:
-        """Print notices, and progress at each tenth of a stage."""
-        if not self.verbose:
-            return
+        """Print notices, and progress at each tenth of a stage; without `verbose` warn of the notices."""
         if isinstance(message, Notice):
-            print(message.text)
-        elif not message.n_total:
-            print(message.stage)
-        elif message.n_done % max(1, message.n_total // 10) == 0 or message.n_done == message.n_total:
-            print(f"{message.stage}: {message.n_done} of {message.n_total}")
+            if self.verbose:
+                print(message.text)
+            else:
+                warnings.warn(message.text, stacklevel=4)
+        elif self.verbose:
+            total = message.n_total or 0
+            if message.n_done % (total // 10 or 1) == 0 or message.n_done == total:
+                print(f"{message.stage}: {message.n_done} of {total}" if total else message.stage)
 
 
 def _settings(settings: Settings | Mapping[str, Any] | Path | str | None) -> Settings:
@@ -208,13 +199,10 @@ def _settings(settings: Settings | Mapping[str, Any] | Path | str | None) -> Set
 
 def _flat(table: Any, prefix: str = "") -> dict[str, Any]:
     """List a table's settings by name, those of the tables in it too."""
-    is_table = hasattr(table, "__dataclass_fields__")
-    entries = {field.name: getattr(table, field.name) for field in fields(table)} if is_table else table
-    flat: dict[str, Any] = {}
-    for name, value in entries.items():
-        nested = isinstance(value, dict) or hasattr(value, "__dataclass_fields__")
-        flat |= _flat(value, f"{prefix}{name}__") if nested else {prefix + name: value}
-    return flat
+    if isinstance(table, Mapping) or is_dataclass(table):
+        entries = table if isinstance(table, Mapping) else vars(table)
+        return {name: value for key in entries for name, value in _flat(entries[key], f"{prefix}__{key}").items()}
+    return {prefix.removeprefix("__"): table}
 
 
 def _changed(settings: Settings, params: Mapping[str, Any]) -> Settings:
@@ -235,19 +223,10 @@ def _changed(settings: Settings, params: Mapping[str, Any]) -> Settings:
     return load_settings(tree)
 
 
-def _path(file: Path | str | None) -> Path | None:
-    return None if file is None else Path(file)
-
-
-def _checked(X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
-    if not isinstance(X, pd.DataFrame):
-        raise TypeError(f"X must be a DataFrame with the columns of Kaggle's CSV files, got {type(X).__name__}")
-    return X
-
-
 def _with_prices(X: pd.DataFrame, y: ArrayLike | None) -> pd.DataFrame:  # noqa: N803  # scikit-learn's name
     """Return the houses with the prices of y, where there are any, in place of their own."""
-    _checked(X)
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a DataFrame with the columns of Kaggle's CSV files, got {type(X).__name__}")
     if y is None:
         return X
     prices = column_or_1d(y, warn=True)
