@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from houseprices.data.source import read_tables
 from houseprices.preprocessing.columns import BLOCKS
 from houseprices.selection.acceptance import PairedDifference, paired_scores
 from houseprices.selection.compare import PREDICTIONS
-from houseprices.selection.held_out import predict_held_out, read_priced_houses
+from houseprices.selection.held_out import log_price_of, predict_held_out
 from houseprices.settings import Settings, load_settings
 
 
@@ -28,12 +29,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = load_settings(arguments.config)
-    houses = read_priced_houses(arguments.data)
+    houses = read_tables(arguments.data).train
     [complete] = predict_held_out([settings], houses, PREDICTIONS)
     print("| without | RMSE | difference | trimmed RMSE | difference |\n|---|---|---|---|---|", flush=True)
     for part, candidate in (("nothing", settings), *without_each_part(settings)):
         [held_out] = predict_held_out([candidate], houses, PREDICTIONS)
-        scores = paired_scores(complete.prediction, held_out.prediction, houses.log_price)
+        scores = paired_scores(complete.prediction, held_out.prediction, log_price_of(houses))
         print(f"| {part} | {cells(scores.rmse)} | {cells(scores.trimmed)} |", flush=True)
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from houseprices.data.schema import PRICE
+from houseprices.data.source import read_tables
 from houseprices.selection.acceptance import paired_scores, score_reasons
 from houseprices.selection.compare import PREDICTIONS
-from houseprices.selection.held_out import predict_held_out, read_priced_houses
+from houseprices.selection.held_out import log_price_of, predict_held_out
 from houseprices.settings import load_settings
 
 
@@ -27,14 +29,14 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = load_settings(arguments.config)
-    houses = read_priced_houses(arguments.data)
-    permuted = replace(houses, log_price=np.random.default_rng(0).permutation(houses.log_price))
-    for prices, of_prices in (("real", houses), ("permuted", permuted)):
-        [first] = predict_held_out([settings], of_prices, PREDICTIONS)
+    train = read_tables(arguments.data).train
+    permuted = train.assign(**{PRICE: np.random.default_rng(0).permutation(train[PRICE])})
+    for prices, houses in (("real", train), ("permuted", permuted)):
+        [first] = predict_held_out([settings], houses, PREDICTIONS)
         n_accepted = 0
         for change in range(arguments.changes):
-            [second] = predict_held_out([replace(settings, seed=settings.seed + 1 + change)], of_prices, PREDICTIONS)
-            scores = paired_scores(first.prediction, second.prediction, of_prices.log_price)
+            [second] = predict_held_out([replace(settings, seed=settings.seed + 1 + change)], houses, PREDICTIONS)
+            scores = paired_scores(first.prediction, second.prediction, log_price_of(houses))
             accepted = not score_reasons(scores.rmse, scores.trimmed, simplification=False)
             n_accepted += accepted
             trimmed = f"{scores.trimmed.difference:+.5f} [{scores.trimmed.low:+.5f}, {scores.trimmed.high:+.5f}]"

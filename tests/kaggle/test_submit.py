@@ -129,23 +129,26 @@ def test_csv_changed_after_its_run_and_a_missing_test_file_are_named(houseprices
         ("Id,SalePrice", "{house}.0,{price}", "Id 61.0 is read as a whole number"),
         ("SalePrice,Id", "{price},{house}", "the header 'SalePrice,Id' is read as Id,SalePrice"),
         ("id,saleprice", "{house},{price}", "the header 'id,saleprice' is read as Id,SalePrice"),
+        ("Id;SalePrice", "{house};{comma}", "the columns are separated by semicolons"),
         ("\ufeffId,SalePrice", "{house}, {price}", ""),
     ],
-    ids=["index", "unnamed index", "float Ids", "swapped", "lower case", "byte order mark"],
+    ids=["index", "unnamed index", "float Ids", "swapped", "lower case", "semicolons", "byte order mark"],
 )
 def test_each_form_is_sent_in_kaggles_own_and_known_as_the_runs_beside_a_damaged_run(
     server: KaggleServer, houseprices: Command, header: str, row: str, understood: str
 ) -> None:
     write_run(Path("runs/damaged"))
     Path("runs/damaged/manifest.json").write_text("{")
-    rows = [row.format(number=number, house=house, price=150_000.5) for number, house in enumerate(HOUSES)]
+    price = {"price": "150000.5", "comma": "150000,5"}
+    rows = [row.format(number=number, house=house, **price) for number, house in enumerate(HOUSES)]
     Path("mine.csv").write_text("\r\n".join([header, *rows]), "utf-8")
     done = houseprices("submit", "--file", "mine.csv")
     assert done.exit_code == 0
     assert understood in done.err
-    assert ("is read as" in done.err) == bool(understood)
+    assert ("mine.csv: the " in done.err or "is read as" in done.err) == bool(understood)
     assert server.uploads == [RUN_CSV.read_bytes()]
     assert [(entry.file, entry.run, entry.cv_log_rmse) for entry in ledger()] == [("mine.csv", "runs/first", 0.12)]
+    assert "these very prices were submitted" in houseprices("submit", "first").error
 
 
 BAD_PRICES, BAD_IDS = ("nan", "inf", "-1", "", "1_0", "１", "1e999"), ("６１", "61.5", "", "-61")

@@ -1,4 +1,4 @@
-"""Conclusions follow from the houses: who spoils a fold, which model helps, which cell is best."""
+"""Conclusions: outlying folds, the ensemble without a model, the best cell, coverage and the expected score."""
 
 import numpy as np
 import pandas as pd
@@ -14,27 +14,23 @@ N_ROWS, N_FOLDS = 200, 4
 
 
 @pytest.mark.parametrize("n_bad", [0, 1, 2])
-def test_the_houses_that_spoil_a_fold_are_named_with_their_share_of_its_squared_error(
-    n_bad: int,
-) -> None:
+def test_the_houses_behind_an_outlying_fold_are_named_with_their_share_of_its_squared_error(n_bad: int) -> None:
     fold_of_row = np.stack([np.arange(N_ROWS) % N_FOLDS, np.arange(N_ROWS) // 50])
     errors = np.random.default_rng(0).normal(scale=0.1, size=(2, N_ROWS)).clip(-0.15, 0.15)
     bad = [7, 11][:n_bad]
     errors[1, bad] = [1.2, 1.0][:n_bad]
     log_price = np.full(N_ROWS, 12.0)
     known = OutOfFold(np.arange(1, N_ROWS + 1), log_price, fold_of_row, log_price, np.ones(N_ROWS))
-    found = outlying_folds(known, 12.0 + errors)
-    if n_bad == 0:
-        assert found == []
-        return
-    (fold,) = found
-    assert (fold.repeat, fold.fold) == (1, 0)
-    assert fold.houses["Id"].tolist() == [8, 12][:n_bad]
-    squares = errors[1, :50] ** 2
-    assert fold.log_rmse == pytest.approx(np.sqrt(squares.mean()))
-    np.testing.assert_allclose(fold.houses["share"], squares[bad] / squares.sum())
-    assert fold.without == pytest.approx(np.sqrt(np.delete(squares, bad).mean()))
-    np.testing.assert_allclose(fold.houses["predicted_usd"], np.exp(12.0 + errors[1, bad]))
+    outlying = outlying_folds(known, 12.0 + errors)
+    assert len(outlying) == min(1, n_bad)
+    for fold in outlying:
+        assert (fold.repeat, fold.fold) == (1, 0)
+        assert fold.houses["Id"].tolist() == [8, 12][:n_bad]
+        squares = errors[1, :50] ** 2
+        assert fold.log_rmse == pytest.approx(np.sqrt(squares.mean()))
+        np.testing.assert_allclose(fold.houses["share"], squares[bad] / squares.sum())
+        assert fold.without == pytest.approx(np.sqrt(np.delete(squares, bad).mean()))
+        np.testing.assert_allclose(fold.houses["predicted_usd"], np.exp(12.0 + errors[1, bad]))
 
 
 def test_an_ensemble_is_worse_without_its_good_model_and_better_without_its_bad_one() -> None:
@@ -50,25 +46,20 @@ def test_an_ensemble_is_worse_without_its_good_model_and_better_without_its_bad_
 
 
 def test_the_best_cell_is_compared_fold_by_fold() -> None:
-    cells = {(0.0, 0.0): 0.02, (0.0, 0.5): 0.001, (1.0, 0.0): 0.0, (1.0, 0.5): 0.03}
-    noise_of_fold = np.random.default_rng(0).normal(scale=0.01, size=5)
-    rows = [
-        {
-            "weight_decay": decay, "dropout": rate, "seed": seed, "fold": fold, "n_rows": 10, "weight_norm": 1.0,
-            # The folds agree on every cell but one.
-            "validation_log_rmse": 0.1 + above + noise_of_fold[fold] + (0.01 if above == 0.001 else 0.0) * (fold - 2),
-            "training_log_rmse": 0.1,
-        }
-        for (decay, rate), above in cells.items() for seed in range(2) for fold in range(5)
-    ]  # fmt: skip
-    settings = Settings()
-    name, model = next(iter(settings.models.items()))
-    fields = dict.fromkeys(AblationNote.__dataclass_fields__)
-    note = AblationNote(**{**fields, "group": name, "network": model})  # type: ignore[arg-type]  # the rest is not read
-    best = best_cell(Ablation(pd.DataFrame(rows), note), settings)
+    above_best = {(0.0, 0.0): 0.02, (0.0, 0.5): 0.001, (1.0, 0.0): 0.0, (1.0, 0.5): 0.03}
+    table = pd.DataFrame([(*cell, fold) for cell in above_best for fold in range(5)])
+    table.columns = pd.Index(["weight_decay", "dropout", "fold"])
+    noise = np.random.default_rng(0).normal(scale=0.01, size=5)[table["fold"]]
+    above = np.array([*above_best.values()]).repeat(5)
+    # The folds agree on every cell but one.
+    noise += np.where(above == 0.001, 0.01 * (table["fold"] - 2), 0)
+    table = table.assign(seed=0, n_rows=10, weight_norm=1.0, training_log_rmse=0.1)
+    table["validation_log_rmse"] = 0.1 + above + noise
+    note = AblationNote(**dict.fromkeys(AblationNote.__dataclass_fields__))  # type: ignore[arg-type]  # is not read
+    best = best_cell(Ablation(table, note), Settings())
     assert (best.weight_decay, best.dropout) == (1.0, 0.0)
     difference, low, high = best.against["without both"]
-    assert difference == pytest.approx(0.02)
+    assert difference == pytest.approx(0.02, abs=1e-4)
     assert 0 < low <= difference <= high
     assert (best.n_cells, best.n_as_good) == (4, 1)
 
@@ -84,10 +75,10 @@ def test_the_expected_score_lies_around_the_cross_validated_one() -> None:
 
 def test_coverage_is_counted_in_bands_of_equally_many_houses() -> None:
     prices = np.random.default_rng(0).permutation(np.arange(1.0, 9.0)) * 1e5
-    inside = prices > 4e5
+    inside = prices > 3e5
     rows = pd.DataFrame({"price_usd": prices, "lower_90": 1.0, "upper_90": 2.0} | dict.fromkeys(
         ("inside_50", "inside_80", "inside_90"), inside))  # fmt: skip
     bands = coverage_by_price(rows)
     assert bands["n_rows"].tolist() == [2, 2, 2, 2]
-    assert bands["inside_90"].tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert bands["inside_90"].tolist() == [0.0, 0.5, 1.0, 1.0]
     assert bands.index[0] == "$100k–200k"

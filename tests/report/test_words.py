@@ -1,11 +1,10 @@
 """Themes share out every feature and every effect, and each level has words of its own."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from houseprices.data.schema import BY_NAME, FEATURES, NOT_APPLICABLE, THEMES, Feature
-from houseprices.report.words import CUSTOM_FEATURES, by_theme, effect_names, level_words, theme_positions, value_words
+from houseprices.report.words import CUSTOM_FEATURES, by_theme, effect_names, level_words, theme_positions
 
 
 @pytest.mark.parametrize("n_effects", [79, 80])
@@ -25,7 +24,9 @@ def test_every_feature_has_a_meaning_of_its_own() -> None:
     assert len({feature.meaning for feature in FEATURES}) == len(FEATURES)
 
 
-@pytest.mark.parametrize("feature", [feature for feature in FEATURES if feature.levels], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "feature", [feature for feature in FEATURES if feature.levels], ids=lambda feature: feature.name
+)
 def test_every_level_has_words_of_its_own(feature: Feature) -> None:
     words = [level_words(feature.name, level) for level in feature.levels]
     assert len(set(words)) == len(words)
@@ -33,20 +34,3 @@ def test_every_level_has_words_of_its_own(feature: Feature) -> None:
     # Names of places are words already: Edwards, Gilbert, Sawyer, Veenker.
     assert NOT_APPLICABLE not in codes
     assert all(level.isalpha() and level.istitle() for level in codes)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("GrLivArea", 5642.0, "5,642 sq ft"),
-        ("YearBuilt", 1999.0, "1999"),
-        ("MiscVal", 15500.0, "$15,500"),
-        ("FullBath", 2.0, "2"),
-        ("LotFrontage", float("nan"), "unknown"),
-        ("GarageYrBlt", float("nan"), "none or unknown"),
-        ("Electrical", pd.NA, "unknown"),
-        ("Neighborhood", "Nowhere", "Nowhere"),
-    ],
-)
-def test_a_value_is_said_with_its_unit_and_a_gap_as_unknown(name: str, value: object, words: str) -> None:
-    assert value_words(name, value) == words

@@ -15,6 +15,7 @@ from houseprices.data.schema import THEMES
 from houseprices.errors import RunError
 from houseprices.files import sha256_of
 from houseprices.runs.read import read_run
+from houseprices.runs.verify import verify
 
 SOURCE = """
 import pandas as pd
@@ -65,6 +66,7 @@ def priced_as_submitted(run: Path, data_folder: Path, *options: str) -> bool:
 def test_a_run_predicts_its_submission_and_its_config_repeats_it(run: Path, data_folder: Path) -> None:
     assert priced_as_submitted(run, data_folder)
     assert (run / "custom_features.py").read_text("utf-8") == SOURCE
+    assert verify(run, columns=run / "custom_features.py").verdict == "same"
     config = ["--data", str(data_folder), "--config", "runs/latest/config.toml", "--workers", "3"]
     assert command("cv", *config, "--run", "again") == 0
     for name in ("submission.csv", "oof.csv", "preprocessing.json", "members.safetensors"):
@@ -140,11 +142,6 @@ def test_a_file_that_fails_leaves_no_run(
 ) -> None:
     (place / "mine.py").write_text("def features(houses):\n    return houses[['LotFrontage']]\n", "utf-8")
     job = ["--data", str(data_folder), "--config", str(fast_config)]
-    for arguments, exit_code, line in (
-        (["cv", "--columns", "mine.py"], 1, "accepted: a finite number for every house; fill the gaps"),
-        (["compare", "--columns", "nowhere.py"], 1, "nowhere.py: No such file or directory; accepted: a Python file"),
-        (["cv", "--features.columns", "mine.py"], 2, "no model has the block 'custom'"),
-    ):
-        assert command(*arguments, *job) == exit_code
-        assert line in capsys.readouterr().err
+    assert command("cv", "--columns", "mine.py", *job) == 1
+    assert "accepted: a finite number for every house; fill the gaps" in capsys.readouterr().err
     assert [path.name for path in place.iterdir()] == ["mine.py"]

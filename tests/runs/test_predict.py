@@ -1,6 +1,5 @@
 """houseprices predict: the run's own prices again, from files and streams of any length, whole or not at all."""
 
-import io
 import shutil
 import subprocess
 import sys
@@ -83,19 +82,15 @@ def test_a_level_without_training_rows_is_noticed_once_and_a_gap_is_no_level(
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "output", "fault"),
-    [
-        (17, "LotArea", "out.csv", "line 19 (Id "),
-        (17, "LotArea", "-", "line 19 (Id "),
-        (18, "Id", "out.csv", "accepted: each Id once"),
-    ],
+    ("row", "column", "cell", "output", "fault"),
+    [(17, "LotArea", "wide", "-", "line 19 (Id "), (18, "Id", "", "out.csv", "accepted: each Id once")],
 )
 def test_a_fault_far_down_leaves_the_old_output_and_no_other_file(
-    row: int, column: str, output: str, fault: str, run: str, raw_test, write_csv, place: Path, monkeypatch, capsys
+    row: int, column: str, cell: str, output: str, fault: str, run, raw_test, write_csv, place, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(predict_module, "ROWS_AT_ONCE", 16)
     (place / "out.csv").write_text("old")
-    raw_test.loc[row, column] = "wide" if column == "LotArea" else "00" + raw_test["Id"][2]
+    raw_test.loc[row, column] = cell or "00" + raw_test["Id"][2]
     houses = write_csv(raw_test, "new.csv")
     assert exit_code("--run", run, "--input", str(houses), "--output", output) == 1
     captured = capsys.readouterr()
@@ -109,11 +104,10 @@ def test_a_fault_far_down_leaves_the_old_output_and_no_other_file(
     ("arguments", "code", "fault"),
     [
         ("--run RUN --input houses.csv --coverage 1", 2, "coverage must be between 0 and 1"),
-        ("--run RUN --input houses.csv --coverage nan", 2, "coverage must be between 0 and 1"),
         ("--run RUN --input nowhere.csv", 1, "nowhere.csv: no such file"),
         ("--run RUN --input folder", 1, "folder: Is a directory"),
         ("--run RUN --input houses.csv --output folder", 1, "folder: Is a directory"),
-        ("--run RUN --input houses.csv --output nowhere/out.csv", 1, "nowhere/out.csv: No such file or directory"),
+        ("--run RUN --input houses.csv --output houses.csv/out.csv", 1, "houses.csv/out.csv: Not a directory"),
         ("--run RUN --input houses.csv --output houses.csv", 1, "is the input"),
         ("--run nowhere --input houses.csv", 1, "nowhere: no such folder"),
         ("--input houses.csv", 1, "runs/latest: there is no run yet; `make cv` makes one"),
@@ -137,10 +131,3 @@ def test_a_command_that_cannot_be_done_is_one_line(
 def test_a_device_is_written_to_and_not_replaced(run: str, houses_csv: str) -> None:
     assert exit_code("--run", run, "--input", houses_csv, "--output", "/dev/null") == 0
     assert Path("/dev/null").is_char_device()
-
-
-def test_a_stream_that_is_no_text_is_refused_with_the_place(run: str, houses_csv: str, monkeypatch, capsys) -> None:
-    content = Path(houses_csv).read_bytes()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content + b"\xff")))
-    assert exit_code("--run", run, "--input", "-") == 1
-    assert f"standard input: byte {len(content)} is not UTF-8 text" in capsys.readouterr().err

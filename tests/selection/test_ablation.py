@@ -24,7 +24,7 @@ def _small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_grid")
-def test_every_setting_of_the_group_reaches_the_networks(houses):
+def test_every_setting_of_the_model_reaches_the_networks(houses):
     before = ablate(houses, Settings(), TINY, n_folds=2)
     for name, value in {
         "activation": "relu",
@@ -41,14 +41,14 @@ def test_every_setting_of_the_group_reaches_the_networks(houses):
 
 
 @pytest.mark.usefixtures("_small_grid")
-def test_weight_decay_and_dropout_are_the_cells_and_not_the_groups(houses):
-    told = []
-    table = ablate(houses, Settings(), TINY, 2, told.append)
+def test_weight_decay_and_dropout_are_the_cells_and_not_the_models(houses):
+    reports = []
+    table = ablate(houses, Settings(), TINY, 2, reports.append)
     again = ablate(houses, Settings(), replace(TINY, weight_decay=9.0, dropout=0.9), n_folds=2)
     pd.testing.assert_frame_equal(table, again)
     assert len(table) == len(table[["weight_decay", "dropout", "seed", "fold"]].drop_duplicates()) == 2 * 2 * 2 * 2
-    assert told[0] == Progress("training networks", 0, 16)
-    assert told[-1] == Progress("training networks", 16, 16)
+    assert reports[0] == Progress("training networks", 0, 16)
+    assert reports[-1] == Progress("training networks", 16, 16)
 
 
 @pytest.mark.usefixtures("_small_grid")
@@ -82,5 +82,5 @@ def test_a_folder_that_is_no_ablation_is_refused(tmp_path):
         read_ablation(tmp_path)
     write_record(tmp_path / "ablation.json", note)
     (tmp_path / "ablation.csv").write_text("seed\n")
-    with pytest.raises(RunError, match=r"ablation\.csv: missing or altered since it was written"):
+    with pytest.raises(RunError, match=r"ablation\.csv: missing or altered"):
         read_ablation(tmp_path)

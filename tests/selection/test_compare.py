@@ -2,22 +2,16 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from houseprices.cli import main
 from houseprices.selection.acceptance import PairedDifference, PairedScores
-from houseprices.selection.compare import PREDICTIONS, Comparison, compare, model_scores
-from houseprices.selection.held_out import N_REPEATS, HeldOut
+from houseprices.selection.compare import PREDICTIONS, Comparison
 
 OPTION = ("--models.tiny.dropout", "0.3")
 LOG = Path("runs/compare.csv")
-
-TRUTH = np.random.default_rng(0).normal(size=2000)
-ONE, OTHER = 0.1 * np.random.default_rng(1).normal(size=(2, 3, len(TRUTH)))
 
 
 @pytest.fixture
@@ -73,17 +67,6 @@ def test_the_settings_that_differ_are_named(compared):
     assert changes == ["models.tiny.dropout 0.5 -> 0.3", "models.tiny.epochs 2 -> 3"]
 
 
-def test_the_first_is_not_trained_again(data_folder, fast_settings, place):
-    def n_trained(dropout: float) -> int:
-        reports = []
-        second = replace(fast_settings, models={"tiny": replace(fast_settings.models["tiny"], dropout=dropout)})
-        compare(data_folder, fast_settings, second, change="", notify=reports.append)
-        return reports[-1].n_done if reports else 0
-
-    assert [n_trained(0.3), n_trained(0.4), n_trained(0.3)] == [2 * 4 * 2 * N_REPEATS, 4 * 2 * N_REPEATS, 0]
-    assert len(list(PREDICTIONS.iterdir())) == 3
-
-
 @pytest.mark.parametrize(
     ("trimmed", "rmse", "rule", "begins", "ends"),
     [
@@ -99,7 +82,7 @@ def test_the_conclusion_follows_from_the_intervals(trimmed, rmse, rule, begins, 
     of_trimmed, of_rmse = (PairedDifference(0.1, 0.1, (low + high) / 2, low, high) for low, high in (trimmed, rmse))
     reasons = [] if ends == "use it." else ["a reason"]
     scores = PairedScores(of_rmse, of_trimmed, of_rmse)
-    conclusion = Comparison(1, rule, "", "", [], scores, reasons, {}, []).conclusion
+    conclusion = Comparison(1, rule, "", "", [], scores, reasons, []).conclusion
     assert conclusion.startswith(begins)
     assert conclusion.endswith(ends)
 
@@ -152,31 +135,3 @@ def test_a_network_that_cannot_be_trained_is_one_line_and_no_trial(
     assert message in error
     assert error.count("\n") == 1
     assert not LOG.exists()
-
-
-# ---- the models of an ensemble ----
-
-
-def scored(typical: np.ndarray | None = None, **errors: np.ndarray):
-    by_model = {name: TRUTH + error for name, error in errors.items()}
-    rows = np.ones(len(TRUTH), dtype=bool) if typical is None else typical
-    return model_scores(HeldOut("", by_model, dict.fromkeys(by_model, 4)), TRUTH, rows)
-
-
-def test_without_a_model_the_others_remain():
-    assert scored(one=ONE, mirror=-ONE, other=OTHER)["other"].trimmed_without == pytest.approx(0, abs=1e-12)
-    two = scored(one=ONE, other=OTHER)
-    assert two["one"].trimmed_without == pytest.approx(two["other"].trimmed)
-    [alone] = scored(one=ONE).values()
-    assert alone.trimmed_without is None
-    assert alone.rmse == pytest.approx(alone.trimmed) == pytest.approx(0.1, rel=0.05)
-    assert alone.median == pytest.approx(0.1 * 0.6745, rel=0.05)
-
-
-def test_rare_rows_count_in_the_rmse_alone():
-    outliers = ONE.copy()
-    outliers[:, :20] += 5
-    typical = np.arange(len(TRUTH)) >= 20
-    before, after = (scored(typical, one=errors, other=OTHER)["one"] for errors in (ONE, outliers))
-    assert after.trimmed == before.trimmed
-    assert after.rmse > 3 * before.rmse

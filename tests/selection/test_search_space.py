@@ -36,7 +36,7 @@ def space_of(tmp_path):
 def suggested(space, n_trials: int = 60) -> list[ModelSettings]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    return [space.suggest(study.ask(), BASE) for _ in range(n_trials)]
+    return [space.model(study.ask(dict(space.distributions)).params, BASE) for _ in range(n_trials)]
 
 
 def test_each_suggestion_lies_in_the_space_and_all_of_the_space_is_reached(space_of):
@@ -62,7 +62,7 @@ def test_settings_that_do_not_vary_are_as_in_the_base(space_of):
 
 def test_the_default_space_is_accepted_and_varies_every_regulariser():
     space = read_space()
-    assert {"dropout", "input_dropout", "weight_decay", "decay_kind"} <= space.dimensions.keys()
+    assert {"dropout", "input_dropout", "weight_decay", "decay_kind"} <= space.distributions.keys()
     assert len(suggested(space)) == 60
 
 
@@ -84,11 +84,11 @@ def test_the_order_of_the_file_changes_no_suggestion(space_of):
         ("dropout = 0.5", "accepted: a list of choices, or a table"),
         ("dropout = { low = 0.1 }", "accepted: a list of choices, or a table"),
         ("dropout = { low = 0.1, high = 0.5, to = 1 }", "accepted: a list of choices, or a table"),
-        ("dropout = { low = 0.5, high = 0.1 }", "low must be below high, got 0.5 and 0.1"),
-        ("dropout = { low = nan, high = 0.1 }", "low must be below high, got nan and 0.1"),
+        ("dropout = { low = 0.5, high = 0.1 }", "accepted: a list of choices, or a table"),
+        ("dropout = { low = nan, high = 0.1 }", "nan is refused"),
         ("dropout = { low = 0.1, high = 1.5 }", "1.5 is refused: input should be less than 1"),
-        ("dropout = { low = 0.0, high = 0.5, log = true }", "needs a low above 0, and no step"),
-        ("dropout = { low = 0.1, high = 0.5, step = 0 }", "step must be above 0"),
+        ("dropout = { low = 0.0, high = 0.5, log = true }", "accepted: a list of choices, or a table"),
+        ("dropout = { low = 0.1, high = 0.5, step = 0 }", "accepted: a list of choices, or a table"),
         ("epochs = { low = 20, high = 100, step = 0.5 }", "20.5 is refused: input should be a valid integer"),
         ("depth = [1.5]\nwidth = [8]", "1.5 is refused: input should be a valid integer"),
         ("width = [0]\ndepth = [1]", "0 is refused"),

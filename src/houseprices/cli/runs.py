@@ -5,18 +5,18 @@ import math
 import os
 import sys
 import textwrap
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, print_table
+from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, listening, print_table
 from houseprices.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
     from houseprices.report.past_runs import PastRun, RunComparison
     from houseprices.runs.verify import Verification
-
 
 _STANDARD_STREAM = Path("-")
 
@@ -25,7 +25,7 @@ def predict_prices(
     run: Path | None = None,
     *,
     input: FileOrStream,
-    output: FileOrStream = Path("-"),
+    output: FileOrStream = _STANDARD_STREAM,
     coverage: float = 0.9,
     columns: ColumnsOfRun = None,
 ) -> None:
@@ -36,29 +36,26 @@ def predict_prices(
         input: CSV file with Kaggle's columns, without SalePrice; - for the standard input.
         output: CSV file to write; - for the standard output.
         coverage: Share of houses whose price should lie between lower and upper.
-        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
+        columns: The run's file of custom features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import check_run, find_run
+    from houseprices.runs.format import check_run
 
     # A wrong folder is refused before the seconds that importing torch takes; so below.
-    folder = find_run(run)
-    check_run(folder)
-    from houseprices.cli.terminal import listening
+    folder, _ = check_run(run)
     from houseprices.runs.predict import predict
 
+    to_stdout = output == _STANDARD_STREAM
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
-    if output != _STANDARD_STREAM:
-        with listening() as notify:
-            n_houses = predict(folder, source, output, coverage, notify, columns)
-        print(f"{output}: {n_houses} houses priced")
-        return
     try:
         # A bar would mix with the prices on a terminal.
-        with listening(draw=False if sys.stdout.isatty() else None) as notify:
-            predict(folder, source, sys.stdout.buffer, coverage, notify, columns)
+        with listening(draw=False if to_stdout and sys.stdout.isatty() else None) as notify:
+            n_houses = predict(folder, source, sys.stdout.buffer if to_stdout else output, coverage, notify, columns)
     except BrokenPipeError:
-        # Whoever reads, `head` say, has seen enough; Python would complain when it flushes at exit.
+        # The reader, such as `head`, has read enough; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        if not to_stdout:
+            print(f"{output}: {n_houses} houses priced")
 
 
 def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
@@ -66,13 +63,11 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
 
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
-        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
+        columns: The run's file of custom features, if it has moved; it runs as code, if it is the same file.
     """
-    from houseprices.runs.format import check_run, find_run
+    from houseprices.runs.format import check_run
 
-    folder = find_run(run)
-    check_run(folder)
-    from houseprices.cli.terminal import listening
+    folder, _ = check_run(run)
     from houseprices.report.page import write_report
 
     with listening() as notify:
@@ -92,14 +87,12 @@ def explain(
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
         id: Of the house, from test.csv or train.csv.
-        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
+        columns: The run's file of custom features, if it has moved; it runs as code, if it is the same file.
         as_json: Print all effects as JSON on stdout.
     """
-    from houseprices.runs.format import check_run, find_run
+    from houseprices.runs.format import check_run
 
-    folder = find_run(run)
-    check_run(folder)
-    from houseprices.cli.terminal import listening
+    folder, _ = check_run(run)
     from houseprices.report.explain import explain_house
 
     with listening() as notify:
@@ -125,22 +118,18 @@ def verify_run(
     Args:
         run: Run folder, or a run's name in runs/; without it the newest run.
         data: Folder with the run's train.csv and test.csv, by their checksums; without it the copies in the run.
-        columns: The run's file of user-defined features, if it has moved; it runs as code, if it is the same file.
+        columns: The run's file of custom features, if it has moved; it runs as code, if it is the same file.
         as_json: Print the differences as JSON on stdout.
     """
-    from houseprices.runs.format import check_run, find_run
+    from houseprices.runs.format import check_run
 
-    folder = find_run(run)
-    check_run(folder)
-    from dataclasses import asdict
-
-    from houseprices.cli.terminal import listening
+    folder, _ = check_run(run)
     from houseprices.runs.verify import verify
 
     with listening() as notify:
         verification = verify(folder, data, columns, notify)
     if as_json:
-        print(json.dumps({**asdict(verification), "unexplained": verification.unexplained}))
+        print(json.dumps(asdict(verification)))
     else:
         print_verification(folder, verification)
     if verification.unexplained:
@@ -156,9 +145,6 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
         second: Another one, on the same houses.
         as_json: Print it as JSON on stdout.
     """
-    from dataclasses import asdict
-
-    from houseprices.cli.terminal import listening
     from houseprices.report.past_runs import compare_runs, past_runs
     from houseprices.runs.format import NO_RUN_YET, RUNS_FOLDER
 
@@ -179,7 +165,7 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
 
 
 def print_runs(runs: list["PastRun"]) -> None:
-    """A line a run, newest first; in a terminal what was changed from run to run stands below the table."""
+    """Print a line a run, newest first; in a terminal the changes from run to run stand below the table."""
     rows = [
         (
             run.name,
@@ -193,48 +179,38 @@ def print_runs(runs: list["PastRun"]) -> None:
         for run in runs
     ]
     headings = ("run", "UTC", "houses", "CV", "95%", "s", "public")
-    words = ("run", "UTC", "houses")
     if not in_terminal():
         changed = [(*row, "; ".join(run.changes)) for row, run in zip(rows, runs, strict=True)]
         print_table("", (*headings, "changed"), changed)
         return
-    print_table("runs, newest first", headings, rows, words=words)
+    print_table("runs, newest first", headings, rows, words=headings[:3])
     for run in runs:
         if run.changes:
             _print_wrapped(f"{run.name}: {'; '.join(run.changes)}")
     newest = runs[0]
-    for place, run in enumerate(runs[1:], start=1):
-        if run.sha256 == newest.sha256 and any(later.changes for later in runs[:place]):
-            pair = f"{run.name} {newest.name}"
-            command = f'make runs ARGS="{pair}"' if Path("Makefile").is_file() else f"houseprices runs {pair}"
-            _print_wrapped(f"next: `{command}` compares two of them house by house")
-            break
+    if newest.changes and runs[1].sha256 == newest.sha256:
+        pair = f"{runs[1].name} {newest.name}"
+        command = f'make runs ARGS="{pair}"' if Path("Makefile").is_file() else f"houseprices runs {pair}"
+        _print_wrapped(f"next: `{command}` compares them house by house")
 
 
 def _print_wrapped(text: str) -> None:
-    """In a terminal as many lines as it takes; names and values stay whole, so that they can be copied."""
+    """Wrap the text at the terminal's width; names and values stay whole, so that they can be copied."""
     width = get_terminal_size().columns if in_terminal() else len(text)
     print(textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False))
 
 
 def print_run_comparison(comparison: "RunComparison") -> None:
-    """The figures of both, their differences with intervals, and what was changed."""
-    first, second = comparison.n_repeats
-    repeats = f"{first}" if first == second else f"{first} and {second}"
-    headings = ("log price", "first", "second", "difference", "95% interval")
+    """Print the errors of both, their differences with intervals, and the changed settings."""
     from houseprices.cli.selection import score_rows
 
-    print_table(f"Out of fold, repeats: {repeats}", headings, score_rows(comparison.scores), words=("log price",))
+    headings = ("log price", "first", "second", "difference", "95% interval")
+    print_table("Out of fold", headings, score_rows(comparison.scores), words=("log price",))
     _print_wrapped(f"first {comparison.names[0]}, second {comparison.names[1]}: {'; '.join(comparison.changes)}")
 
 
-_WORDS = ("theme and features", "value")
-_SHOWN = 0.01
-"""Effects of features from here on have a line, in log price: about a percent."""
-
-
 def print_explanation(explanation: dict[str, Any]) -> None:
-    """The themes, from the average house to the prediction, each with its larger features."""
+    """Print the themes, from the average house to the prediction, each with its larger features."""
     from houseprices.report.words import dollars, percent
 
     reached = explanation["average_log_price"]
@@ -243,23 +219,23 @@ def print_explanation(explanation: dict[str, Any]) -> None:
         reached += theme["log_price"]
         rows = [(theme["theme"], "", percent(theme["log_price"]), dollars(math.exp(reached)))]
         for feature in theme["features"]:
-            if abs(feature["log_price"]) >= _SHOWN:
+            if abs(feature["log_price"]) >= 0.01:  # about a percent
                 rows.append((f"  {feature['words']}", feature["value"], percent(feature["log_price"]), ""))
         sections.append(rows)
     title = f"house {explanation['id']}: {dollars(explanation['predicted_usd'])}"
-    print_table(title, ("theme and features", "value", "effect", "price so far"), *sections, words=_WORDS)
+    headings = ("theme and features", "value", "effect", "price so far")
+    print_table(title, headings, *sections, words=headings[:2])
 
 
 def print_verification(run: Path, verification: "Verification") -> None:
-    """The differences by output and quantity, the conditions that changed since the run, and the verdict."""
-    rows = [
-        (item.file, item.quantity, f"{item.rms:.1e}", f"{item.largest:.1e}", item.place)
-        if item.place
-        else (item.file, item.quantity, "equal", "equal", "")
-        for item in verification.differences
-    ]
+    """Print the differences by output and quantity, the conditions that changed since the run, and the verdict."""
     headings = ("output", "quantity", "rms", "largest", "where")
-    print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
+    rows = [
+        (each.file, each.quantity, f"{each.rms:.1e}", f"{each.largest:.1e}", each.place)
+        for each in verification.differences
+    ]
+    if rows:
+        print_table(f"{run}, computed again", headings, rows, words=("output", "quantity", "where"))
     print(f"houses: {verification.data}")
     print(f"its networks give its predictions, prices and score to {verification.own_networks:.1e} in log price")
     print("since the run: " + ("; ".join(verification.conditions) or "the same code, libraries, device and processor"))

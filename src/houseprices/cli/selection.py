@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveFloat, PositiveInt
+from cyclopts.types import PositiveInt
 
 from houseprices.cli.terminal import AsJson, Flag, Override, listening, print_table
 from houseprices.errors import SettingsError
@@ -51,7 +51,11 @@ def compare(
     if corrected:
         if settings or data or config or against or simplification or change or columns:
             raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
-        _correct(log, as_json=as_json)
+        from houseprices.selection.bias_correction import correct_log
+
+        with listening() as notify:
+            outcome = correct_log(log, notify=notify)
+        print(json.dumps(asdict(outcome))) if as_json else print_corrected(outcome)
         return
     from houseprices.selection import compare as job
     from houseprices.settings import WHERE, load_settings, parse_overrides, with_custom_features
@@ -64,14 +68,9 @@ def compare(
     options += [f"--columns {columns}"] if columns else []
     options += [f"--{name} {value}" for name, value in overrides.items()]
     with listening() as notify:
+        change = change or " ".join(options)
         comparison = job.compare(
-            data,
-            first,
-            second,
-            change=change or " ".join(options),
-            log=log,
-            simplification=simplification,
-            notify=notify,
+            data, first, second, change=change, log=log, simplification=simplification, notify=notify
         )
     if as_json:
         print(json.dumps({**asdict(comparison), "verdict": comparison.verdict}))
@@ -87,45 +86,17 @@ def print_comparison(comparison: "Comparison") -> None:
         print(f"  {change}")
     headings = ("log price", "first", "second", "difference", "95% interval")
     print_table("", headings, score_rows(comparison.scores), words=headings[:1])
-    models = [
-        (
-            name,
-            str(scores.n_networks),
-            *(f"{score:.4f}" for score in (scores.rmse, scores.trimmed, scores.median)),
-            "" if scores.trimmed_without is None else f"{scores.trimmed_without:.4f}",
-        )
-        for name, scores in comparison.models.items()
-    ]
-    of_models = ("second's model", "networks", "RMSE", "trimmed", "median", "trimmed without it")
-    print_table("", of_models, models, words=of_models[:1])
     largest = ", ".join(f"Id {house} {change:+.3f}" for house, change in comparison.largest)
     print(f"largest changes of a squared error: {largest}")
 
 
 def score_rows(scores: "PairedScores") -> list[tuple[str, ...]]:
-    """A row for each figure: of the first, of the second, their difference and its interval."""
+    """Return a row for each figure: of the first, of the second, their difference and its interval."""
     figures = {"RMSE": scores.rmse, "trimmed RMSE": scores.trimmed, "median error": scores.median}
     return [
-        (
-            name,
-            f"{figure.first:.4f}",
-            f"{figure.second:.4f}",
-            f"{figure.difference:+.4f}",
-            f"[{figure.low:+.4f}, {figure.high:+.4f}]",
-        )
-        for name, figure in figures.items()
+        (name, f"{of.first:.4f}", f"{of.second:.4f}", f"{of.difference:+.4f}", f"[{of.low:+.4f}, {of.high:+.4f}]")
+        for name, of in figures.items()
     ]
-
-
-def _correct(log: Path, *, as_json: bool) -> None:
-    from houseprices.selection.bias_correction import correct_log
-
-    with listening() as notify:
-        corrected = correct_log(log, notify=notify)
-    if as_json:
-        print(json.dumps(asdict(corrected)))
-    else:
-        print_corrected(corrected)
 
 
 def print_corrected(corrected: "CorrectedLog") -> None:
@@ -146,7 +117,6 @@ def print_corrected(corrected: "CorrectedLog") -> None:
 def tune(
     *settings: Override,
     trials: PositiveInt = 100,
-    timeout: PositiveFloat | None = None,
     storage: Path = Path("runs/tune/search.journal"),
     data: Path | None = None,
     config: Path | None = None,
@@ -163,7 +133,6 @@ def tune(
     Args:
         settings: Any setting of the base, as for `cv`, e.g. --workers 2 or --ray HOST:PORT.
         trials: In all, those of earlier calls with the same storage among them.
-        timeout: Seconds, after which no trials are begun any more.
         storage: Optuna's journal of the search; predictions and found settings are kept beside it.
         data: Folder with train.csv and test.csv, as for `cv`.
         config: TOML file whose first model has what is not varied.
@@ -173,34 +142,25 @@ def tune(
         show: Print the search so far; train and write nothing.
         as_json: Print the figures as JSON on stdout.
     """
-    from houseprices.settings import load_settings, parse_overrides
-
-    base = load_settings(config, parse_overrides(settings))
     from houseprices.selection import tune as job
     from houseprices.selection.search_space import DEFAULT_SPACE, read_space
+    from houseprices.settings import load_settings, parse_overrides
 
-    if show:
-        if settings or config or space or data:
-            raise SettingsError("--show stands beside other options; accepted: --show [--storage FILE] [--json]")
+    if show and (settings or config or space or data):
+        raise SettingsError("--show stands beside other options; accepted: --show [--storage FILE] [--json]")
+    base, dimensions = load_settings(config, parse_overrides(settings)), read_space(space or DEFAULT_SPACE)
+    try:
         with listening() as notify:
-            result = job.show(storage, notify)
-    else:
-        try:
-            with listening() as notify:
-                result = job.tune(
-                    data,
-                    base,
-                    read_space(space or DEFAULT_SPACE),
-                    trials,
-                    storage=storage,
-                    batch=batch,
-                    timeout=timeout or float("inf"),
-                    max_ensemble=keep,
-                    notify=notify,
+            result = (
+                job.show(storage, notify)
+                if show
+                else job.tune(
+                    data, base, dimensions, trials, storage=storage, batch=batch, max_ensemble=keep, notify=notify
                 )
-        except KeyboardInterrupt:
-            kept = f"the trials so far are kept in {storage}"
-            raise KeyboardInterrupt(f"interrupted; {kept}, and the same command goes on") from None
+            )
+    except KeyboardInterrupt:
+        kept = f"the trials so far are kept in {storage}"
+        raise KeyboardInterrupt(f"interrupted; {kept}, and the same command goes on") from None
     if as_json:
         recommended = result.recommended and result.recommended.name
         print(json.dumps({**asdict(result), "recommended": recommended}, default=str))
@@ -224,24 +184,19 @@ def print_search(result: "SearchResult") -> None:
     print(f"trial {result.best}, chosen on {result.share:.0%} of the resamples of houses:")
     for name, value in result.settings.items():
         print(f"  {name} = {json.dumps(value)}")
-    if result.importances:
-        ranked = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items() if share >= 0.01)
-        print(f"share of the scores' variance: {ranked}")
     if result.n_failed:
         print(f"{result.n_failed} trials failed and have no score")
 
 
 def _recommendation(result: "SearchResult") -> str:
     recommended = result.recommended
-    in_checkout = Path("Makefile").is_file()
+    make = Path("Makefile").is_file()
     if not recommended:
-        again = (
-            f'make tune ARGS="--storage {result.storage}"' if in_checkout else "houseprices tune with the same options"
-        )
+        again = f'make tune ARGS="--storage {result.storage}"' if make else "houseprices tune with the same options"
         return f"The search is not finished; next: {again}"
     if not recommended.config:
         return f"Nothing found is better than the base (RMSE {recommended.corrected.rmse:.4f}): keep it."
     options = f"--against {recommended.config}"
-    command = f'make compare ARGS="{options}"' if in_checkout else f"houseprices compare {options}"
+    command = f'make compare ARGS="{options}"' if make else f"houseprices compare {options}"
     score = f"RMSE {recommended.corrected.rmse:.4f}, the base {result.finalists[0].score.rmse:.4f}"
     return f"The {recommended.name} is best ({score}).\nnext: {command}"

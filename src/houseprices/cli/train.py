@@ -79,15 +79,14 @@ def ablate(
     if run and (data or config):
         raise SettingsError("--run and --data or --config are both given; accepted: a run, or data and settings")
     if run:
-        from houseprices.runs.format import check_run, find_run
+        from houseprices.runs.format import check_run
 
-        run = find_run(run)
-        check_run(run)
+        run, _ = check_run(run)
     from houseprices.cli.terminal import listening
-    from houseprices.report.ablation_job import make_ablation
+    from houseprices.selection.ablation import run_ablation
 
     with listening() as notify:
-        folder, grid = make_ablation(data, run, config, notify)
+        folder, grid = run_ablation(data, run, config, notify)
     if as_json:
         print(grid.to_json(orient="records"))
     else:

@@ -79,12 +79,12 @@ class CrossValidation:
 
     @property
     def prediction(self) -> Floats:
-        """The out-of-fold predictions of the ensemble, (n_rows,)."""
+        """Return the out-of-fold predictions of the ensemble, (n_rows,)."""
         return self.ensemble.out_of_fold.prediction
 
     @property
     def scores(self) -> Scores:
-        """The scores of ensemble, folds, models and baselines."""
+        """Compute the scores of ensemble, folds, models and baselines."""
         baselines = {str(name): prediction for name, prediction in self.baselines.items()}
         return scores_of(self.ensemble.out_of_fold, self.by_model, self.training_log_rmse, baselines)
 
@@ -110,7 +110,7 @@ def cross_validate(
 
     Args:
         train_houses, test_houses: tables from `data.table.read_houses`; the second may have no rows.
-        settings: the settings of the job.
+        settings: the settings of the run.
         notify: callback for the number of trained networks, and for notices about the houses and the machine.
 
     Raises:

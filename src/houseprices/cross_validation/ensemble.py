@@ -25,7 +25,7 @@ def ensemble_mean(by_model: Mapping[str, Floats]) -> Floats:
         by_model: {model: (.., n_networks, n_rows)}
         returns: (.., n_rows)
 
-    >>> ensemble_mean({"two": np.array([[1.0], [3.0]]), "one": np.array([[6.0]])})
+    >>> ensemble_mean({"deep": np.array([[1.0], [3.0]]), "wide": np.array([[6.0]])})
     array([4.])
     """
     return _mean([_mean(np.moveaxis(predictions, -2, 0)) for predictions in by_model.values()])
@@ -61,7 +61,7 @@ class OutOfFold:
 
     @property
     def residuals(self) -> Floats:
-        """The errors log price - prediction, (n_rows,)."""
+        """Return the errors log price - prediction, (n_rows,)."""
         return self.log_price - self.prediction
 
     def intervals(self, coverages: Sequence[float]) -> Floats:
@@ -84,7 +84,7 @@ class FoldPredictions:
 
     @property
     def mean(self) -> Floats:
-        """The mean log price over all folds of all repeats, (n_rows,)."""
+        """Return the mean log price over all folds of all repeats, (n_rows,)."""
         return mean_over_folds(self.log_price)
 
 

@@ -75,8 +75,8 @@ def cv_plus_intervals(
     n_at_once = max(1, CELLS_AT_ONCE // len(scores))
     for start in range(0, n_new, n_at_once):
         rows = slice(start, start + n_at_once)
-        centre = _of_unseen(by_fold[:, :, rows], folds)
-        reach = _of_unseen(scale_by_fold[:, :, rows], folds) * scores
+        centre = _mean_of_unseen(by_fold[:, :, rows], folds)
+        reach = _mean_of_unseen(scale_by_fold[:, :, rows], folds) * scores
         # The k-th smallest of v is minus the k-th largest of -v.
         mean = by_fold[:, :, rows].mean(axis=(0, 1))
         intervals[:, 0, rows] = np.minimum(-_order_statistics(reach - centre, ranks), mean)
@@ -151,10 +151,10 @@ def _order_statistics(values: Floats, ranks: Sequence[int]) -> Floats:
     return statistics
 
 
-def _of_unseen(of_folds: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
-    """Average over repeats the models that held each row out: (n_repeats, n_folds, n_new) -> (n_new, n_rows)."""
-    total = np.zeros((of_folds.shape[2], fold_of_row.shape[1]))
-    for by_fold, folds in zip(of_folds, fold_of_row, strict=True):
+def _mean_of_unseen(predictions: Floats, fold_of_row: NDArray[np.int64]) -> Floats:
+    """Average over repeats the networks that never saw each row: (n_repeats, n_folds, n_new) -> (n_new, n_rows)."""
+    total = np.zeros((predictions.shape[2], fold_of_row.shape[1]))
+    for by_fold, folds in zip(predictions, fold_of_row, strict=True):
         total += by_fold.T[:, folds]
     return total / len(fold_of_row)
 

@@ -73,11 +73,11 @@ def scores_of(
     from houseprices.cross_validation.ensemble import ensemble_mean
 
     log_price = out_of_fold.log_price
-    of_repeats = ensemble_mean(by_model)
+    by_repeat = ensemble_mean(by_model)
     by_fold = []
     for (repeat, fold), train in np.ndenumerate(training_log_rmse):
         rows = out_of_fold.fold_of_row[repeat] == fold
-        score = log_rmse(of_repeats[repeat, rows], log_price[rows])
+        score = log_rmse(by_repeat[repeat, rows], log_price[rows])
         by_fold.append(FoldScore(repeat, fold, int(rows.sum()), score, float(train)))
     fold_scores = [fold.log_rmse for fold in by_fold]
     models = {}

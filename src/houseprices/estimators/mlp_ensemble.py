@@ -181,8 +181,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             training_sets = [np.flatnonzero(fold_of_distinct != fold) for fold in range(n_folds)]
         self._train(inputs, targets, weights, training_sets, base_seed)
         for name in ("fold_of_row_", "out_of_fold_prediction_", "_residuals"):
-            if hasattr(self, name):
-                delattr(self, name)
+            self.__dict__.pop(name, None)  # of an earlier fit
         if fold_of_distinct is not None:
             by_fold = ensemble_mean({"networks": self._predict_networks(inputs)})
             out_of_fold = by_fold[fold_of_distinct, np.arange(len(rows))]
@@ -220,7 +219,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _train(
         self, inputs: Floats, targets: Floats, weights: Floats, training_sets: list[NDArray[np.int64]], base_seed: int
     ) -> None:
-        """Train networks on each set of rows; the networks of a place have one seed, whatever the set."""
+        """Train networks on each set of rows; the seeds are the same for each set."""
         self._checked("members", self.members, 1)
         seeds = [int(seed) for seed in np.random.SeedSequence(base_seed).generate_state(self.members, np.uint32)]
         pending = []
@@ -237,7 +236,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self._fitted = [(scaling, networks.result().network) for scaling, networks in pending]
 
     def _hyperparameters(self, n_rows: int) -> Hyperparameters:
-        """The parameters as the engine's, checked."""
+        """Check the parameters and return them as the engine's."""
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device must be auto, cpu or cuda, got {self.device!r}")
         if isinstance(self.hidden, str) or not isinstance(self.hidden, Iterable):
@@ -274,10 +273,10 @@ def _distinct_rows(inputs: Floats, targets: Floats, weights: Floats) -> tuple[Fl
     """Sort the rows, leave out those of weight 0 and merge equal ones.
 
     Returns:
-        (n_distinct, d_in + 2): inputs, target, summed weight; and (n_rows,) which of them each row is, -1 for none.
+        (n_distinct, d_in + 2): inputs, target, summed weight; and the distinct row of each row, (n_rows,), -1 for none.
     """
     kept = np.flatnonzero(weights > 0)
-    distinct, place = np.unique(np.column_stack([inputs, targets])[kept], axis=0, return_inverse=True)
+    distinct, position = np.unique(np.column_stack([inputs, targets])[kept], axis=0, return_inverse=True)
     row_of = np.full(len(weights), -1)
-    row_of[kept] = place
-    return np.column_stack([distinct, np.bincount(place, weights[kept], minlength=len(distinct))]), row_of
+    row_of[kept] = position
+    return np.column_stack([distinct, np.bincount(position, weights[kept], minlength=len(distinct))]), row_of

@@ -123,14 +123,15 @@ def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
     reach = differences.sem() * stdtrit(len(by_fold) - 1, 0.975)
     cells = {"without both": (0.0, 0.0)}
     model = settings.models.get(ablation.note.group)
-    if model is not None:
-        decays, rates = (by_fold.columns.unique(level).to_numpy() for level in (0, 1))
-        cells["nearest to the run's own"] = (_nearest(decays, model.weight_decay), _nearest(rates, model.dropout))
+    own = None if model is None else (model.weight_decay, model.dropout)
+    if own is not None:
+        names = zip(grid["weight_decay"], grid["dropout"], strict=True)
+        cells["nearest to the run's own"] = min(names, key=lambda cell: tuple(np.abs(np.subtract(cell, own))))
     return BestCell(
         weight_decay=float(best["weight_decay"]),
         dropout=float(best["dropout"]),
         log_rmse=float(best["validation_log_rmse"]),
-        own=None if model is None else (model.weight_decay, model.dropout),
+        own=own,
         against={
             name: (float(middle[cell]), float(middle[cell] - reach[cell]), float(middle[cell] + reach[cell]))
             for name, cell in cells.items()
@@ -139,7 +140,3 @@ def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
         n_cells=len(grid),
         n_as_good=int((middle - reach <= 0).sum()) - 1,
     )
-
-
-def _nearest(values: Floats, wanted: float) -> float:
-    return float(values[np.abs(values - wanted).argmin()])

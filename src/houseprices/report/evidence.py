@@ -167,8 +167,7 @@ def coverage_by(rows: pd.DataFrame, key: NDArray[Any]) -> pd.DataFrame:
 
 def coverage_by_price(rows: pd.DataFrame, n_bands: int = 4) -> pd.DataFrame:
     """Measure it in bands of equally many houses, named by their prices."""
-    order = rows["price_usd"].rank(method="first") - 1
-    band = (order * n_bands // len(rows)).astype(int)
+    band = pd.qcut(rows["price_usd"].rank(method="first"), n_bands, labels=False)
     table = coverage_by(rows, band.to_numpy())
     ends = rows["price_usd"].groupby(band).agg(["min", "max"]).to_numpy()
     table.index = pd.Index([f"${low / 1000:,.0f}k–{high / 1000:,.0f}k" for low, high in ends])

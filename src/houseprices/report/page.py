@@ -74,24 +74,18 @@ def render(evidence: Evidence) -> str:
     return environment.get_template("page.html").render(
         name=run.folder.resolve().name,
         run=run,
-        metrics=run.metrics,
-        manifest=run.manifest,
         evidence=evidence,
         score_figures=[score_by_fold(evidence), expected_score(evidence)],
-        curves=list(learning_curves(run.curves)),
-        heat_maps=list(heat_maps(evidence.ablation, evidence.best_cell))
-        if evidence.ablation and evidence.best_cell
-        else [],
+        curves=[(name, learning_curves(str(name), table)) for name, table in run.curves.groupby("model", sort=False)],
+        heat_maps=list(heat_maps(evidence)),
         error_figures=list(error_figures(evidence)),
         interval_figures=list(interval_figures(evidence)),
         effect_figures=list(effect_figures(evidence)),
         worst=list(_worst(evidence)),
         rows=evidence.rows.join(evidence.houses[_SHOWN].reset_index(drop=True)).to_dict("records"),
         importance=_importance(evidence),
-        models=run.settings.models,
         config=(run.folder / SETTINGS).read_text("utf-8"),
         manifest_text=(run.folder / MANIFEST).read_text("utf-8"),
-        submission_sha256=run.manifest.outputs_sha256[SUBMISSION],
         css=(files / "page.css").read_text("utf-8"),
         script=(files / "page.js").read_text("utf-8"),
     )

@@ -26,7 +26,6 @@ from houseprices.runs.format import (
     changes,
     check_run,
     damaged,
-    find_run,
     read_record,
 )
 
@@ -72,13 +71,11 @@ class RunComparison:
 
     Attributes:
         names: of the first and the second.
-        n_repeats: of each.
         changes: settings of the second that differ from the first.
         scores: of the second against the first.
     """
 
     names: tuple[str, str]
-    n_repeats: tuple[int, int]
     changes: list[str]
     scores: "PairedScores"
 
@@ -117,9 +114,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     """
     from houseprices.selection.acceptance import paired_scores
 
-    folders = [find_run(Path(name)) for name in (first, second)]
-    for folder in folders:
-        check_run(folder)
+    folders = [check_run(Path(name))[0] for name in (first, second)]
     before, after = (_out_of_fold(folder) for folder in folders)
     settings = [_settings(folder) for folder in folders]
     names = folders[0].resolve().name, folders[1].resolve().name
@@ -128,8 +123,7 @@ def compare_runs(first: str, second: str) -> RunComparison:
     if settings[0] == settings[1]:
         raise RunError(f"{names[0]}, {names[1]}: their settings and seed are equal; accepted: runs that differ in one")
     scores = paired_scores(before["prediction"][None], after["prediction"][None], before["log_price"])
-    n_repeats = [int(tree["folds"]["n_repeats"]) for tree in settings]
-    return RunComparison(names, (n_repeats[0], n_repeats[1]), list(changes(settings[0], settings[1])), scores)
+    return RunComparison(names, list(changes(settings[0], settings[1])), scores)
 
 
 def _read(folder: Path, public_scores: dict[str, float]) -> PastRun:

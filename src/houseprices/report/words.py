@@ -59,6 +59,8 @@ def value_words(name: str, value: object) -> str:
 
     >>> value_words("LotArea", 9550.0), value_words("MoSold", 5.0), value_words("OverallQual", 7.0)
     ('9,550 sq ft', 'May', '7 of 10')
+    >>> value_words("LotFrontage", pd.NA), value_words("GarageYrBlt", pd.NA), value_words("YearBuilt", 1999.0)
+    ('unknown', 'none or unknown', '1999')
     """
     if name not in BY_NAME:
         return "all together"

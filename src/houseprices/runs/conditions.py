@@ -14,16 +14,20 @@ _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "numba", "llv
 
 
 def conditions_on(device: str) -> dict[str, Any]:
-    """The conditions of a run that is computed now on a torch device, as fields of its manifest."""
+    """Return the conditions of a run that is computed now on a torch device, as fields of its manifest."""
     import torch
 
     from houseprices.engine.training import step_on
 
+    libraries = {}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
+            libraries[name] = importlib.metadata.version(name)
     return {
         "code_version": code_version(),
         "code_sha256": code_digest(),
         "python": sys.version.split()[0],
-        "libraries": dict(_library_versions()),
+        "libraries": libraries,
         "device": device,
         "step": step_on(torch.device(device)),
         "processor": _processor(),
@@ -31,29 +35,20 @@ def conditions_on(device: str) -> dict[str, Any]:
 
 
 def code_version() -> str:
-    """The package's version, with the commit where the code runs from a checkout; a label for people."""
+    """Return the package's version, with the commit if the code runs from a checkout; a label for people."""
     version = importlib.metadata.version("houseprices")
     checkout = Path(__file__).parents[3]
     if not (checkout / "pyproject.toml").is_file():
         return version
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    try:
+    with suppress(OSError, subprocess.SubprocessError):
         described = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return version
-    return f"{version}+{described}"
-
-
-def _library_versions() -> list[tuple[str, str]]:
-    versions = []
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):  # numba is optional
-            versions.append((name, importlib.metadata.version(name)))
-    return versions
+        return f"{version}+{described}"
+    return version
 
 
 def _processor() -> dict[str, str]:
-    """The processor that each library computes for: how many numbers are added at once decides a sum's last bits."""
+    """Return the processor that each library computes for: its vector width decides the last bits of a sum."""
     import torch
     from threadpoolctl import threadpool_info
 

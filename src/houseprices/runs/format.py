@@ -1,8 +1,4 @@
-"""The run folder's format: its files, the records in them, and the checks that need neither torch nor pandas.
-
-`write` writes what is declared here and `read` reads it back. A file that was altered, or that another version wrote,
-is refused.
-"""
+"""The run folder's format: its files, the records in them, and the checks that need neither torch nor pandas."""
 
 from collections.abc import Iterator
 from dataclasses import field
@@ -44,7 +40,10 @@ ABLATION, ABLATION_TABLE, ABLATION_NOTE = "ablation", "ablation.csv", "ablation.
 EXACT_COLUMNS = ("log_price", "prediction", "error_scale")
 """Columns of oof.csv that are read back to the last bit."""
 
-CURVE_COLUMNS = ("repeat", "fold", "model", "epoch", "training_log_rmse", "validation_log_rmse", "weight_norm")
+CURVE_COLUMNS: dict[str, type] = {
+    **{"repeat": int, "fold": int, "model": str, "epoch": int},
+    **dict.fromkeys(("training_log_rmse", "validation_log_rmse", "weight_norm"), float),
+}
 
 _ACCEPTED = "a folder that `houseprices cv` has written, or a run's name in runs/"
 _STRICT = ConfigDict(extra="forbid")
@@ -139,22 +138,23 @@ def find_run(run: Path | None) -> Path:
     Raises:
         RunError: there is no such folder.
     """
-    if run is None and not LATEST.exists():
-        raise RunError(f"{LATEST}: {NO_RUN_YET}")
     folder = run or LATEST
     for candidate in (folder, RUNS_FOLDER / folder):
         if candidate.is_dir():
             return candidate
+    if run is None:
+        raise RunError(f"{LATEST}: {NO_RUN_YET}")
     reason = "is a file" if folder.exists() else "no such folder"
     raise RunError(f"{folder}: {reason}; accepted: {_ACCEPTED}")
 
 
-def check_run(folder: Path) -> Manifest:
-    """Check that the folder is a whole run of this version, unaltered; return its manifest.
+def check_run(run: Path | None) -> tuple[Path, Manifest]:
+    """Find a run and check that it is whole, unaltered and of this version; return its folder and its manifest.
 
     Raises:
         RunError: it is not; names the file.
     """
+    folder = find_run(run)
     file = folder / MANIFEST
     manifest = read_record(Manifest, file)
     for name in OUTPUTS:
@@ -166,23 +166,21 @@ def check_run(folder: Path) -> Manifest:
             raise RunError(f"{folder / name}: {error.strerror}; accepted: {_ACCEPTED}") from None
         if checksum != manifest.outputs_sha256[name]:
             raise damaged(folder / name, "was truncated or altered since the run (its SHA-256 is not the manifest's)")
-    return manifest
+    return folder, manifest
 
 
 def read_record(kind: type[_Record], file: Path, *, any_version: bool = False) -> _Record:
-    """Read a JSON file that `write_record` wrote.
-
-    Args:
-        kind: a record of this module or one like it; its format_version, if it has one, must be this version's.
-        file: the JSON file.
-        any_version: accept a file of another version too, if it has all that the record declares.
+    """Read a JSON file that `write_record` wrote; with `any_version` one of another format version too.
 
     Raises:
         RunError: the file cannot be read, comes from another version or does not hold such a record.
     """
     content = read_json(file, RunError, _ACCEPTED)
-    if "format_version" in kind.__dataclass_fields__ and not any_version:  # type: ignore[attr-defined]  # of any dataclass
-        check_version(file, content.get("format_version"))
+    has_version = "format_version" in kind.__dataclass_fields__  # type: ignore[attr-defined]  # any dataclass
+    version = content.get("format_version")
+    if has_version and not any_version and version != FORMAT_VERSION:
+        advice = "such a run can be listed and submitted; repeat it, or read it with the version that made it"
+        raise RunError(f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION} ({advice})")
     try:
         return TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
@@ -203,17 +201,6 @@ def record_text(record: Any, *, indent: int | None = 2) -> str:
 def as_json(record: Any) -> Any:
     """The record as dicts, lists and scalars; a field that is None is left out."""
     return TypeAdapter(type(record)).dump_python(record, exclude_none=True)
-
-
-def check_version(file: Path, version: object) -> None:
-    """Refuse a file that another version of the format wrote.
-
-    Raises:
-        RunError: it is one.
-    """
-    if version != FORMAT_VERSION:
-        advice = "such a run can be listed and submitted; repeat it, or read it with the version that made it"
-        raise RunError(f"{file}: format_version is {version!r}; accepted: {FORMAT_VERSION} ({advice})")
 
 
 def damaged(file: Path, fault: str) -> RunError:

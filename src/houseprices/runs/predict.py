@@ -33,19 +33,11 @@ def predict(
 ) -> int:
     """Price a table of houses in any form; write a CSV file with Id, price, lower and upper, in dollars.
 
-    Args:
-        run: run folder.
-        source: the table: a file, or a stream such as the standard input.
-        output: a file or a stream for the prices, which appear whole or not at all.
-        coverage: of the interval from lower to upper, see `cross_validation.intervals`.
-        notify: callback for progress, and for notices about the table.
-        columns: the run's file of user-defined features, see `read_run`.
-
-    Returns:
-        The number of houses.
+    The prices appear whole or not at all. `coverage` is that of the interval from lower to upper; see `read_run` for
+    `columns`. Returns the number of houses.
 
     Raises:
-        RunError, ColumnsError: the run cannot be read, or its user-defined features fail.
+        RunError, ColumnsError: the run cannot be read, or its custom features fail.
         SettingsError: the coverage is not between 0 and 1.
         DataError: a fault in the table, or the output cannot be written.
     """
@@ -58,7 +50,10 @@ def predict(
     files = [file for file in (source, output) if isinstance(file, Path) and file.exists()]
     if len(files) == 2 and files[0].samefile(files[1]):
         raise DataError(f"{output}: is the input; accepted: another file")
-    unseen_levels = _unseen_levels(saved)
+    unseen_levels = {}
+    for feature in NOMINALS:
+        n_rows_of_level = np.sum([fold.features.rows_of_level_[feature] for fold in saved.ensemble.folds], axis=0)
+        unseen_levels[feature] = set(np.array(BY_NAME[feature].levels)[n_rows_of_level == 0].tolist())
     n_houses = 0
     notify(Progress("pricing houses"))
     with (
@@ -80,12 +75,7 @@ def predict(
 
 
 def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.DataFrame:
-    """Prices of typed houses and the ends of their intervals, in dollars and cents: (n_rows, 4), in the houses' order.
-
-    Raises:
-        SettingsError: the coverage is not between 0 and 1.
-        DataError: a price is not finite and positive.
-    """
+    """Price typed houses: Id, price and the ends of its interval, in dollars and cents, (n_rows, 4)."""
     predictions = saved.ensemble.predict_folds(houses)
     ends = saved.ensemble.intervals(predictions, (coverage,))[0]
     table = submission_table(houses.index.to_numpy(), predictions.mean).rename(columns={PRICE: "price"})
@@ -93,43 +83,19 @@ def price_table(saved: SavedRun, houses: pd.DataFrame, coverage: float) -> pd.Da
     return table
 
 
-def _unseen_levels(saved: SavedRun) -> dict[str, set[str]]:
-    """The levels of each nominal feature that no training row of the run has."""
-    return {
-        name: {
-            level
-            for level, *n_rows in zip(
-                BY_NAME[name].levels,
-                *(fold.features.rows_of_level_[name] for fold in saved.ensemble.folds),
-                strict=True,
-            )
-            if not any(n_rows)
-        }
-        for name in NOMINALS
-    }
-
-
 @contextmanager
 def _whole_or_not(output: Path | BinaryIO) -> Iterator[BinaryIO]:
     """Yield a stream whose content appears in the output if the block ends well."""
-    if isinstance(output, Path):
-        if output.is_dir() or not output.parent.is_dir():
-            reason = "Is a directory" if output.is_dir() else "No such file or directory"
-            raise DataError(f"{output}: {reason}; accepted: a file that can be written")
-        if output.is_file() or not output.exists():
-            with replacing(output, error=DataError) as (fresh,), fresh.open("wb") as stream:
-                yield stream
-            return
+    if isinstance(output, Path) and output.is_dir():
+        raise DataError(f"{output}: Is a directory; accepted: a file that can be written")
+    if isinstance(output, Path) and (output.is_file() or not output.exists()):
+        with replacing(output, error=DataError) as (fresh,), fresh.open("wb") as stream:
+            yield stream
+        return
     # Pipes and devices cannot be replaced: they get everything at the end.
     with tempfile.TemporaryFile() as spool:
         yield spool
         spool.seek(0)
-        if not isinstance(output, Path):
-            shutil.copyfileobj(spool, output)
-            output.flush()
-            return
-        try:
-            with output.open("wb") as stream:
-                shutil.copyfileobj(spool, stream)
-        except OSError as error:
-            raise DataError(f"{output}: {error.strerror}; accepted: a file that can be written") from error
+        with output.open("wb") if isinstance(output, Path) else nullcontext(output) as stream:
+            shutil.copyfileobj(spool, stream)
+            stream.flush()

@@ -25,9 +25,9 @@ from houseprices.files import replacing, sha256_of
 from houseprices.progress import Notify, silent
 from houseprices.runs.conditions import conditions_on
 from houseprices.runs.format import (
-    CURVE_COLUMNS,
     CURVES,
     CUSTOM_FEATURES,
+    EXACT_COLUMNS,
     FORMAT_VERSION,
     LATEST,
     MANIFEST,
@@ -54,13 +54,7 @@ from houseprices.settings import Settings, dump_settings
 def run_main_job(
     data: Path | None, settings: Settings, run: Path | None = None, notify: Notify = silent
 ) -> tuple[Path, Metrics]:
-    """Cross-validate on the folder's data and write a run folder; return the folder and its metrics.
-
-    Args:
-        data: folder with train.csv and test.csv; see `source.read_tables` for None.
-        settings: the settings of the job.
-        run: the run folder; None for a new one in runs/.
-        notify: callback for progress, and for notices about the houses.
+    """Cross-validate on the folder's data and write a run, by default a new one in runs/; return it and its metrics.
 
     Raises:
         DataError: a fault in the files.
@@ -82,11 +76,7 @@ def run_main_job(
 
 @contextmanager
 def new_run_folder(folder: Path, *, newest: bool = True) -> Iterator[Path]:
-    """Yield a hidden folder to write into; it becomes `folder` if the block ends well and vanishes if it does not.
-
-    Args:
-        folder: new or empty.
-        newest: let runs/latest point to it.
+    """Yield a hidden folder to write into, which becomes `folder` if the block ends well; `newest` links it as latest.
 
     Raises:
         RunError: the folder has something in it already, or cannot be written: at once, before any work.
@@ -107,12 +97,7 @@ def _check_new(folder: Path) -> None:
 
 
 def write_run(
-    staging: Path,
-    result: CrossValidation,
-    settings: Settings,
-    metrics: Metrics,
-    tables: HouseTables,
-    device: str,
+    staging: Path, result: CrossValidation, settings: Settings, metrics: Metrics, tables: HouseTables, device: str
 ) -> None:
     """Write the files of a run with copies of its tables, if it has any; the manifest with their checksums comes last.
 
@@ -123,8 +108,8 @@ def write_run(
     sources = {fold.features.custom.source for fold in result.ensemble.folds if fold.features.custom is not None}
     if len(sources) > 1:
         raise RunError(f"{settings.features.columns}: changed during the run; accepted: a file that stays as it is")
-    for source_code in sources:
-        (staging / CUSTOM_FEATURES).write_bytes(source_code)
+    for source in sources:
+        (staging / CUSTOM_FEATURES).write_bytes(source)
     for name, content in output_files(result, settings, metrics).items():
         (staging / name).write_bytes(content)
     manifest = Manifest(
@@ -156,28 +141,23 @@ def metrics_of(
 
 def output_files(result: CrossValidation, settings: Settings, metrics: Metrics) -> dict[str, bytes]:
     """The content of each of a run's `OUTPUTS`."""
-    tensors = {
-        tensor_name(fold.repeat, fold.fold, model): network.parameters.cpu().contiguous()
-        for fold in result.ensemble.folds
-        for model, network in fold.networks.items()
-    }
-    folds = [
-        FoldRecord(
-            fold.repeat,
-            fold.fold,
-            fold.log_price_mean,
-            fold.log_price_std,
-            fold.features.to_dict(),
-            {model: columns.tolist() for model, columns in fold.columns.items()},
-        )
-        for fold in result.ensemble.folds
-    ]
+    tensors, folds = {}, []
+    for fold in result.ensemble.folds:
+        scale = (fold.log_price_mean, fold.log_price_std)
+        columns = {model: positions.tolist() for model, positions in fold.columns.items()}
+        folds.append(FoldRecord(fold.repeat, fold.fold, *scale, fold.features.to_dict(), columns))
+        for model, network in fold.networks.items():
+            tensors[tensor_name(fold.repeat, fold.fold, model)] = network.parameters.cpu().contiguous()
+    known = result.ensemble.out_of_fold
+    first_fold, *other_folds = zip(fold_columns(len(known.fold_of_row)), known.fold_of_row, strict=True)
+    exact = [(name, getattr(known, name)) for name in EXACT_COLUMNS]
+    out_of_fold = pd.DataFrame(dict([(ID, known.ids), first_fold, *exact, *other_folds]))
     texts = {
         # The address of a Ray cluster is no part of the result and means nothing elsewhere.
         SETTINGS: dump_settings(replace(settings, ray="")),
         METRICS: record_text(metrics),
         CURVES: _curves(result).to_csv(index=False),
-        OUT_OF_FOLD: _out_of_fold(result).to_csv(index=False),
+        OUT_OF_FOLD: out_of_fold.to_csv(index=False),
         SUBMISSION: submission_table(result.test_ids, result.test).to_csv(index=False),
         PREPROCESSING: record_text(Preprocessing(FORMAT_VERSION, folds), indent=None),
     }
@@ -205,30 +185,16 @@ def submission_table(ids: NDArray[np.int64], log_price: NDArray[np.float64]) -> 
     return pd.DataFrame({ID: ids, PRICE: price_usd})
 
 
-def _out_of_fold(result: CrossValidation) -> pd.DataFrame:
-    known = result.ensemble.out_of_fold
-    columns = fold_columns(len(known.fold_of_row))
-    table = pd.DataFrame({ID: known.ids, columns[0]: known.fold_of_row[0], "log_price": known.log_price})
-    table["prediction"] = known.prediction
-    table["error_scale"] = known.error_scale
-    for column, fold_of_row in zip(columns[1:], known.fold_of_row[1:], strict=True):
-        table[column] = fold_of_row
-    return table
-
-
 def _curves(result: CrossValidation) -> pd.DataFrame:
     """A row an epoch, fold and model: root mean square of the networks' errors, mean of their weight norms."""
-    tables = []
+    tables = {}
     for fold, by_model in zip(result.ensemble.folds, result.curves, strict=True):
         for model, curves in by_model.items():
-            columns = (
-                fold.repeat,
-                fold.fold,
-                model,
-                np.arange(1, curves.training.shape[1] + 1),
-                np.sqrt((curves.training**2).mean(axis=0)),
-                np.sqrt((curves.validation**2).mean(axis=0)),
-                curves.weight_norm.mean(axis=0),
-            )
-            tables.append(pd.DataFrame(dict(zip(CURVE_COLUMNS, columns, strict=True))))
-    return pd.concat(tables, ignore_index=True)
+            columns = {
+                "training_log_rmse": np.sqrt((curves.training**2).mean(axis=0)),
+                "validation_log_rmse": np.sqrt((curves.validation**2).mean(axis=0)),
+                "weight_norm": curves.weight_norm.mean(axis=0),
+            }
+            epochs = range(1, curves.training.shape[1] + 1)
+            tables[fold.repeat, fold.fold, model] = pd.DataFrame(columns, epochs)
+    return pd.concat(tables, names=["repeat", "fold", "model", "epoch"]).reset_index()

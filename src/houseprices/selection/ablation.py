@@ -12,25 +12,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, split_rows
+from houseprices.cross_validation.fold import assign_folds, fit_fold, split_rows
 from houseprices.data.schema import PRICE
-from houseprices.data.source import HouseTables
+from houseprices.data.source import read_tables
 from houseprices.engine.specs import NetworkSpec
-from houseprices.engine.training import PendingNetworks, open_executor, submit_networks
+from houseprices.engine.training import open_executor, submit_networks
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
 from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
+    ABLATION,
     ABLATION_NOTE,
     ABLATION_TABLE,
     FORMAT_VERSION,
+    RUNS_FOLDER,
     DataNote,
     read_record,
     write_record,
 )
-from houseprices.settings import ModelSettings, Settings
+from houseprices.runs.read import read_run
+from houseprices.settings import ModelSettings, Settings, load_settings
 
 WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 DROPOUTS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7)
@@ -79,27 +82,46 @@ class Ablation:
     note: AblationNote
 
 
-def run_ablation(tables: HouseTables, settings: Settings, folder: Path, notify: Notify = silent) -> Ablation:
-    """Train the grid on the training houses and write the folder, whole or not at all.
+def run_ablation(
+    data: Path | None, run: Path | None, config: Path | None, notify: Notify = silent
+) -> tuple[Path, pd.DataFrame]:
+    """Train the grid and write its folder, whole or not at all; return the folder and the grid's cells.
+
+    With a run, its houses and settings are taken and the folder is its ablation/: the manifest lists no such file, so
+    that the run stays as it was. Else the folder is runs/ablation, which the report of every run on the same houses
+    shows that has none of its own.
 
     Raises:
-        RunError: the folder cannot be written, or holds something else.
+        DataError, SettingsError: as `cross_validate` and `load_settings`.
+        RunError: the run cannot be read; the folder cannot be written, or holds something else.
     """
+    if run:
+        saved = read_run(run)
+        saved.houses()
+        settings, folder = saved.settings, run / ABLATION
+        tables = replace(read_tables(run, notify), kind=saved.manifest.data.kind)
+    else:
+        settings, folder = load_settings(config), RUNS_FOLDER / ABLATION
+        tables = read_tables(data, notify)
     if folder.exists() and not (folder / ABLATION_NOTE).is_file():
         raise RunError(f"{folder}: exists and holds no ablation; accepted: a new folder or one of `houseprices ablate`")
     start = time.perf_counter()
-    name, group = _small(settings)
+    name, model = next(iter(settings.models.items()))
+    hidden = tuple(min(width, WIDTH) for width in model.hidden)
+    small = replace(
+        model, hidden=hidden, epochs=min(model.epochs, EPOCHS), input_dropout=0.0, input_noise=0.0, n_members=1
+    )
     n_folds = min(N_FOLDS, settings.folds.n_folds)
     with replacing(folder) as (staging,):
         staging.mkdir()
-        table = ablate(tables.train, settings, group, n_folds, notify)
+        table = ablate(tables.train, settings, small, n_folds, notify)
         table.to_csv(staging / ABLATION_TABLE, index=False)
         note = AblationNote(
             format_version=FORMAT_VERSION,
             code_version=code_version(),
             data=DataNote(tables.kind, tables.sha256),
             group=name,
-            network=group,
+            network=small,
             n_folds=n_folds,
             n_seeds=N_SEEDS,
             n_networks=len(table),
@@ -107,11 +129,11 @@ def run_ablation(tables: HouseTables, settings: Settings, folder: Path, notify: 
             outputs_sha256={ABLATION_TABLE: sha256_of(staging / ABLATION_TABLE)},
         )
         write_record(staging / ABLATION_NOTE, note)
-    return Ablation(table, note)
+    return folder, grid_of(table)
 
 
 def ablate(
-    houses: pd.DataFrame, settings: Settings, group: ModelSettings, n_folds: int, notify: Notify = silent
+    houses: pd.DataFrame, settings: Settings, model: ModelSettings, n_folds: int, notify: Notify = silent
 ) -> pd.DataFrame:
     """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
     log_price = np.log(houses[PRICE].to_numpy())
@@ -120,29 +142,27 @@ def ablate(
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     # The same seed in every cell: cells differ in their regularisation and in nothing else.
     networks = [
-        NetworkSpec(settings.seed * N_SEEDS + seed, replace(group, weight_decay=decay, dropout=rate))
+        NetworkSpec(settings.seed * N_SEEDS + seed, replace(model, weight_decay=decay, dropout=rate))
         for decay, rate, seed in cells
     ]
     count = counting(notify, "training networks", n_folds * len(cells))
-
-    def table_of(fold: Fold, pending: PendingNetworks) -> pd.DataFrame:
-        curves = pending.result(count).curves.scaled(fold.log_price_std)
-        return pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
-            fold=fold.fold,
-            n_rows=len(fold.held_out_rows),
-            training_log_rmse=curves.training[:, -1],
-            validation_log_rmse=curves.validation[:, -1],
-            weight_norm=curves.weight_norm[:, -1],
-        )
-
+    tables = []
     with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
-        splits = [split_rows(fold_of_row[0], index) for index in range(n_folds)]
         folds = [
-            fit_fold(0, index, rows, array, log_price, settings.features, group.blocks)
-            for index, rows in enumerate(splits)
+            fit_fold(0, index, split_rows(fold_of_row[0], index), array, log_price, settings.features, model.blocks)
+            for index in range(n_folds)
         ]
-        pending = [submit_networks(executor, fold.data(group.blocks), networks) for fold in folds]
-        tables = [table_of(*pair) for pair in zip(folds, pending, strict=True)]
+        pending = [submit_networks(executor, fold.data(model.blocks), networks) for fold in folds]
+        for fold, waiting in zip(folds, pending, strict=True):
+            curves = waiting.result(count).curves.scaled(fold.log_price_std)
+            table = pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
+                fold=fold.fold,
+                n_rows=len(fold.held_out_rows),
+                training_log_rmse=curves.training[:, -1],
+                validation_log_rmse=curves.validation[:, -1],
+                weight_norm=curves.weight_norm[:, -1],
+            )
+            tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -153,15 +173,13 @@ def grid_of(table: pd.DataFrame) -> pd.DataFrame:
         weight_decay, dropout, validation_log_rmse, validation_std (over seeds), training_log_rmse, gap (validation -
         training), weight_norm.
     """
-    squares = table.assign(
+    squares = table[["weight_decay", "dropout", "seed", "n_rows"]].assign(
         validation=table["validation_log_rmse"] ** 2 * table["n_rows"],
         training=table["training_log_rmse"] ** 2 * table["n_rows"],
     )
-    sums = squares.groupby(["weight_decay", "dropout", "seed"])[["validation", "training", "n_rows"]].sum()
-    of_seeds = pd.DataFrame(
-        {name: np.sqrt(sums[name] / sums["n_rows"]) for name in ("validation", "training")}, index=sums.index
-    )
-    by_cell = of_seeds.groupby(["weight_decay", "dropout"])
+    sums = squares.groupby(["weight_decay", "dropout", "seed"]).sum()
+    by_seed = sums[["validation", "training"]].div(sums["n_rows"], axis=0) ** 0.5
+    by_cell = by_seed.groupby(["weight_decay", "dropout"])
     grid = by_cell.mean().rename(columns=lambda name: f"{name}_log_rmse")
     grid["validation_std"] = by_cell["validation"].std(ddof=0)
     grid["gap"] = grid["validation_log_rmse"] - grid["training_log_rmse"]
@@ -177,14 +195,5 @@ def read_ablation(folder: Path) -> Ablation:
     """
     note, table = read_record(AblationNote, folder / ABLATION_NOTE), folder / ABLATION_TABLE
     if not table.is_file() or sha256_of(table) != note.outputs_sha256.get(ABLATION_TABLE):
-        raise RunError(
-            f"{table}: missing or altered since it was written; accepted: a folder as `houseprices ablate` writes it"
-        )
+        raise RunError(f"{table}: missing or altered; accepted: a folder as `houseprices ablate` writes it")
     return Ablation(pd.read_csv(table), note)
-
-
-def _small(settings: Settings) -> tuple[str, ModelSettings]:
-    name, model = next(iter(settings.models.items()))
-    hidden = tuple(min(width, WIDTH) for width in model.hidden)
-    epochs = min(model.epochs, EPOCHS)
-    return name, replace(model, hidden=hidden, epochs=epochs, input_dropout=0.0, input_noise=0.0, n_members=1)

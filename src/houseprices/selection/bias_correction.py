@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from houseprices.errors import RunError
 from houseprices.progress import Notify, counting, silent
-from houseprices.selection.acceptance import missing_regularisers, paired_rmse, score_reasons, typical_rows
+from houseprices.selection.acceptance import paired_rmse, score_reasons, typical_rows
 from houseprices.selection.compare import read_candidate, read_log
 
 Floats = NDArray[np.float64]
@@ -185,9 +185,12 @@ def correct_log(log: Path, n_resamples: int = N_RESAMPLES, notify: Notify = sile
     trials = [
         (keys.index(line["second"]), line["rule"] == "simplification")
         for line in lines
-        if line["second"] in kept and not missing_regularisers(kept[line["second"]].models)
+        if line["second"] in kept and kept[line["second"]]["regularised"]
     ]
-    predictions, log_price = np.stack([candidate.prediction for candidate in kept.values()]), kept[first].log_price
+    predictions, log_price = (
+        np.stack([candidate["prediction"] for candidate in kept.values()]),
+        kept[first]["log_price"],
+    )
     rule = acceptance_rule(predictions, log_price, trials, n_resamples)
     corrected, shares = corrected_score(predictions, log_price, rule, n_resamples, notify)
     missing = [number for number, line in enumerate(lines, start=1) if line["second"] not in kept]
@@ -196,8 +199,8 @@ def correct_log(log: Path, n_resamples: int = N_RESAMPLES, notify: Notify = sile
         missing=missing,
         first=first,
         accepted=accepted,
-        first_score=score_of(kept[first].prediction, log_price),
-        accepted_score=score_of(kept[accepted].prediction, log_price),
+        first_score=score_of(kept[first]["prediction"], log_price),
+        accepted_score=score_of(kept[accepted]["prediction"], log_price),
         corrected=corrected,
         chosen={keys[index]: shares[index,] for (index,) in sorted(shares)},
     )

@@ -3,7 +3,6 @@
 import csv
 import tomllib
 import zipfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from houseprices.data.source import read_tables
 from houseprices.errors import RunError, SettingsError
 from houseprices.files import replacing
 from houseprices.progress import Notify, silent
@@ -23,9 +23,8 @@ from houseprices.selection.acceptance import (
     missing_regularisers,
     paired_scores,
     score_reasons,
-    typical_rows,
 )
-from houseprices.selection.held_out import HeldOut, predict_held_out, read_priced_houses
+from houseprices.selection.held_out import HeldOut, log_price_of, predict_held_out
 from houseprices.settings import WHERE, Settings, dump_settings
 
 Floats = NDArray[np.float64]
@@ -42,25 +41,6 @@ COLUMNS = (
 )
 """Columns of the log; first and second are the keys of the candidates, see `held_out.HeldOut`."""
 
-LogLine = dict[str, str]
-
-
-@dataclass(frozen=True)
-class ModelScores:
-    """One model of an ensemble; all figures are means over repeats, in log price.
-
-    Attributes:
-        n_networks: on each fold.
-        rmse, trimmed, median: of the model alone, as in `acceptance.PairedScores`.
-        trimmed_without: trimmed RMSE of the ensemble of the other models; None if there is no other.
-    """
-
-    n_networks: int
-    rmse: float
-    trimmed: float
-    median: float
-    trimmed_without: float | None
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -73,7 +53,6 @@ class Comparison:
         changes: the settings that differ, a line each.
         scores: the figures.
         reasons: against the second candidate; it is accepted if there is none.
-        models: of the second candidate.
         largest: the five houses whose squared error changes most: Id and change, mean over repeats.
     """
 
@@ -84,7 +63,6 @@ class Comparison:
     changes: list[str]
     scores: PairedScores
     reasons: list[str]
-    models: dict[str, ModelScores]
     largest: list[tuple[int, float]]
 
     @property
@@ -133,18 +111,17 @@ def compare(
         SettingsError: both candidates train the same networks.
         RunError: the log or the predictions cannot be read or written.
     """
-    houses = read_priced_houses(data, notify)
+    tables = read_tables(data, notify)
     read_log(log)  # a file that is no log is refused before anything is trained
-    before, after = predict_held_out([first, second], houses, PREDICTIONS, notify)
+    before, after = predict_held_out([first, second], tables.train, PREDICTIONS, notify)
     if before.key == after.key:
         raise SettingsError("both settings train the same networks; accepted: settings that differ in a model")
-    log_price = houses.log_price
-    for settings, held_out in ((first, before), (second, after)):
-        keep_candidate(settings, held_out, log_price)
+    log_price = log_price_of(tables.train)
     old, new = _compared_settings(first), _compared_settings(second)
+    for settings, held_out in ((old, before), (new, after)):
+        keep_candidate(held_out, log_price, regularised=not missing_regularisers(settings["models"]))
     scores = paired_scores(before.prediction, after.prediction, log_price)
     reasons = score_reasons(scores.rmse, scores.trimmed, simplification=simplification)
-    typical = typical_rows([before.prediction, after.prediction], log_price)
     squared_change = ((after.prediction - log_price) ** 2 - (before.prediction - log_price) ** 2).mean(axis=0)
     comparison = Comparison(
         trial=0,
@@ -154,40 +131,18 @@ def compare(
         changes=list(changes(old, new)),
         scores=scores,
         reasons=reasons + missing_regularisers(new["models"]),
-        models=model_scores(after, log_price, typical),
-        largest=[(int(houses.ids[row]), float(squared_change[row])) for row in np.argsort(-np.abs(squared_change))[:5]],
+        largest=[
+            (int(tables.train.index[row]), float(squared_change[row]))
+            for row in np.argsort(-np.abs(squared_change))[:5]
+        ],
     )
-    return replace(comparison, trial=log_trial(log, comparison, houses.kind, change))
+    return replace(comparison, trial=log_trial(log, comparison, tables.kind, change))
 
 
 def _compared_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings as in a file, but for the folds and where networks train."""
     tree = tomllib.loads(dump_settings(settings))
     return {name: value for name, value in tree.items() if name not in (*WHERE, "folds")}
-
-
-def model_scores(held_out: HeldOut, log_price: Floats, typical: NDArray[np.bool_]) -> dict[str, ModelScores]:
-    """Score each model of an ensemble alone, and the ensemble without it.
-
-    Args:
-        log_price: (n_rows,)
-        typical: (n_rows,) the rows of the trimmed RMSE, see `acceptance.typical_rows`.
-    """
-
-    def rmse(prediction: Floats, rows: NDArray[np.bool_] | slice) -> float:
-        return float(np.sqrt(((prediction - log_price)[:, rows] ** 2).mean(axis=1)).mean())
-
-    scores = {}
-    for name, prediction in held_out.by_model.items():
-        others = {other: by_other for other, by_other in held_out.by_model.items() if other != name}
-        scores[name] = ModelScores(
-            n_networks=held_out.n_networks[name],
-            rmse=rmse(prediction, slice(None)),
-            trimmed=rmse(prediction, typical),
-            median=float(np.median(np.abs(prediction - log_price), axis=1).mean()),
-            trimmed_without=rmse(replace(held_out, by_model=others).prediction, typical) if others else None,
-        )
-    return scores
 
 
 def log_trial(log: Path, comparison: Comparison, data: str, change: str) -> int:
@@ -219,7 +174,7 @@ def log_trial(log: Path, comparison: Comparison, data: str, change: str) -> int:
     return len(alike) + 1
 
 
-def read_log(log: Path) -> list[LogLine]:
+def read_log(log: Path) -> list[dict[str, str]]:
     """Read all trials, oldest first; none if there is no log yet.
 
     Raises:
@@ -238,40 +193,18 @@ def read_log(log: Path) -> list[LogLine]:
     return lines
 
 
-@dataclass(frozen=True, eq=False)
-class KeptCandidate:
-    """A candidate of the log.
-
-    Attributes:
-        prediction: (n_repeats, n_rows) log prices of held-out houses.
-        log_price: (n_rows,) the true ones.
-        models: settings by model.
-    """
-
-    prediction: Floats
-    log_price: Floats
-    models: Mapping[str, Mapping[str, Any]]
-
-
-def keep_candidate(settings: Settings, held_out: HeldOut, log_price: Floats) -> None:
-    """Keep what `compare --corrected` needs, unless it is there."""
-    file = _candidate_file(held_out.key)
-    if not file.exists():
-        with replacing(file) as (fresh,):
-            text = np.array(dump_settings(replace(settings, ray="")))
+def keep_candidate(held_out: HeldOut, log_price: Floats, *, regularised: bool) -> None:
+    """Keep what `compare --corrected` needs of a candidate of the log, unless it is there."""
+    if read_candidate(held_out.key) is None:
+        with replacing(FOLDER / "candidates" / f"{held_out.key}.npz") as (fresh,):
             prediction = held_out.prediction.astype(np.float32)
-            np.savez_compressed(fresh, prediction=prediction, log_price=log_price, settings=text)
+            np.savez_compressed(fresh, prediction=prediction, log_price=log_price, regularised=regularised)
 
 
-def read_candidate(key: str) -> KeptCandidate | None:
-    """Read a candidate of the log; None if it is not kept here, or its file is damaged."""
+def read_candidate(key: str) -> dict[str, Floats] | None:
+    """Read what `keep_candidate` kept, by name; None if it is not here, or of an earlier version."""
     try:
-        with _candidate_file(key).open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            models = tomllib.loads(str(content["settings"]))["models"]
-            return KeptCandidate(content["prediction"].astype(np.float64), np.asarray(content["log_price"]), models)
+        with np.load(FOLDER / "candidates" / f"{key}.npz", allow_pickle=False) as content:
+            return {name: content[name].astype(np.float64) for name in ("prediction", "log_price", "regularised")}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-
-
-def _candidate_file(key: str) -> Path:
-    return FOLDER / "candidates" / f"{key}.npz"

@@ -9,26 +9,25 @@ trains them. The name of a cached file is the digest of all of these, so that no
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from houseprices.cross_validation.cross_validate import check_finite
 from houseprices.cross_validation.ensemble import ensemble_mean
 from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, network_seed, split_rows
 from houseprices.data.schema import PRICE
-from houseprices.data.source import TRAIN_FILE, DataKind, read_tables
-from houseprices.engine.mlp import BatchedMLP
 from houseprices.engine.specs import Hyperparameters, NetworkSpec
 from houseprices.engine.training import Executor, PendingNetworks, open_executor, submit_networks
 from houseprices.errors import OutOfMemoryError
 from houseprices.files import code_digest, replacing
 from houseprices.preprocessing.columns import CUSTOM, Block
-from houseprices.preprocessing.houses import HouseArray, house_array
+from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.settings import FeatureSettings, ModelSettings, Settings
 
@@ -43,59 +42,30 @@ MIN_NETWORKS = 4
 """Networks of a model on each fold of a comparison, where the main job averages fewer for a house."""
 
 
-@dataclass(frozen=True, eq=False)
-class PricedHouses:
-    """The training table.
-
-    Attributes:
-        ids: (n_rows,)
-        houses: (n_rows,) the table without prices, as an array.
-        log_price: (n_rows,)
-        kind, sha256: of the data, as in `data.source`; the checksum of train.csv.
-    """
-
-    ids: NDArray[np.int64]
-    houses: HouseArray
-    log_price: Floats
-    kind: DataKind
-    sha256: str
-
-
-def read_priced_houses(data: Path | None, notify: Notify = silent) -> PricedHouses:
-    """Read the training table of a folder, of `data/raw` or the sample for None.
-
-    Raises:
-        DataError: a fault in the files.
-    """
-    tables = read_tables(data, notify)
-    log_price = np.log(tables.train[PRICE].to_numpy(dtype=np.float64))
-    houses = house_array(tables.train.drop(columns=PRICE))
-    return PricedHouses(tables.train.index.to_numpy(), houses, log_price, tables.kind, tables.sha256[TRAIN_FILE])
+def log_price_of(train: pd.DataFrame) -> Floats:
+    """Return the log prices of a typed training table, (n_rows,)."""
+    return np.asarray(np.log(train[PRICE].to_numpy(dtype=np.float64)))
 
 
 def two_fold_splits(n_rows: int) -> list[tuple[Rows, Rows]]:
-    """The training and held-out rows of repeated 2-fold cross-validation: two folds a repeat, repeat by repeat."""
+    """Return the training and held-out rows of repeated 2-fold cross-validation, repeat by repeat."""
     fold_of_row = assign_folds(n_rows, 2, N_REPEATS, SPLIT_SEED)
-    return [split_rows(of_repeat, fold) for of_repeat in fold_of_row for fold in range(2)]
-
-
-def fit_folds(
-    features: FeatureSettings, blocks: Collection[Block], houses: PricedHouses, splits: Sequence[tuple[Rows, Rows]]
-) -> list[Fold]:
-    """Fit the features of these blocks and the targets on the training rows of each split."""
-    built = set(blocks) if features.columns else set(blocks) - {CUSTOM}
-    return [
-        fit_fold(index, 0, split, houses.houses, houses.log_price, features, built)
-        for index, split in enumerate(splits)
-    ]
+    return [split_rows(fold_of_row[repeat], fold) for repeat in range(N_REPEATS) for fold in range(2)]
 
 
 def by_repeat(prediction: Floats, n_rows: int) -> Floats:
     """Bring the predictions of the folds of `two_fold_splits`, one after another, into (n_repeats, n_rows)."""
     rows = np.concatenate([held_out for _, held_out in two_fold_splits(n_rows)]).reshape(N_REPEATS, n_rows)
-    by_row = np.empty_like(prediction).reshape(rows.shape)
-    np.put_along_axis(by_row, rows, prediction.reshape(rows.shape), axis=1)
-    return by_row
+    return np.take_along_axis(prediction.reshape(rows.shape), rows.argsort(axis=1), axis=1)
+
+
+def fit_folds(
+    features: FeatureSettings, blocks: Collection[Block], train: pd.DataFrame, splits: Sequence[tuple[Rows, Rows]]
+) -> list[Fold]:
+    """Fit the features of these blocks and the targets on the training rows of each split of a training table."""
+    built = set(blocks) if features.columns else set(blocks) - {CUSTOM}
+    houses, log_price = house_array(train.drop(columns=PRICE)), log_price_of(train)
+    return [fit_fold(index, 0, rows, houses, log_price, features, built) for index, rows in enumerate(splits)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,81 +84,79 @@ class ModelOnFolds:
     n_networks: int
     folds: Sequence[Fold]
 
-    def seeds(self, index: int) -> list[int]:
-        """The seed of each network on a fold."""
-        return [network_seed(self.seed, index, 0, self.name, network) for network in range(self.n_networks)]
-
     @cached_property
     def key(self) -> str:
         """SHA-256 of everything that the predictions depend on; held-out prices are not among it."""
         digest = hashlib.sha256(code_digest("engine", "cross_validation/fold.py").encode())
         hyperparameters = {field.name: getattr(self.model, field.name) for field in fields(Hyperparameters)}
         digest.update(json.dumps(hyperparameters).encode())
-        for index, fold in enumerate(self.folds):
+        for fold in self.folds:
             columns = fold.columns(self.model.blocks)
             scale = (fold.log_price_mean, fold.log_price_std)
             shape = (len(fold.training_rows), len(fold.held_out_rows), len(columns))
-            digest.update(json.dumps([self.seeds(index), scale, shape]).encode())
+            digest.update(json.dumps([self._seeds(fold), scale, shape]).encode())
             for rows in (fold.training_rows, fold.held_out_rows):
                 digest.update(fold.matrix[np.ix_(rows, columns)].tobytes())
             digest.update(fold.targets[fold.training_rows].tobytes())
         return digest.hexdigest()
 
-    def start(self, executor: Executor) -> list[PendingNetworks]:
+    def submit(self, executor: Executor) -> list[PendingNetworks]:
         """Start to train on each fold's training rows."""
         return [
             submit_networks(
                 executor,
                 fold.data(self.model.blocks, with_curves=False),
-                [NetworkSpec(seed, self.model) for seed in self.seeds(index)],
+                [NetworkSpec(seed, self.model) for seed in self._seeds(fold)],
             )
-            for index, fold in enumerate(self.folds)
+            for fold in self.folds
         ]
 
-    def predict(self, fold: Fold, network: BatchedMLP) -> Floats:
-        """Predict the log prices of the fold's held-out rows, (n_held_out,): the mean over its networks."""
-        fitted = fold.fitted({self.name: self.model}, {self.name: network})
-        return ensemble_mean({self.name: fitted.predict(self.name, fold.matrix[fold.held_out_rows])})
+    def predict(self, pending: Sequence[PendingNetworks], count: Callable[[int], object]) -> Floats:
+        """Wait for the networks, and predict the held-out rows of the folds, one fold after another."""
+        predictions = []
+        for fold, networks in zip(self.folds, pending, strict=True):
+            fitted = fold.fitted({self.name: self.model}, {self.name: networks.result(count).network})
+            by_network = fitted.predict(self.name, fold.matrix[fold.held_out_rows])
+            predictions.append(ensemble_mean({self.name: by_network}))
+        return np.concatenate(predictions)
+
+    def _seeds(self, fold: Fold) -> list[int]:
+        return [network_seed(self.seed, fold.repeat, fold.fold, self.name, index) for index in range(self.n_networks)]
 
 
 def train_models(
-    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, on_trained: Callable[[int], object]
-) -> tuple[dict[str, Floats], dict[str, OutOfMemoryError]]:
+    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, count: Callable[[int], object]
+) -> dict[str, Floats | OutOfMemoryError]:
     """Train all networks of the models that are not cached, as one job.
 
     Args:
         cache: folder of predictions, one file a model, written as soon as the model is trained; None keeps none.
-        on_trained: called with the number of networks that have just been trained.
+        count: called with the number of networks that have just been trained.
 
     Returns:
-        {key: the held-out log prices of the folds, one after another}, and {key: error} of models that are too large
+        {key: the held-out log prices of the folds, one after another, or the error of a model that is too large}
     """
-    predictions: dict[str, Floats] = {}
-    too_large: dict[str, OutOfMemoryError] = {}
-    pending: dict[str, list[PendingNetworks]] = {}
+    results: dict[str, Floats | OutOfMemoryError] = {}
+    pending: dict[str, tuple[ModelOnFolds, list[PendingNetworks]]] = {}
     for model in models:
-        cached = read_cached(cache, model.key)
-        if cached is not None:
-            predictions[model.key] = cached
-            continue
+        if (cached := read_cached(cache, model.key)) is not None:
+            results[model.key] = cached
+        elif model.key not in pending:
+            try:
+                pending[model.key] = (model, model.submit(executor))
+            except OutOfMemoryError as error:
+                results[model.key] = error
+    for key in list(pending):
+        model, networks = pending.pop(key)  # trained networks take memory
         try:
-            pending[model.key] = model.start(executor)
-        except OutOfMemoryError as error:
-            too_large[model.key] = error
-    for model in models:
-        if model.key not in pending:
+            results[key] = prediction = model.predict(networks, count)
+        except OutOfMemoryError as error:  # of a cluster's node
+            results[key] = error
             continue
-        try:
-            networks = [waiting.result(on_trained).network for waiting in pending.pop(model.key)]
-        except OutOfMemoryError as error:
-            too_large[model.key] = error
-            continue
-        of_folds = [model.predict(fold, network) for fold, network in zip(model.folds, networks, strict=True)]
-        predictions[model.key] = np.concatenate(of_folds)
         if cache:
-            with replacing(cache / f"{model.key}.npz", durable=True) as (fresh,):
-                np.savez(fresh, prediction=predictions[model.key])
-    return predictions, too_large
+            with replacing(cache / f"{key}.npz", durable=True) as (fresh,):
+                np.savez(fresh, prediction=prediction)
+    return results
 
 
 def read_cached(cache: Path | None, key: str) -> Floats | None:
@@ -205,12 +173,12 @@ def read_cached(cache: Path | None, key: str) -> Floats | None:
 def predict_models(
     models: Sequence[ModelOnFolds], settings: Settings, cache: Path | None, notify: Notify = silent
 ) -> dict[str, Floats]:
-    """Predict every model's held-out rows, with networks from the cache where it has them.
+    """Predict every model's held-out rows; an interrupted job goes on with the model at which it was.
 
     Args:
-        settings: the workers and the device, or the cluster.
-        cache: see `train_models`; an interrupted job goes on with the model at which it was.
-        notify: called with the number of trained networks; not at all where all models are cached.
+        settings: the workers and the device, or the cluster; not used if all models are cached.
+        cache: see `train_models`.
+        notify: called with the number of trained networks.
 
     Returns:
         {key: the held-out log prices of the folds, one after another}
@@ -222,13 +190,12 @@ def predict_models(
     predictions = {key: prediction for key, prediction in cached.items() if prediction is not None}
     missing = {model.key: model for model in models if model.key not in predictions}
     if missing:
-        n_networks = sum(model.n_networks * len(model.folds) for model in missing.values())
-        count = counting(notify, "training networks", n_networks)
+        count = counting(notify, "training networks", sum(len(of.folds) * of.n_networks for of in missing.values()))
         with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
-            trained, too_large = train_models(list(missing.values()), executor, cache, count)
-            for error in too_large.values():
-                raise error
-            predictions |= trained
+            for key, result in train_models(list(missing.values()), executor, cache, count).items():
+                if isinstance(result, OutOfMemoryError):
+                    raise result
+                predictions[key] = result
     return predictions
 
 
@@ -238,22 +205,15 @@ class HeldOut:
 
     Attributes:
         key: twelve digits that name the candidate by its networks, their data and the code that trained them.
-        by_model: {model: (n_repeats, n_rows) log prices}
-        n_networks: {model: networks on each fold}
+        prediction: (n_repeats, n_rows) log prices of the ensemble.
     """
 
     key: str
-    by_model: Mapping[str, Floats]
-    n_networks: Mapping[str, int]
-
-    @cached_property
-    def prediction(self) -> Floats:
-        """The ensemble's log prices, (n_repeats, n_rows)."""
-        return ensemble_mean({name: prediction[:, None] for name, prediction in self.by_model.items()})
+    prediction: Floats
 
 
 def predict_held_out(
-    candidates: Sequence[Settings], houses: PricedHouses, cache: Path | None, notify: Notify = silent
+    candidates: Sequence[Settings], train: pd.DataFrame, cache: Path | None, notify: Notify = silent
 ) -> list[HeldOut]:
     """Predict every row by networks of each candidate that never saw it; the candidates' own folds play no part.
 
@@ -261,39 +221,34 @@ def predict_held_out(
 
     Args:
         candidates: the first one also says on how many workers and on which device.
+        train: typed training table.
         cache, notify: see `predict_models`.
 
     Raises:
         DataError: training diverged.
         OutOfMemoryError: a network is too large.
     """
-    n_rows = len(houses.log_price)
-    splits = two_fold_splits(n_rows)
+    splits = two_fold_splits(len(train))
     blocks = {block for candidate in candidates for model in candidate.models.values() for block in model.blocks}
     folds = {
-        features: fit_folds(features, blocks, houses, splits)
+        features: fit_folds(features, blocks, train, splits)
         for features in {candidate.features for candidate in candidates}
     }
-    models = [
+    ensembles = [
         [
-            ModelOnFolds(
-                name,
-                model,
-                candidate.seed,
-                max(MIN_NETWORKS, model.n_members * candidate.folds.n_repeats),
-                folds[candidate.features],
-            )
-            for name, model in candidate.models.items()
+            ModelOnFolds(name, model, settings.seed, max(MIN_NETWORKS, n_averaged), folds[settings.features])
+            for name, model in settings.models.items()
+            for n_averaged in [model.n_members * settings.folds.n_repeats]
         ]
-        for candidate in candidates
+        for settings in candidates
     ]
-    predictions = predict_models([model for of_one in models for model in of_one], candidates[0], cache, notify)
+    models = [model for ensemble in ensembles for model in ensemble]
+    predictions = predict_models(models, candidates[0], cache, notify)
     held_out = []
-    for of_candidate in models:
-        digest = hashlib.sha256("".join(sorted(model.key for model in of_candidate)).encode())
-        by_model = {model.name: by_repeat(predictions[model.key], n_rows) for model in of_candidate}
-        held_out.append(
-            HeldOut(digest.hexdigest()[:12], by_model, {model.name: model.n_networks for model in of_candidate})
-        )
-        check_finite(held_out[-1].prediction)
+    for ensemble in ensembles:
+        digest = hashlib.sha256("".join(sorted(model.key for model in ensemble)).encode())
+        by_model = {model.name: predictions[model.key][None] for model in ensemble}
+        prediction = by_repeat(ensemble_mean(by_model), len(train))
+        check_finite(prediction)
+        held_out.append(HeldOut(digest.hexdigest()[:12], prediction))
     return held_out

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
 
-from houseprices.engine.specs import STRICT
 from houseprices.errors import SettingsError
 from houseprices.preprocessing.columns import Block
 from houseprices.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    from optuna.distributions import BaseDistribution
 
 DEFAULT_SPACE = Path(__file__).with_name("space.toml")
 
@@ -27,73 +25,30 @@ _NOT_VARIED = ("n_members", "hidden")
 _VARIED = (DEPTH, WIDTH, *(field.name for field in fields(ModelSettings) if field.name not in _NOT_VARIED))
 
 
-@checked_dataclass(frozen=True, config=STRICT)
-class Range:
-    """Numbers from low to high, both among them; whole numbers, if low is one."""
-
-    low: int | float
-    high: int | float
-    log: bool = False
-    step: int | float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
-        if self.log and (self.low <= 0 or self.step is not None):
-            raise ValueError("log = true needs a low above 0, and no step")
-        if self.step is not None and not 0 < self.step <= self.high - self.low:
-            raise ValueError(f"step must be above 0, and at most {self.high - self.low}, got {self.step}")
-
-    def suggest(self, trial: "Trial", name: str) -> float:
-        """Suggest a number for the trial."""
-        if isinstance(self.low, int):
-            return trial.suggest_int(name, self.low, int(self.high), log=self.log, step=int(self.step or 1))
-        return trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Some values, each as JSON, which Optuna's journal keeps whatever it is."""
-
-    values: tuple[str, ...]
-
-    def suggest(self, trial: "Trial", name: str) -> Any:
-        """Suggest one of them for the trial."""
-        return json.loads(trial.suggest_categorical(name, self.values))
-
-
 @dataclass(frozen=True)
 class Space:
-    """The dimensions of a search, sorted by name: the order of the file changes nothing."""
+    """The dimensions of a search, sorted by name: the order of the file changes nothing.
 
-    dimensions: Mapping[str, Range | Choices]
+    Attributes:
+        distributions: what Optuna suggests parameters from. Choices are JSON, which its journal keeps whatever they
+            are. Each of the most layers has a width of its own, which counts if the trial is that deep.
+    """
 
-    def suggest(self, trial: "Trial", base: ModelSettings) -> ModelSettings:
-        """Suggest a model for the trial; what does not vary is as in `base`."""
-        dimensions = dict(self.dimensions)
-        depth, width = dimensions.pop(DEPTH, None), dimensions.pop(WIDTH, None)
-        settings = {name: dimension.suggest(trial, name) for name, dimension in dimensions.items()}
-        if depth and width:
-            layers = range(1, int(depth.suggest(trial, DEPTH)) + 1)
-            settings["hidden"] = [width.suggest(trial, f"{WIDTH}_{layer}") for layer in layers]
-        return changed_model(base, settings)
+    distributions: Mapping[str, "BaseDistribution"]
+
+    def model(self, params: Mapping[str, Any], base: ModelSettings) -> ModelSettings:
+        """Return the model with a trial's parameters; what does not vary is as in `base`."""
+        settings = {name: json.loads(value) if isinstance(value, str) else value for name, value in params.items()}
+        if DEPTH in settings:
+            settings["hidden"] = [settings[f"{WIDTH}_{layer}"] for layer in range(1, settings[DEPTH] + 1)]
+        varied = {name: value for name, value in settings.items() if name == "hidden" or name in _VARIED[2:]}
+        return _changed_model(base, varied)
 
     @property
     def blocks(self) -> set[Block]:
         """All blocks of columns that some choice names."""
-        choices = self.dimensions.get("blocks")
-        values = choices.values if isinstance(choices, Choices) else ()
-        return {block for value in values for block in json.loads(value)}
-
-
-def changed_model(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
-    """Return the base with these settings in place of its own, checked.
-
-    Raises:
-        pydantic.ValidationError: a value is out of range.
-    """
-    model = TypeAdapter(ModelSettings)
-    return model.validate_python({**model.dump_python(base), **settings})
+        choices = getattr(self.distributions.get("blocks"), "choices", ())
+        return {block for choice in choices for block in json.loads(choice)}
 
 
 def read_space(file: Path = DEFAULT_SPACE) -> Space:
@@ -112,24 +67,31 @@ def read_space(file: Path = DEFAULT_SPACE) -> Space:
     if not tree or (DEPTH in tree) != (WIDTH in tree):
         varied = ", ".join(tree) or "nothing"
         raise SettingsError(f"{file}: varies {varied}; accepted: one of {', '.join(_VARIED)}; {DEPTH} beside {WIDTH}")
-    return Space({name: _dimension(f"{file}: {name}", name, tree[name]) for name in sorted(tree)})
+    distributions = {name: _distribution(f"{file}: {name}", name, tree[name]) for name in sorted(tree)}
+    if width := distributions.pop(WIDTH, None):
+        depth: Any = distributions[DEPTH]
+        most = max(map(int, depth.choices)) if hasattr(depth, "choices") else depth.high
+        distributions |= {f"{WIDTH}_{layer}": width for layer in range(1, most + 1)}
+    return Space(distributions)
 
 
-def _dimension(setting: str, name: str, value: Any) -> Range | Choices:
+def _distribution(setting: str, name: str, value: Any) -> "BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     if isinstance(value, list):
-        choices = tuple(json.dumps(_accepted(setting, name, choice)) for choice in value)
+        choices = [json.dumps(_accepted(setting, name, choice)) for choice in value]
         if not choices or len(set(choices)) < len(choices):
             raise SettingsError(f"{setting} is {value!r}; accepted: one choice or more, no two alike")
-        return Choices(choices)
+        return CategoricalDistribution(choices)
     try:
-        given = TypeAdapter(Range).validate_python(value)
-    except ValidationError as error:
+        numbers = {key: _accepted(setting, name, value[key]) for key in ("low", "high")}
+        whole = isinstance(numbers["low"], int)
+        if whole and "step" in value:
+            _accepted(setting, name, numbers["low"] + value["step"])
+        return (IntDistribution if whole else FloatDistribution)(**{**value, **numbers})
+    except (TypeError, KeyError, ValueError) as error:
         accepted = "a list of choices, or a table such as { low = 0.1, high = 0.5 }, with log = true or step = 0.1"
-        raise SettingsError(f"{setting} is {value!r}: {_reason(error)}; accepted: {accepted}") from None
-    low, high = (_accepted(setting, name, end) for end in (given.low, given.high))
-    if given.step:
-        _accepted(setting, name, low + given.step)
-    return Range(low, high, given.log, given.step and type(low)(given.step))
+        raise SettingsError(f"{setting} is {value!r} ({error}); accepted: {accepted}") from None
 
 
 def _accepted(setting: str, name: str, value: Any) -> Any:
@@ -137,12 +99,13 @@ def _accepted(setting: str, name: str, value: Any) -> Any:
     try:
         if name == DEPTH:
             return TypeAdapter(NonNegativeInt).validate_python(value)
-        model = changed_model(ModelSettings(), {"hidden": [value]} if name == WIDTH else {name: value})
+        model = _changed_model(ModelSettings(), {"hidden": [value]} if name == WIDTH else {name: value})
     except ValidationError as error:
-        raise SettingsError(f"{setting}: {value!r} is refused: {_reason(error)}") from None
+        reason = error.errors()[0]["msg"]
+        raise SettingsError(f"{setting}: {value!r} is refused: {reason[0].lower()}{reason[1:]}") from None
     return model.hidden[0] if name == WIDTH else getattr(model, name)
 
 
-def _reason(error: ValidationError) -> str:
-    message = error.errors()[0]["msg"].removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
+def _changed_model(base: ModelSettings, settings: Mapping[str, Any]) -> ModelSettings:
+    model = TypeAdapter(ModelSettings)
+    return model.validate_python({**model.dump_python(base), **settings})

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from houseprices.report.conclusions import BestCell
 from houseprices.report.drawing import BLUE, GREEN, GRID, MUTED, ORANGE, Drawing, draw, log_ticks
 from houseprices.report.evidence import Evidence
-from houseprices.selection.ablation import Ablation, grid_of
+from houseprices.selection.ablation import grid_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,38 +82,32 @@ def expected_score(evidence: Evidence) -> Drawing:
     return draw(title, alt, plot, _SCORE_HEIGHT)
 
 
-def learning_curves(curves: pd.DataFrame) -> Iterator[tuple[str, list[Drawing]]]:
-    """Draw each model's errors and weight norm by epoch: a thin line a fold, a thick one for their mean."""
-    for model, of_model in curves.groupby("model", sort=False):
-        mean = of_model.groupby("epoch").mean(numeric_only=True)
-        validation, training, norm = (
-            mean[name] for name in ("validation_log_rmse", "training_log_rmse", "weight_norm")
-        )
+def learning_curves(model: str, curves: pd.DataFrame) -> list[Drawing]:
+    """Draw a model's errors and weight norm by epoch: a thin line a fold, a thick one for their mean."""
+    mean = curves.groupby("epoch").mean(numeric_only=True)
+    validation, training, norm = (mean[name] for name in ("validation_log_rmse", "training_log_rmse", "weight_norm"))
 
-        def plot_errors(axes: "Axes", of_model: pd.DataFrame = of_model) -> None:
-            _plot_folds(axes, of_model, "validation_log_rmse", BLUE, "-", "validation")
-            _plot_folds(axes, of_model, "training_log_rmse", ORANGE, "--", "training")
-            axes.set_yscale("log")
-            log_ticks(axes.yaxis, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-            axes.set(xlabel="epoch", ylabel="log-RMSE, log scale")
-            axes.legend(loc="upper right")
+    def plot_errors(axes: "Axes") -> None:
+        _plot_folds(axes, curves, "validation_log_rmse", BLUE, "-", "validation")
+        _plot_folds(axes, curves, "training_log_rmse", ORANGE, "--", "training")
+        axes.set_yscale("log")
+        log_ticks(axes.yaxis, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+        axes.set(xlabel="epoch", ylabel="log-RMSE, log scale")
+        axes.legend(loc="upper right")
 
-        def plot_norm(axes: "Axes", of_model: pd.DataFrame = of_model) -> None:
-            _plot_folds(axes, of_model, "weight_norm", GREEN)
-            axes.set(xlabel="epoch", ylabel="weight norm")
+    def plot_norm(axes: "Axes") -> None:
+        _plot_folds(axes, curves, "weight_norm", GREEN)
+        axes.set(xlabel="epoch", ylabel="weight norm")
 
-        alt_errors = (
-            f"Model {model}: after {len(mean)} epochs validation log-RMSE is {validation.iloc[-1]:.3f}, training "
-            f"{training.iloc[-1]:.3f}."
-        )
-        alt_norm = f"Model {model}: the weight norm goes from {norm.iloc[0]:.1f} to {norm.iloc[-1]:.1f}."
-        yield (
-            str(model),
-            [
-                draw("Errors of a network", alt_errors, plot_errors, _CURVE_HEIGHT),
-                draw("Weight norm of a network", alt_norm, plot_norm, _CURVE_HEIGHT),
-            ],
-        )
+    errors = (
+        f"Model {model}: after {len(mean)} epochs validation log-RMSE is {validation.iloc[-1]:.3f}, training "
+        f"{training.iloc[-1]:.3f}."
+    )
+    norms = f"Model {model}: the weight norm goes from {norm.iloc[0]:.1f} to {norm.iloc[-1]:.1f}."
+    return [
+        draw("Errors of a network", errors, plot_errors, _CURVE_HEIGHT),
+        draw("Weight norm of a network", norms, plot_norm, _CURVE_HEIGHT),
+    ]
 
 
 def _plot_folds(
@@ -125,8 +118,11 @@ def _plot_folds(
     axes.plot(by_fold.index, by_fold.mean(axis=1), color=colour, linewidth=2.2, linestyle=dashes, label=label)
 
 
-def heat_maps(ablation: Ablation, best: BestCell) -> Iterator[Drawing]:
+def heat_maps(evidence: Evidence) -> Iterator[Drawing]:
     """Map each figure over weight decay x dropout; a frame marks the best cell, an ellipse the run's own setting."""
+    ablation, best = evidence.ablation, evidence.best_cell
+    if ablation is None or best is None:
+        return
     grid = grid_of(ablation.table)
     for column, title, digits in _HEAT_MAPS:
         table = grid.pivot(index="dropout", columns="weight_decay", values=column)
