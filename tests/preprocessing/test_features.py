@@ -56,8 +56,6 @@ def test_saved_state_of_another_shape_is_refused(houses):
 def test_transforming_before_fitting_is_refused(houses):
     with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
         HouseFeatures().transform(houses)
-    with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
-        HouseFeatures().to_dict()
 
 
 def test_a_level_has_columns_of_its_own_only_with_enough_training_rows(houses):
