@@ -93,10 +93,6 @@ def test_only_what_contradicts_another_field_is_changed(fields: Fields, resolved
     pd.testing.assert_frame_equal(resolve_contradictions(after), after)
 
 
-def test_the_samples_houses_need_no_resolving(houses: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(resolve_contradictions(houses), houses)
-
-
 # ---- the genuine files ----
 
 KNOWN = {

@@ -68,15 +68,14 @@ def test_an_alias_is_read_as_the_level_that_it_stands_for(
     assert typed.iloc[0] == typed.iloc[1] == level
 
 
-def test_a_table_read_in_parts_is_the_table(raw_test: pd.DataFrame, write_csv: Writer) -> None:
+def test_a_table_read_in_parts_is_the_table_and_an_id_may_not_stand_again_in_a_later_part(
+    raw_test: pd.DataFrame, write_csv: Writer
+) -> None:
     file = write_csv(raw_test, "test.csv")
     with file.open("rb") as stream:
         parts = list(house_parts(stream, "test.csv", priced=False, rows_at_once=7))
     assert [len(part) for part in parts] == [7, 7, 6]
     pd.testing.assert_frame_equal(pd.concat(parts), read_houses(file, priced=False))
-
-
-def test_an_id_of_an_earlier_part_may_not_stand_again(raw_test: pd.DataFrame, write_csv: Writer) -> None:
     file = write_csv(pd.concat([raw_test, raw_test.iloc[:1]]), "test.csv")
     with file.open("rb") as stream, pytest.raises(DataError, match="accepted: each Id once"):
         list(house_parts(stream, "test.csv", priced=False, rows_at_once=len(raw_test)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from kaggle_fixtures import N_RETRIES, Command
-from kaggle_server import BASIC, KEY, TOKEN, USERNAME, KaggleServer, drop, stall, status
+from kaggle_server import BASIC, KEY, TOKEN, USERNAME, KaggleServer, drop, status
 
 from houseprices.errors import KaggleError
 from houseprices.kaggle import client
@@ -191,15 +191,6 @@ def test_no_wait_is_longer_than_half_a_minute_whatever_the_server_asks_for(
     server.faults["Mirror"] = [status(503, headers={"Retry-After": "3600"})] * 99
     assert patient_session().get(URL).status_code == 503
     assert waits == [2, 4, 8, 16, 30, 30]
-
-
-def test_server_that_never_answers_ends_by_our_timeout(
-    server: KaggleServer, houseprices: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_S", (5, 0.1))
-    server.faults["IntrospectToken"] = [stall] * 9
-    assert "no answer in time" in houseprices("download").error
-    assert len(server.calls) == 1 + N_RETRIES
 
 
 @pytest.mark.parametrize(

@@ -16,22 +16,20 @@ RAW = Path("data/raw")
 ALL_FILES = ["data_description.txt", "sample_submission.csv", "test.csv", "train.csv"]
 
 
-def test_files_come_checked_and_a_repeat_does_nothing(server: KaggleServer, houseprices: Command) -> None:
+def test_files_come_checked_credentials_stay_with_kaggle_and_a_repeat_does_nothing(
+    server: KaggleServer, houseprices: Command
+) -> None:
     done = houseprices("download")
     assert (done.exit_code, done.err) == (0, "")
     assert done.out == f"data/raw: {', '.join(ALL_FILES)}, checked\n"
     assert {path.name: path.read_bytes() for path in RAW.iterdir()} == server.files
+    sent = dict(zip(server.calls, server.authorizations, strict=True))
+    assert (sent["DownloadDataFiles"], sent["Storage"]) == (f"Bearer {TOKEN}", "")
     n_calls = len(server.calls)
     again = houseprices("download")
     assert (again.exit_code, again.err) == (0, "")
     assert again.out == "data/raw: train.csv and test.csv are there; nothing to do\n"
     assert len(server.calls) == n_calls
-
-
-def test_credentials_do_not_follow_the_redirect_to_storage(server: KaggleServer, houseprices: Command) -> None:
-    assert houseprices("download").exit_code == 0
-    assert server.authorizations[server.calls.index("DownloadDataFiles")] == f"Bearer {TOKEN}"
-    assert server.authorizations[server.calls.index("Storage")] == ""
 
 
 def test_republished_files_are_kept_with_a_warning_that_names_both_checksums(
@@ -45,16 +43,16 @@ def test_republished_files_are_kept_with_a_warning_that_names_both_checksums(
     assert "was left as it is" in houseprices("download").err
 
 
-def test_lone_file_of_the_users_is_not_overwritten(houseprices: Command) -> None:
+def test_lone_file_of_the_users_is_not_overwritten_and_a_file_in_place_of_the_folder_is_named(
+    houseprices: Command,
+) -> None:
     RAW.mkdir(parents=True)
     (RAW / "train.csv").write_text("mine")
     assert houseprices("download").error.startswith("data/raw/train.csv is there with other content")
     assert [(path.name, path.read_text()) for path in RAW.iterdir()] == [("train.csv", "mine")]
-
-
-def test_folder_that_cannot_be_written_is_named(houseprices: Command) -> None:
-    Path("data").touch()
-    assert houseprices("download").error == "data/raw: Not a directory; accepted: a folder that can be written"
+    Path("file").touch()
+    error = houseprices("download", "--to", "file/raw").error
+    assert error == "file/raw: Not a directory; accepted: a folder that can be written"
 
 
 RULES = "the competition's rules are not accepted"

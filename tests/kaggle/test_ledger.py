@@ -1,9 +1,8 @@
 """The ledger: entries stay, later answers of Kaggle are noted, and the difference of the two scores is shown."""
 
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from filelock import FileLock
 from kaggle_fixtures import Command, ledger, write_run
 from kaggle_server import Handler, KaggleServer, drop_after_acting, page, status
 
-from houseprices.cli.kaggle import print_ledger
 from houseprices.errors import LedgerError
 from houseprices.kaggle.ledger import LEDGER, Entry, note, read_ledger, remove
 
@@ -101,19 +99,6 @@ def test_table_has_the_difference_and_an_empty_ledger_says_so(houseprices: Comma
         "2026-01-02T12:00:00Z\t2\t0.1200\t\t\tpending\t102",
     ]
     assert json.loads(houseprices("ledger", "--json").out)[0]["public_score"] == 0.1234
-
-
-def test_in_a_terminal_of_80_columns_nothing_is_cut(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    runs = [replace(make_entry(number, public=0.12 + number / 1000), run="runs/20261123-130003") for number in (1, 2)]
-    print_ledger([*runs, replace(make_entry(3), status="unconfirmed", reason="why")])
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-    assert max(map(len, shown.splitlines())) <= 80
-    for cell in ("2026-01-01 12:00", "20261123-130003", "0.1200", "0.12100", "+0.0010", "unconfirmed", "103: why"):
-        assert cell in shown
 
 
 def test_refresh_finds_a_submission_whose_answer_was_lost(
