@@ -19,7 +19,7 @@ Failure = Callable[[str], HousePricesError]
 
 
 _HIDDEN = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")
-"""What `tempfile.mkdtemp` makes of the prefix and suffix below."""
+"""Names that `tempfile.mkdtemp` makes of the prefix and suffix below."""
 
 
 @contextmanager
@@ -205,7 +205,7 @@ def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
 
 
 def json_text(content: object, indent: int | None = 2) -> str:
-    """What `write_json` writes."""
+    """Return the text that `write_json` writes."""
     return json.dumps(content, indent=indent) + "\n"
 
 
