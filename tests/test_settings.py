@@ -173,7 +173,10 @@ def test_a_listed_default_given_as_an_option_changes_nothing(tmp_path: Path) -> 
 def test_an_option_without_a_file_changes_one_of_the_default_group_and_keeps_the_rest() -> None:
     changed = load_settings(None, parse_overrides(["--models.tanh.dropout", "0.25"]))
     assert changed.models == Settings().models | {"tanh": replace(Settings().models["tanh"], dropout=0.25)}
-    with pytest.raises(SettingsError, match=r"^models\.rule is unknown; accepted: .* the models tanh, deep, additive$"):
+    with pytest.raises(
+        SettingsError,
+        match=r"^models\.rule is unknown; accepted: .* the models tanh, deep, additive, plain, plain_tanh$",
+    ):
         load_settings(None, {"models.rule.dropout": 0.25})
 
 

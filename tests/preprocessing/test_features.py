@@ -145,8 +145,6 @@ def test_saved_state_of_another_shape_is_refused(houses):
 def test_transforming_before_fitting_is_refused(houses):
     with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
         HouseFeatures().transform(houses)
-    with pytest.raises(NotFittedError, match="HouseFeatures: fit it before"):
-        HouseFeatures().to_dict()
 
 
 def test_a_product_is_the_product_of_its_numbers(houses):

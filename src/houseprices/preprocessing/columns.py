@@ -134,10 +134,6 @@ class Column:
     statistics: tuple[Statistic, ...] = ()
 
 
-def _number(name: str) -> Column:
-    return Column(name, (name,), lambda values: values)
-
-
 def _level(feature: str, parent: str, level: str) -> Column:
     return Column(f"{feature}={level}", (parent,), lambda levels: levels.one_hot(level))
 
@@ -163,22 +159,17 @@ def _median_of_each_level(values: Floats, levels: Levels) -> Floats:
     return medians
 
 
-def _median_column(number: str, by: str) -> Column:
-    median = _median(number, by)
-    return Column(median.name, (by,), lambda levels, medians: medians[levels.codes], (median,))
-
-
-def _deviation(number: str, by: str) -> Column:
-    return Column(
-        f"{number} - median of {by}",
-        (number, by),
-        lambda values, levels, medians: values - medians[levels.codes],
-        (_median(number, by),),
-    )
-
-
-def _medians(by: str) -> list[Column]:
-    return [column(number, by) for column in (_median_column, _deviation) for number in _MEDIAN_NUMBERS]
+def _medians_and_deviations(by: str) -> list[Column]:
+    medians = {number: _median(number, by) for number in _MEDIAN_NUMBERS}
+    return [
+        Column(median.name, (by,), lambda levels, medians: medians[levels.codes], (median,))
+        for median in medians.values()
+    ] + [
+        Column(
+            f"{number} - median of {by}", (number, by), lambda x, levels, medians: x - medians[levels.codes], (median,)
+        )
+        for number, median in medians.items()
+    ]
 
 
 def _unfinished(number: str, feature: str, level: str) -> Column:
@@ -196,18 +187,15 @@ def _unfinished_deviation(number: str, feature: str, level: str) -> Column:
     )
 
 
-_SALE_ROWS = Statistic(
-    "rows of Neighborhood and SaleCondition",
-    ("Neighborhood", "SaleCondition"),
-    lambda neighborhoods, sales: _cross_table(neighborhoods, sales),
-    (len(BY_NAME["Neighborhood"].levels), len(BY_NAME["SaleCondition"].levels)),
-)
-
-
 def _cross_table(rows: Levels, columns: Levels) -> Floats:
     counts = np.zeros((len(rows.names), len(columns.names)))
     np.add.at(counts, (rows.codes, columns.codes), 1)
     return counts
+
+
+_SALE = ("Neighborhood", "SaleCondition")
+_SALE_SHAPE = (len(BY_NAME["Neighborhood"].levels), len(BY_NAME["SaleCondition"].levels))
+_SALE_ROWS = Statistic("rows of Neighborhood and SaleCondition", _SALE, _cross_table, _SALE_SHAPE)
 
 
 def _neighborhood_sale(neighborhood: str, condition: str) -> Column:
@@ -217,11 +205,7 @@ def _neighborhood_sale(neighborhood: str, condition: str) -> Column:
         return is_both & bool(cell >= _MIN_SALE_ROWS)
 
     name = f"Neighborhood={neighborhood} and SaleCondition={condition}"
-    return Column(name, ("Neighborhood", "SaleCondition"), both, (_SALE_ROWS,))
-
-
-def _product(first: str, second: str) -> Column:
-    return Column(f"{first} * {second}", (first, second), lambda values, others: values * others)
+    return Column(name, _SALE, both, (_SALE_ROWS,))
 
 
 def _piece(number: str, piece: int) -> Column:
@@ -240,7 +224,7 @@ def _eighths(values: Floats) -> Floats:
 
 
 COLUMNS: dict[Block, list[Column]] = {
-    "numbers": [_number(number.name) for number in NUMBERS],
+    "numbers": [Column(number.name, (number.name,), lambda values: values) for number in NUMBERS],
     "one_hot": [_level(name, name, level) for name in NOMINALS for level in BY_NAME[name].levels],
     "one_hot_ordinals": [
         _level(name, levels, level) for levels, name in ORDINAL_LEVELS.items() for level in BY_NAME[name].levels
@@ -248,8 +232,8 @@ COLUMNS: dict[Block, list[Column]] = {
     "neighborhood_slopes": [
         _slope(number, neighborhood) for number in _SLOPE_NUMBERS for neighborhood in BY_NAME["Neighborhood"].levels
     ],
-    "neighborhood_medians": _medians("Neighborhood"),
-    "subclass_medians": _medians("MSSubClass"),
+    "neighborhood_medians": _medians_and_deviations("Neighborhood"),
+    "subclass_medians": _medians_and_deviations("MSSubClass"),
     "unfinished_sale": [
         column(number, *sale)
         for column, numbers in ((_unfinished, _UNFINISHED_NUMBERS), (_unfinished_deviation, _MEDIAN_NUMBERS))
@@ -260,7 +244,10 @@ COLUMNS: dict[Block, list[Column]] = {
         _neighborhood_sale(*pair)
         for pair in itertools.product(BY_NAME["Neighborhood"].levels, BY_NAME["SaleCondition"].levels)
     ],
-    "products": [_product(*pair) for pair in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)],
+    "products": [
+        Column(f"{first} * {second}", (first, second), np.multiply)
+        for first, second in itertools.combinations_with_replacement(_LEADING_NUMBERS, 2)
+    ],
     "piecewise_linear": [_piece(number.name, piece) for number in NUMBERS for piece in range(_N_PIECES)],
 }
 """The columns of each block in order. They do not depend on the rows, so that all folds have the same columns."""
@@ -280,5 +267,4 @@ def raw_shares(column: Column) -> Floats:
         features = features_of_number[parent] if parent in features_of_number else (LEVELS[parent],)
         for feature in features:
             shares[POSITION[feature]] += 1 / (len(column.parents) * len(features))
-    shares.setflags(write=False)
     return shares

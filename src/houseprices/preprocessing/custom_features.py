@@ -70,7 +70,7 @@ class CustomFile:
 
     def _compute(self, table: pd.DataFrame, log_price: Floats) -> Compute:
         """Return the file's function, or the `transform` of its fitted class."""
-        module = vars(self._execute())
+        module = self._execute()
         function, transformer = module.get("features"), module.get("Features")
         if (function is None) == (transformer is None):
             fault = f"has {'neither' if function is None else 'both'} a function features and a class Features"
@@ -86,7 +86,7 @@ class CustomFile:
         self._calling("Features.fit", fitted.fit)(table.copy(), pd.Series(log_price, table.index, name="log_price"))
         return self._calling("Features.transform", fitted.transform)
 
-    def _execute(self) -> ModuleType:
+    def _execute(self) -> dict[str, Any]:
         module = ModuleType(_MODULE)
         module.__file__ = str(self.path)
         try:
@@ -99,7 +99,7 @@ class CustomFile:
             self._calling("", exec)(code, vars(module))
         finally:
             del sys.modules[_MODULE]
-        return module
+        return vars(module)
 
     def _calling(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a function of the file: whatever it raises, an exit too, becomes one line."""

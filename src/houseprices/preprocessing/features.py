@@ -89,7 +89,10 @@ class HouseFeatures:
             NotFittedError: scikit-learn's; `fit` was not called.
             ColumnsError: as in `fit`.
         """
-        self._check_fitted()
+        if not hasattr(self, "statistics_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("HouseFeatures: fit it before it transforms")
         houses = house_array(houses)
         complete = self.imputer_.transform(houses)
         arguments = self._arguments(self._numbers(houses, complete), complete)
@@ -148,7 +151,6 @@ class HouseFeatures:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted state for JSON; of custom features the scaling alone, never code."""
-        self._check_fitted()
         names = [*(number.name for number in NUMBERS), *self.custom_names]
         return {
             "parameters": {"blocks": list(self.blocks), "clip": self.clip, "min_level_rows": self.min_level_rows},
@@ -163,9 +165,7 @@ class HouseFeatures:
     def from_dict(cls, fitted: dict[str, Any], custom: CustomFeatures | None = None) -> Self:
         """Restore a transformer from `to_dict`; its matrix has the same bits.
 
-        Args:
-            fitted: the result of `to_dict`.
-            custom: its custom features, fitted again on the same rows.
+        `custom` are its custom features, fitted again on the same rows.
 
         Raises:
             KeyError, TypeError, ValueError: `to_dict` never wrote this.
@@ -206,9 +206,3 @@ class HouseFeatures:
             for parent, name in LEVELS.items()
         }
         return {**dict(zip(names, scaled, strict=True)), **levels}
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "statistics_"):
-            from sklearn.exceptions import NotFittedError
-
-            raise NotFittedError("HouseFeatures: fit it before it transforms or is saved")

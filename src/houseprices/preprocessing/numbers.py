@@ -44,23 +44,16 @@ RAW = tuple(
 # A house without a basement ranks below the lowest basement quality.
 RANKS = tuple(Number(name, (name,), _as_it_is) for name in ORDINALS)
 
+
+def _log_sum(*areas: Floats) -> Floats:
+    return np.asarray(np.log1p(sum(areas)))
+
+
 ENGINEERED = (
-    Number("LogTotalArea", ("GrLivArea", "TotalBsmtSF"), lambda living, basement: np.log1p(living + basement)),
-    Number(
-        "LogFinishedArea",
-        ("GrLivArea", "BsmtFinSF1", "BsmtFinSF2"),
-        lambda living, first, second: np.log1p(living + first + second),
-    ),
-    Number(
-        "LogOutdoorArea",
-        ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch", "WoodDeckSF"),
-        lambda *areas: np.log1p(sum(areas)),
-    ),
-    Number(
-        "LogPorchArea",
-        ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch"),
-        lambda *areas: np.log1p(sum(areas)),
-    ),
+    Number("LogTotalArea", ("GrLivArea", "TotalBsmtSF"), _log_sum),
+    Number("LogFinishedArea", ("GrLivArea", "BsmtFinSF1", "BsmtFinSF2"), _log_sum),
+    Number("LogOutdoorArea", ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch", "WoodDeckSF"), _log_sum),
+    Number("LogPorchArea", ("OpenPorchSF", "EnclosedPorch", "3SsnPorch", "ScreenPorch"), _log_sum),
     Number(
         "TotalBaths",
         ("FullBath", "BsmtFullBath", "HalfBath", "BsmtHalfBath"),
@@ -79,7 +72,7 @@ ENGINEERED = (
     Number(
         "QualityTimesLogArea",
         ("OverallQual", "GrLivArea", "TotalBsmtSF"),
-        lambda quality, living, basement: quality * np.log1p(living + basement),
+        lambda quality, *areas: quality * _log_sum(*areas),
     ),
     Number("QualityTimesCondition", ("OverallQual", "OverallCond"), lambda quality, condition: quality * condition),
     Number("QualitySum", ("ExterQual", "KitchenQual", "BsmtQual", "HeatingQC"), lambda *ranks: sum(ranks)),
