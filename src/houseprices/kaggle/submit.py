@@ -26,7 +26,7 @@ from houseprices.runs.format import (
     SUBMISSION,
     DataNote,
     Manifest,
-    Metrics,
+    PastMetrics,
     find_run,
     read_record,
 )
@@ -161,7 +161,7 @@ def _find_submission(run: Path | None, file: Path | None) -> tuple[Path, Submiss
 
 def _read_finished_run(folder: Path) -> FinishedRun:
     manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
-    score = read_record(Metrics, folder / METRICS).log_rmse.pooled
+    score = read_record(PastMetrics, folder / METRICS).log_rmse.pooled
     checksum = manifest.outputs_sha256.get(SUBMISSION, "")
     return FinishedRun(_relative(folder), manifest.data, manifest.code_version, checksum, score)
 
