@@ -158,15 +158,10 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def checksum(file: Path, algorithm: str) -> str:
-    """The file's checksum in hexadecimal digits: sha256, or what a mirror publishes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-
-
 def sha256_of(file: Path) -> str:
     """The file's SHA-256 in hexadecimal digits."""
-    return checksum(file, "sha256")
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @cache

@@ -49,12 +49,14 @@ def submit_run(
         outcome = submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, notify=notify)
     if outcome is None:
         print("dry run: nothing was sent")
-    elif outcome.entry.public_score is None:
+        return
+    entry, rank = outcome
+    if entry.public_score is None:
         print(f"submitted; {REFRESH} brings the score")
     else:
-        cv, difference = outcome.entry.cv_log_rmse, outcome.entry.difference
+        cv, difference = entry.cv_log_rmse, entry.difference
         print(
-            f"public score {outcome.entry.public_score:.5f}, rank {outcome.rank or 'unknown'}; cross-validation "
+            f"public score {entry.public_score:.5f}, rank {rank or 'unknown'}; cross-validation "
             + ("unknown" if cv is None else f"{cv:.5f}, difference {difference:+.5f}")
         )
 
