@@ -1,7 +1,5 @@
 """The law of columns: each changes with each of its parents, and with nothing else."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -89,7 +87,9 @@ def test_every_declared_parent_changes_its_column_by_itself(fitted):
             assert (column.formula(*arguments, *statistics) != before).any(), (column.name, changed)
 
 
-def test_shares_of_a_column_sum_to_one(fitted):
+def test_names_are_unique_and_the_shares_of_a_column_sum_to_one(fitted):
+    for names in (fitted.get_feature_names_out(), [statistic.name for statistic in fitted.statistics]):
+        assert len(set(names)) == len(names)
     shares = fitted.raw_shares()
     assert shares.shape == (len(fitted.columns), 79)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -98,11 +98,6 @@ def test_shares_of_a_column_sum_to_one(fitted):
     by_feature = {name: raw_shares(slope)[position] for name, position in POSITION.items()}
     nonzero = {name: share for name, share in by_feature.items() if share}
     assert nonzero == {"Neighborhood": 0.5, "GrLivArea": 0.25, "TotalBsmtSF": 0.25}
-
-
-def test_names_of_columns_and_of_statistics_are_unique(fitted):
-    for names in (fitted.get_feature_names_out(), [statistic.name for statistic in fitted.statistics]):
-        assert len(set(names)) == len(names)
 
 
 def test_pieces_add_up_to_the_number_between_its_ends():
@@ -129,10 +124,3 @@ def test_the_median_of_a_level_is_that_of_its_training_rows_and_zero_without_any
     for code in range(len(medians)):
         expected = 0 if code == absent else np.median(values[training.codes(by) == code])
         assert medians[code] == pytest.approx(expected, abs=1e-6)
-
-
-def test_the_indicator_of_a_rare_level_is_zero_in_one_hot_columns_alone():
-    levels = Levels(("a", "b"), np.array([0, 1, 1]), np.array([False, True]))
-    assert levels.is_level("a").tolist() == [True, False, False]
-    assert levels.one_hot("a").tolist() == [False, False, False]
-    assert levels.one_hot("b").tolist() == replace(levels, is_common=np.ones(2, bool)).one_hot("b").tolist()
