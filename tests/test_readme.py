@@ -19,19 +19,23 @@ NOT_RUN = {
     "cd houseprices": "this is a checkout",
     "make download": "needs the network; tests/kaggle has it against a stand-in",
     "make submit": "needs Kaggle; tests/kaggle has it against a stand-in",
+    "make ledger": "needs a submission; tests/kaggle has it against a stand-in",
     "make compare": "trains for minutes; tests/selection has it",
     "make tune": "trains for minutes; tests/selection has it",
+    "make lessons": "trains for minutes; tests/lessons has it",
+    "make notebook": "opens a browser",
+    "make wheels": "needs the network; tests/test_wheel.py has it",
+    'make runs ARGS="A B"': "A and B stand for runs; tests/report has it",
 }
 
 
 def commands() -> list[str]:
+    """Return the commands of code blocks, then those of the tables and the text."""
     text = (ROOT / "README.md").read_text("utf-8")
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-    lines = [line for language, fence in fences if not language for line in fence.splitlines()]
-    found = [
-        line.partition("  #")[0].strip() for line in lines if line.startswith(("make ", "git ", "cd ", "houseprices "))
-    ]
-    return [command for line in found for command in line.split(" && ")]
+    blocks = "".join(re.findall(r"^```\n(.*?)^```$", text, re.M | re.S))
+    lines = [line.partition("  #")[0].strip() for line in blocks.splitlines()]
+    inline = re.findall(r"`(make [^`]*)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+    return [command for line in [*lines, *inline] for command in line.split(" && ")]
 
 
 @pytest.fixture

@@ -54,13 +54,15 @@ def result(town_train: pd.DataFrame, town_test: pd.DataFrame) -> CrossValidation
     return run(town_train, town_test)
 
 
-def test_a_held_out_row_is_predicted_by_the_networks_of_its_own_fold(result, town_train):
-    houses = town_train.drop(columns="SalePrice")
-    for fitted in result.ensemble.folds:
-        rows = np.flatnonzero(result.ensemble.out_of_fold.fold_of_row[fitted.repeat] == fitted.fold)
+def test_a_held_out_row_is_predicted_by_the_networks_of_its_own_fold_whose_curves_end_at_its_error(result, town_train):
+    houses, known = town_train.drop(columns="SalePrice"), result.ensemble.out_of_fold
+    for fitted, curves in zip(result.ensemble.folds, result.curves, strict=True):
+        rows = np.flatnonzero(known.fold_of_row[fitted.repeat] == fitted.fold)
         matrix = fitted.features.transform(houses.iloc[rows])
         for name, predictions in result.by_model.items():
             np.testing.assert_allclose(fitted.predict(name, matrix), predictions[fitted.repeat][:, rows], atol=1e-5)
+            errors = [log_rmse(network, known.log_price[rows]) for network in predictions[fitted.repeat][:, rows]]
+            np.testing.assert_allclose(curves[name].validation[:, -1], errors, rtol=1e-4)
 
 
 def odd(column: pd.Series, rng: np.random.Generator) -> object:
@@ -154,16 +156,6 @@ def test_the_error_scale_is_that_of_the_networks_that_never_saw_the_row(result, 
     unseen = np.take_along_axis(scales, known.fold_of_row[:, None], axis=1)
     np.testing.assert_array_equal(known.error_scale, unseen.mean(axis=(0, 1)))
     assert known.error_scale.std() > 0
-
-
-def test_curves_are_in_units_of_the_log_price(result, town_train):
-    """At the last epoch the validation error is that of the held-out predictions."""
-    known = result.ensemble.out_of_fold
-    for fitted, curves in zip(result.ensemble.folds, result.curves, strict=True):
-        rows = known.fold_of_row[fitted.repeat] == fitted.fold
-        for name, predictions in result.by_model.items():
-            errors = [log_rmse(network, known.log_price[rows]) for network in predictions[fitted.repeat][:, rows]]
-            np.testing.assert_allclose(curves[name].validation[:, -1], errors, rtol=1e-4)
 
 
 def test_the_seconds_of_the_stages_add_up_and_training_counts_cpu_seconds(town_train, town_test):

@@ -4,17 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from conftest import FinishedRun
 
 from houseprices.cross_validation.ensemble import FoldPredictions, OutOfFold, ensemble_mean
-from houseprices.runs.read import SavedRun, read_run
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="module")
-def run(finished_run: FinishedRun) -> SavedRun:
-    return read_run(finished_run.folder)
 
 
 def test_models_have_the_same_weight_whatever_their_number_of_networks():
@@ -44,18 +37,6 @@ def test_a_rows_mean_has_the_same_bits_whatever_rows_stand_beside_it(n_networks)
 def test_all_folds_of_all_repeats_have_the_same_weight():
     log_price = RNG.normal(12, 1, size=(2, 3, 5))
     np.testing.assert_allclose(FoldPredictions(log_price, log_price).mean, log_price.mean(axis=(0, 1)))
-
-
-def test_intervals_are_nested_and_of_different_widths(run: SavedRun):
-    _, test = run.houses()
-    ensemble = run.ensemble
-    new = ensemble.intervals(ensemble.predict_folds(test), (0.5, 0.8))
-    for ends in (new, ensemble.out_of_fold.intervals((0.5, 0.8))):
-        assert (ends[1, 0] <= ends[0, 0]).all()
-        assert (ends[0, 0] <= ends[0, 1]).all()
-        assert (ends[0, 1] <= ends[1, 1]).all()
-        widths = ends[1, 1] - ends[1, 0]
-        assert widths.max() > 1.05 * widths.min()
 
 
 def test_a_training_rows_interval_grows_with_its_error_scale_and_the_residuals_of_other_folds():

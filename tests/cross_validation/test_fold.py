@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from houseprices.cross_validation.cross_validate import submit_fold
-from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, network_seed, split_rows
+from houseprices.cross_validation.fold import Fold, assign_folds, fit_fold, split_rows
 from houseprices.engine.training import open_executor
 from houseprices.errors import DataError
 from houseprices.preprocessing.columns import BLOCKS
@@ -93,11 +93,6 @@ def test_no_two_networks_start_alike_whatever_their_repeat_fold_model_and_seed(f
                 pending = submit_fold(executor, replace(fold, repeat=repeat, fold=index), job)
                 starts += [model.result().network.parameters for model in pending.values()]
     assert len(torch.unique(torch.cat(starts), dim=0)) == 2 * 4 * 2 * 2
-
-
-def test_a_networks_seed_depends_on_its_models_name_and_not_on_other_models():
-    assert network_seed(0, 0, 0, "deep", 0) == network_seed(0, 0, 0, "deep", 0)
-    assert network_seed(0, 0, 0, "deep", 0) != network_seed(0, 0, 0, "wide", 0)
 
 
 PRICES_BY_NEIGHBORHOOD = """

@@ -27,17 +27,17 @@ def scores() -> Scores:
     return scored(models, FOLD_OF_ROW[None], np.array([[0.03, 0.04]]))
 
 
-def test_pooled_scores_the_mean_of_networks_then_of_models_over_every_row(scores: Scores) -> None:
+def test_scores_of_all_rows_of_folds_of_training_rows_and_of_baselines_are_those_by_hand(scores: Scores) -> None:
     by_hand = math.sqrt((0.1**2 + 0 + 0.2**2 + 0.3**2 + 0) / 5)
     assert scores.log_rmse.pooled == pytest.approx(by_hand)
-
-
-def test_fold_scores_equal_the_hand_calculation(scores: Scores) -> None:
     fold_0, fold_1 = math.sqrt((0.1**2 + 0.2**2) / 3), math.sqrt(0.3**2 / 2)
     assert [fold.log_rmse for fold in scores.by_fold] == pytest.approx([fold_0, fold_1])
     assert [fold.n_rows for fold in scores.by_fold] == [3, 2]
     assert scores.log_rmse.fold_mean == pytest.approx((fold_0 + fold_1) / 2)
     assert scores.log_rmse.fold_std == pytest.approx(abs(fold_0 - fold_1) / 2)
+    assert scores.log_rmse.train == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2))
+    assert scores.baselines == pytest.approx({"median": math.sqrt((0 + 1 + 1 + 0.25 + 0.25) / 5), "ridge": 0.5})
+    assert (scores.n_members, scores.n_rows) == (3 * 2, 5)
 
 
 def test_model_scores_are_those_of_its_mean_and_of_its_single_networks(scores: Scores) -> None:
@@ -59,14 +59,6 @@ def test_repeats_are_averaged_before_they_are_scored() -> None:
     assert scores.models["only"].member_mean == pytest.approx(0.3 / math.sqrt(5))
     assert [(fold.repeat, fold.fold) for fold in scores.by_fold] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [fold.log_rmse for fold in scores.by_fold] == pytest.approx([0.4 / math.sqrt(3), 0, 0, 0.2 / math.sqrt(3)])
-
-
-def test_training_error_and_baselines_and_counts_stand_beside_them(scores: Scores) -> None:
-    assert scores.log_rmse.train == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2))
-    assert scores.baselines["median"] == pytest.approx(math.sqrt((0 + 1 + 1 + 0.25 + 0.25) / 5))
-    assert scores.baselines["ridge"] == pytest.approx(0.5)
-    assert scores.n_members == 3 * 2
-    assert scores.n_rows == 5
 
 
 def test_a_row_without_a_prediction_cannot_be_left_out() -> None:

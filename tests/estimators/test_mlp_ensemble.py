@@ -3,13 +3,11 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_friedman1
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict, cross_val_score
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -37,23 +35,12 @@ def fitted(table) -> MLPEnsembleRegressor:
     return MLPEnsembleRegressor(**FAST | {"folds": 3}).fit(*table)
 
 
-# ---- laws ----
+# ---- laws beside scikit-learn's ----
 
 
-def test_internal_folds_are_those_of_cross_val_predict_bit_for_bit(fitted, table):
-    without_folds = clone(fitted).set_params(folds=0)
-    outside = cross_val_predict(without_folds, *table, cv=PredefinedSplit(fitted.fold_of_row_))
-    np.testing.assert_array_equal(fitted.out_of_fold_prediction_, outside)
-    scores = cross_val_score(
-        without_folds, *table, cv=PredefinedSplit(fitted.fold_of_row_), scoring="neg_mean_squared_error"
-    )
-    own = [np.mean((outside - table[1])[fitted.fold_of_row_ == fold] ** 2) for fold in range(3)]
-    np.testing.assert_allclose(-scores, own, rtol=1e-12)
-
-
-def test_folds_of_other_sizes_have_the_batches_of_their_own_rows():
-    """Of 339 rows in 5 folds some train on 271 and others on 272 rows: 16 and 17 rows a batch."""
-    X, y = make_friedman1(339, noise=0.5, random_state=0)  # noqa: N806  # scikit-learn's name
+@pytest.mark.parametrize("n_rows", [120, 339], ids=["folds of one size", "batches of 16 and of 17 rows"])
+def test_internal_folds_are_those_of_cross_val_predict_bit_for_bit(n_rows):
+    X, y = make_friedman1(n_rows, noise=0.5, random_state=0)  # noqa: N806  # scikit-learn's name
     model = MLPEnsembleRegressor((4,), epochs=2, members=1, folds=5, random_state=0).fit(X, y)
     outside = cross_val_predict(clone(model).set_params(folds=0), X, y, cv=PredefinedSplit(model.fold_of_row_))
     np.testing.assert_array_equal(model.out_of_fold_prediction_, outside)
@@ -118,7 +105,6 @@ def test_the_number_of_threads_and_saving_change_nothing(fitted, table, tmp_path
     threads = clone(fitted).set_params(n_jobs=2).fit(*table)
     np.testing.assert_array_equal(threads.predict(table[0]), fitted.predict(table[0]))
     loaded = joblib.load(*joblib.dump(fitted, tmp_path / "model.joblib"))
-    np.testing.assert_array_equal(loaded.predict(table[0]), fitted.predict(table[0]))
     np.testing.assert_array_equal(loaded.predict_interval(table[0]), fitted.predict_interval(table[0]))
 
 
@@ -150,16 +136,6 @@ def test_it_works_inside_pipelines_searches_and_transformed_targets(table):
     np.testing.assert_allclose(logs.predict(X), np.expm1(clone(inner).fit(X, np.log1p(y)).predict(X)))
 
 
-def test_feature_names_are_kept_and_checked(table):
-    frame = pd.DataFrame(table[0]).add_prefix("x")
-    model = MLPEnsembleRegressor(**FAST | {"folds": 0, "members": 1}).fit(frame, table[1])
-    assert list(model.feature_names_in_) == list(frame.columns)
-    with pytest.raises(ValueError, match="feature names should match"):
-        model.predict(frame.rename(columns={"x0": "first"}))
-    with pytest.raises(ValueError, match="feature names should match"):
-        model.predict(frame[frame.columns[::-1]])
-
-
 def test_a_second_fit_forgets_the_folds_of_the_first(table):
     model = MLPEnsembleRegressor(**FAST).fit(*table).set_params(folds=0).fit(*table)
     assert not hasattr(model, "out_of_fold_prediction_")
@@ -174,10 +150,7 @@ def test_a_second_fit_forgets_the_folds_of_the_first(table):
     [
         ({"hidden": (0,)}, "hidden: Input should be greater than or equal to 1, got 0"),
         ({"activation": "step"}, "activation: Input should be 'relu' or 'tanh', got 'step'"),
-        ({"dropout": 1.0}, "dropout: Input should be less than 1, got 1.0"),
-        ({"weight_decay": -1.0}, "weight_decay: Input should be greater than or equal to 0, got -1.0"),
         ({"learning_rate": float("nan")}, "learning_rate: Input should be"),
-        ({"epochs": 0}, "epochs: Input should be greater than or equal to 1, got 0"),
         ({"batch_size": "all"}, "batch_size: Input should be a valid integer"),
         ({"members": 0}, "members must be a whole number of at least 1, got 0"),
         ({"members": 1.5}, "members must be a whole number of at least 1, got 1.5"),
@@ -194,32 +167,16 @@ def test_a_parameter_out_of_range_is_named(table, changes, what):
 
 
 def test_data_that_cannot_be_learnt_from_are_refused(table, fitted):
+    """Beside what scikit-learn's own checks hold."""
     X, y = table  # noqa: N806  # scikit-learn's name
-    model = MLPEnsembleRegressor(**FAST)
-    for bad, what in ((np.nan, "NaN"), (np.inf, "infinity")):
-        spoilt = X.copy()
-        spoilt[3, 2] = bad
-        with pytest.raises(ValueError, match=what):
-            model.fit(spoilt, y)
-        with pytest.raises(ValueError, match=what):
-            fitted.predict(spoilt)
-        with pytest.raises(ValueError, match=what):
-            model.fit(X, np.where(np.arange(120) == 3, bad, y))
-    with pytest.raises(ValueError, match=r"X has 9 features, but MLPEnsembleRegressor is expecting 10"):
-        fitted.predict(X[:, :9])
-    with pytest.raises(ValueError, match="could not convert string to float"):
-        model.fit(X.astype(str).astype(object) + "a", y)
-    with pytest.raises(ValueError, match="minimum of 2 is required"):
-        model.fit(X[:1], y[:1])
+    model, third = MLPEnsembleRegressor(**FAST), np.arange(120) == 3
     with pytest.raises(ValueError, match=r"y is constant, 7; there is nothing to learn"):
         model.fit(X, np.full(120, 7.0))
     with pytest.raises(ValueError, match="Negative values"):
-        model.fit(X, y, sample_weight=np.where(np.arange(120) == 3, -1.0, 1.0))
+        model.fit(X, y, sample_weight=np.where(third, -1.0, 1.0))
     with pytest.raises(ValueError, match="minimum of 2 is required"):
-        model.fit(X, y, sample_weight=np.arange(120) == 3)
+        model.fit(X, y, sample_weight=third)
     with pytest.raises(ValueError, match="coverage must be between 0 and 1"):
         fitted.predict_interval(X, coverage=90)
-    with pytest.raises(NotFittedError):
-        model.predict(X)
     with pytest.raises(AttributeError, match="predict_interval"):
         MLPEnsembleRegressor(folds=0).predict_interval(X)
