@@ -30,11 +30,11 @@ def main() -> None:
 
     settings = load_settings(arguments.config)
     houses = read_tables(arguments.data).train
-    [complete] = predict_held_out([settings], houses, PREDICTIONS)
+    [(_, complete)] = predict_held_out([settings], houses, PREDICTIONS)
     print("| without | RMSE | difference | trimmed RMSE | difference |\n|---|---|---|---|---|", flush=True)
     for part, candidate in (("nothing", settings), *without_each_part(settings)):
-        [held_out] = predict_held_out([candidate], houses, PREDICTIONS)
-        scores = paired_scores(complete.prediction, held_out.prediction, log_price_of(houses))
+        [(_, held_out)] = predict_held_out([candidate], houses, PREDICTIONS)
+        scores = paired_scores(complete, held_out, log_price_of(houses))
         print(f"| {part} | {cells(scores.rmse)} | {cells(scores.trimmed)} |", flush=True)
 
 

@@ -32,11 +32,12 @@ def main() -> None:
     train = read_tables(arguments.data).train
     permuted = train.assign(**{PRICE: np.random.default_rng(0).permutation(train[PRICE])})
     for prices, houses in (("real", train), ("permuted", permuted)):
-        [first] = predict_held_out([settings], houses, PREDICTIONS)
+        [(_, first)] = predict_held_out([settings], houses, PREDICTIONS)
         n_accepted = 0
         for change in range(arguments.changes):
-            [second] = predict_held_out([replace(settings, seed=settings.seed + 1 + change)], houses, PREDICTIONS)
-            scores = paired_scores(first.prediction, second.prediction, log_price_of(houses))
+            other = replace(settings, seed=settings.seed + 1 + change)
+            [(_, second)] = predict_held_out([other], houses, PREDICTIONS)
+            scores = paired_scores(first, second, log_price_of(houses))
             accepted = not score_reasons(scores.rmse, scores.trimmed, simplification=False)
             n_accepted += accepted
             trimmed = f"{scores.trimmed.difference:+.5f} [{scores.trimmed.low:+.5f}, {scores.trimmed.high:+.5f}]"

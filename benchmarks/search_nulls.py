@@ -70,7 +70,8 @@ def main() -> None:
 def null_search(seed: int, n_trials: int) -> dict[str, float]:
     """Differences in RMSE from the mean price of each fold's training rows, of one permutation."""
     base = Settings(seed=seed, folds=FoldSettings(n_repeats=1), models={"null": ModelSettings()})
-    result = tune(Path(), base, read_space(Path("space.toml")), n_trials, storage=Path("search.journal"))
+    space, storage = read_space(Path("space.toml")), Path("search.journal")
+    result = tune(Path(), base, space, n_trials, storage=storage, batch=8, max_ensemble=5)
     log_price = np.log(pd.read_csv(TRAIN_FILE)[PRICE].to_numpy(dtype=np.float64))
     means = [np.full(len(held_out), log_price[rows].mean()) for rows, held_out in two_fold_splits(len(log_price))]
     constant = score_of(by_repeat(np.concatenate(means), len(log_price)), log_price).rmse

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,10 @@ from kaggle_fixtures import (  # noqa: F401  # fixtures are found here
     server,
 )
 
+from houseprices.cli import main
 from houseprices.data.sample import draw_sample
 from houseprices.data.table import read_houses
+from houseprices.files import sha256_of
 from houseprices.settings import Settings, load_settings
 
 N_ROWS, N_TEST_ROWS, N_FOLDS, N_EPOCHS = 48, 20, 3, 2
@@ -38,6 +42,24 @@ epochs = {N_EPOCHS}
 """
 
 Writer = Callable[..., Path]
+
+
+def exit_code(*arguments: str) -> int | str | None:
+    """Run a command in this process."""
+    with pytest.raises(SystemExit) as ending:
+        main(list(arguments))
+    return ending.value.code
+
+
+def change_manifest(run: Path, **changes: object) -> None:
+    manifest = json.loads((run / "manifest.json").read_text("utf-8"))
+    (run / "manifest.json").write_text(json.dumps(manifest | changes), "utf-8")
+
+
+def sign(run: Path) -> None:
+    """Give the manifest the checksums of the files as they are now."""
+    names = json.loads((run / "manifest.json").read_text("utf-8"))["outputs_sha256"]
+    change_manifest(run, outputs_sha256={name: sha256_of(run / name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -127,8 +149,6 @@ def fast_settings(fast_config: Path) -> Settings:
 @pytest.fixture(scope="session")
 def finished_run(_town: tuple[pd.DataFrame, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """The main job on the valid files, run once through the command line; not to be changed."""
-    from houseprices.cli import main
-
     place = tmp_path_factory.mktemp("finished")
     data, config, folder = place / "data", place / "fast.toml", place / "run"
     data.mkdir()
@@ -139,10 +159,14 @@ def finished_run(_town: tuple[pd.DataFrame, pd.DataFrame], tmp_path_factory: pyt
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
         # runs/latest is written to the working folder.
         patch.chdir(place)
-        with pytest.raises(SystemExit) as exit_info:
-            main(["cv", "--data", str(data), "--config", str(config), "--run", str(folder), "--json"])
-    assert exit_info.value.code == 0
+        assert exit_code("cv", "--data", str(data), "--config", str(config), "--run", str(folder), "--json") == 0
     return FinishedRun(folder, data, config, stdout.getvalue())
+
+
+@pytest.fixture
+def copy(finished_run: FinishedRun, place: Path) -> Path:
+    """A copy of the finished run, to be falsified, in a working folder without any data."""
+    return Path(shutil.copytree(finished_run.folder, place / "copy"))
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ class DownloadError(HousePricesError):
 
 
 class KaggleError(HousePricesError):
-    """What Kaggle, or the way to it, refused or failed."""
+    """A request that Kaggle, or the way to it, refused or failed."""
 
 
 class SubmissionError(HousePricesError):

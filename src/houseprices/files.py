@@ -19,7 +19,7 @@ Failure = Callable[[str], HousePricesError]
 
 
 _HIDDEN = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")
-"""What `tempfile.mkdtemp` makes of the prefix and suffix below."""
+"""Names that `tempfile.mkdtemp` makes of the prefix and suffix below."""
 
 
 @contextmanager
@@ -158,15 +158,10 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def checksum(file: Path, algorithm: str) -> str:
-    """The file's checksum in hexadecimal digits: sha256, or what a mirror publishes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-
-
 def sha256_of(file: Path) -> str:
     """The file's SHA-256 in hexadecimal digits."""
-    return checksum(file, "sha256")
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @cache
@@ -205,7 +200,7 @@ def read_json(file: Path, error: Failure, accepted: str) -> dict[str, Any]:
 
 
 def json_text(content: object, indent: int | None = 2) -> str:
-    """What `write_json` writes."""
+    """Return the text that `write_json` writes."""
     return json.dumps(content, indent=indent) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What a job tells of itself while it works. A job only tells; `console` draws and prints what it hears."""
+"""Progress and notices of a job. The job calls `notify`; the command line draws and prints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage of the job has come.
+    """Progress of a stage of the job.
 
     Attributes:
         stage: what is being done, as a person would say it.

@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from houseprices.cli.terminal import complain, listening
+from houseprices.cli.terminal import print_error, progress_bars
 from houseprices.progress import Notice, Progress
 
 
 def test_a_notice_is_a_line_on_stderr_and_progress_is_nothing_where_nobody_looks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with listening() as notify:
+    with progress_bars() as notify:
         notify(Progress("baking", 1, 3))
         notify(Notice("too hot\nopen a window"))
         notify(Progress("baking", 3, 3))
@@ -22,7 +22,7 @@ def test_a_notice_is_a_line_on_stderr_and_progress_is_nothing_where_nobody_looks
 
 
 def test_of_a_very_long_line_the_ends_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    complain("train.csv: 'a" + 10_000 * "b" + "c'; accepted: a number")
+    print_error("train.csv: 'a" + 10_000 * "b" + "c'; accepted: a number")
     line = capsys.readouterr().err
     assert line.startswith("houseprices: train.csv: 'abbb")
     assert line.endswith("bbbc'; accepted: a number\n")
@@ -34,7 +34,7 @@ def test_a_stage_is_a_bar_with_its_figures_until_the_next_one(monkeypatch: pytes
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
-    with listening(draw=True) as notify:
+    with progress_bars(draw=True) as notify:
         notify(Progress("baking", 2, 3))
         notify(Progress("fetching", 500, 2_000_000, in_bytes=True))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())

@@ -1,10 +1,10 @@
 """The lessons: each notebook executed at small sizes with its exercises solved, and laws on the variables it leaves."""
 
-import pickle
 import re
 from pathlib import Path
 from typing import Any
 
+import joblib
 import nbformat
 import numpy as np
 import pytest
@@ -34,15 +34,15 @@ def run(name: str, folder: Path, parameters: dict[str, object], wanted: tuple[st
     exercises, solutions = cells_tagged(notebook, "exercise"), cells_tagged(notebook, "solution")
     for exercise, solution in zip(exercises, solutions, strict=True):
         exercise.source = re.search(r"```python\n(.*?)```", solution.source, re.DOTALL)[1]
-    left = folder / "variables.pickle"
-    dump = f"import pickle\npickle.dump({{name: globals()[name] for name in {wanted!r}}}, open({str(left)!r}, 'wb'))"
+    left = folder / "variables.joblib"
+    dump = f"import joblib\njoblib.dump({{name: globals()[name] for name in {wanted!r}}}, {str(left)!r})"
     notebook.cells.append(nbformat.v4.new_code_cell(dump))
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     printed = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     for number in range(1, len(exercises) + 1):
         assert f"Exercise {number}: not solved" not in printed
         assert f"Exercise {number}:" in printed
-    return pickle.loads(left.read_bytes())
+    return joblib.load(left)
 
 
 def test_norms_keep_their_rules_and_the_penalties_equal_the_packages(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import FinishedRun
+from conftest import FinishedRun, exit_code
 
-from houseprices.cli import main
 from houseprices.cross_validation.ensemble import Ensemble
 from houseprices.data.schema import BY_NAME
 from houseprices.engine.mlp import BatchedMLP
@@ -58,17 +57,11 @@ def test_a_linear_network_is_explained_by_its_weights_times_the_distance_from_th
     np.testing.assert_allclose(integrated_gradients(network, inputs, average), expected, atol=1e-6)
 
 
-def explain(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as error:
-        main(["explain", *arguments])
-    return error.value.code
-
-
 def test_explain_as_json_sums_features_to_themes_and_themes_to_the_price(
     finished_run: FinishedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     house = int(pd.read_csv(finished_run.folder / "train.csv")["Id"][5])
-    assert explain("--run", str(finished_run.folder), "--id", str(house), "--json") == 0
+    assert exit_code("explain", "--run", str(finished_run.folder), "--id", str(house), "--json") == 0
     explanation = json.loads(capsys.readouterr().out)
     difference = explanation["predicted_log_price"] - explanation["average_log_price"]
     assert sum(theme["log_price"] for theme in explanation["themes"]) == pytest.approx(difference, abs=1e-4)
@@ -80,5 +73,5 @@ def test_explain_as_json_sums_features_to_themes_and_themes_to_the_price(
 
 
 def test_explain_names_the_ids_that_there_are(finished_run: FinishedRun, capsys: pytest.CaptureFixture[str]) -> None:
-    assert explain("--run", str(finished_run.folder), "--id", "99999") == 1
+    assert exit_code("explain", "--run", str(finished_run.folder), "--id", "99999") == 1
     assert "has no house with Id 99999; accepted: 1 to 48 of train.csv" in capsys.readouterr().err

@@ -11,21 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_ROWS, FinishedRun
+from conftest import N_ROWS, FinishedRun, exit_code
 
-from houseprices.cli import main
 from houseprices.report.evidence import Evidence, gather
 from houseprices.report.page import render
 from houseprices.runs.read import read_run
 from houseprices.selection import ablation
 
 SECTIONS = ("score", "curves", "ablation", "errors", "worst", "all", "intervals", "why", "ensemble")
-
-
-def command(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as error:
-        main(list(arguments))
-    return error.value.code
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +30,8 @@ def reported(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory
         patch.chdir(folder.parent)
         for name, value in {"WEIGHT_DECAYS": (0.0, 5.0), "DROPOUTS": (0.0, 0.5), "N_SEEDS": 2, "EPOCHS": 1}.items():
             patch.setattr(ablation, name, value)
-        assert command("ablate", "--run", str(folder)) == 0
-        assert command("report", "--run", str(folder)) == 0
+        assert exit_code("ablate", "--run", str(folder)) == 0
+        assert exit_code("report", "--run", str(folder)) == 0
     return folder
 
 
@@ -99,7 +92,7 @@ def test_the_report_leaves_the_run_as_it_was_and_is_made_again_alike(
 ) -> None:
     for file in finished_run.folder.iterdir():
         assert (reported / file.name).read_bytes() == file.read_bytes()
-    assert command("report", "--run", str(reported)) == 0
+    assert exit_code("report", "--run", str(reported)) == 0
     assert (reported / "report.html").read_text("utf-8") == page
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FinishedRun
+from conftest import FinishedRun, change_manifest, exit_code, sign
 
-from houseprices.cli import main
 from houseprices.files import sha256_of
 from houseprices.kaggle.ledger import Entry, note
 from houseprices.report.past_runs import compare_runs, past_runs
@@ -26,21 +25,9 @@ def runs(finished_run: FinishedRun, place: Path) -> Path:
     oof.to_csv(second / "oof.csv", index=False)
     config = (second / "config.toml").read_text("utf-8")
     (second / "config.toml").write_text(config.replace("dropout = 0.5", "dropout = 0.6"), "utf-8")
-    seal(second, finished_utc="2126-01-01T00:00:00+00:00")
+    change_manifest(second, finished_utc="2126-01-01T00:00:00+00:00")
+    sign(second)
     return first.parent
-
-
-def seal(folder: Path, **changed: object) -> None:
-    """Make the manifest agree with the content of the folder."""
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8")) | changed
-    manifest["outputs_sha256"] = {name: sha256_of(folder / name) for name in manifest["outputs_sha256"]}
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-
-
-def command(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as error:
-        main(["runs", *arguments])
-    return error.value.code
 
 
 def test_the_list_is_newest_first_with_scores_and_changes(runs: Path) -> None:
@@ -66,7 +53,7 @@ def test_the_list_is_newest_first_with_scores_and_changes(runs: Path) -> None:
 @pytest.mark.parametrize("file", ["metrics.json", "oof.csv", "config.toml"])
 def test_an_unreadable_run_is_named_and_left_out(runs: Path, capsys: pytest.CaptureFixture[str], file: str) -> None:
     (runs / "second" / file).write_text("Id,log_price,prediction\n1,12,\n2,12,12\n", "utf-8")
-    assert command() == 0
+    assert exit_code("runs") == 0
     output = capsys.readouterr()
     assert [line.split("\t")[0] for line in output.out.splitlines()] == ["run", "first"]
     (line,) = output.err.splitlines()
@@ -81,7 +68,7 @@ def test_two_runs_are_compared_house_by_house(runs: Path) -> None:
     assert rmse.high < 0, "every house is better"
     reverse = compare_runs("second", "first").scores.rmse
     assert (reverse.difference, reverse.low, reverse.high) == pytest.approx((-rmse.difference, -rmse.high, -rmse.low))
-    assert command("first", "second") == 0
+    assert exit_code("runs", "first", "second") == 0
 
 
 @pytest.mark.parametrize(
@@ -98,7 +85,7 @@ def test_runs_that_cannot_be_compared_are_refused(
     oof = pd.read_csv(runs / "second" / "oof.csv")
     oof["log_price"] += np.where(oof.index == 3, 0.01, 0)
     oof.to_csv(runs / "second" / "oof.csv", index=False)
-    seal(runs / "second")
-    assert command(*arguments) == code
+    sign(runs / "second")
+    assert exit_code("runs", *arguments) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_ROWS, N_TEST_ROWS, FinishedRun, Writer
+from conftest import N_ROWS, N_TEST_ROWS, FinishedRun, Writer, exit_code
 
-from houseprices.cli import main
 from houseprices.runs import predict as predict_module
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -26,14 +25,12 @@ def houses_csv(finished_run: FinishedRun) -> str:
     return str(finished_run.data / "test.csv")
 
 
-def exit_code(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as error:
-        main(["predict", *arguments])
-    return error.value.code
+def predict(*arguments: str) -> int | str | None:
+    return exit_code("predict", *arguments)
 
 
 def test_prices_are_the_submissions_in_the_files_order(run: str, houses_csv: str, capsys) -> None:
-    assert exit_code("--run", run, "--input", houses_csv, "--output", "out.csv") == 0
+    assert predict("--run", run, "--input", houses_csv, "--output", "out.csv") == 0
     assert capsys.readouterr().out == f"out.csv: {N_TEST_ROWS} houses priced\n"
     priced = pd.read_csv("out.csv")
     submission = pd.read_csv(Path(run) / "submission.csv")
@@ -46,9 +43,7 @@ def test_a_higher_coverage_widens_every_interval_until_few_rows_cannot_bound_it(
     run: str, houses_csv: str, capsys
 ) -> None:
     for coverage in ("0.5", "0.9", "0.99"):
-        assert (
-            exit_code("--run", run, "--coverage", coverage, "--input", houses_csv, "--output", f"{coverage}.csv") == 0
-        )
+        assert predict("--run", run, "--coverage", coverage, "--input", houses_csv, "--output", f"{coverage}.csv") == 0
     narrow, wide, unbounded = (pd.read_csv(f"{coverage}.csv") for coverage in ("0.5", "0.9", "0.99"))
     assert ((wide["lower"] < narrow["lower"]) & (narrow["upper"] < wide["upper"])).all()
     assert f"{N_ROWS} training rows cannot bound an interval of coverage 0.99" in capsys.readouterr().err
@@ -65,7 +60,7 @@ def test_standard_streams_and_parts_of_any_size_give_the_same_bytes(
     assert len(piped.stdout.splitlines()) == 1 + N_TEST_ROWS
     for rows_at_once in (7, 4096):
         monkeypatch.setattr(predict_module, "ROWS_AT_ONCE", rows_at_once)
-        assert exit_code("--run", run, "--input", houses_csv, "--output", "-") == 0
+        assert predict("--run", run, "--input", houses_csv, "--output", "-") == 0
         assert capsysbinary.readouterr().out == piped.stdout
     assert list(place.iterdir()) == []
 
@@ -75,7 +70,7 @@ def test_a_level_without_training_rows_is_noticed_once_and_a_gap_is_no_level(
 ) -> None:
     monkeypatch.setattr(predict_module, "ROWS_AT_ONCE", 16)
     houses = write_csv(raw_test.assign(RoofMatl="Membran", MSZoning="NA"), "new.csv")
-    assert exit_code("--run", run, "--input", str(houses), "--output", "out.csv") == 0
+    assert predict("--run", run, "--input", str(houses), "--output", "out.csv") == 0
     notices = [line for line in capsys.readouterr().err.splitlines() if "RoofMatl" in line or "MSZoning" in line]
     assert notices == ["houseprices: RoofMatl: 'Membran' stands in no training row; read as none of the levels"]
     assert len(pd.read_csv("out.csv")) == N_TEST_ROWS
@@ -92,7 +87,7 @@ def test_a_fault_far_down_leaves_the_old_output_and_no_other_file(
     (place / "out.csv").write_text("old")
     raw_test.loc[row, column] = cell or "00" + raw_test["Id"][2]
     houses = write_csv(raw_test, "new.csv")
-    assert exit_code("--run", run, "--input", str(houses), "--output", output) == 1
+    assert predict("--run", run, "--input", str(houses), "--output", output) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"{houses}: " in captured.err
@@ -119,7 +114,7 @@ def test_a_command_that_cannot_be_done_is_one_line(
 ) -> None:
     shutil.copy(houses_csv, place / "houses.csv")
     (place / "folder").mkdir()
-    assert exit_code(*(run if word == "RUN" else word for word in arguments.split())) == code
+    assert predict(*(run if word == "RUN" else word for word in arguments.split())) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     [line] = captured.err.splitlines()
@@ -129,5 +124,5 @@ def test_a_command_that_cannot_be_done_is_one_line(
 
 
 def test_a_device_is_written_to_and_not_replaced(run: str, houses_csv: str) -> None:
-    assert exit_code("--run", run, "--input", houses_csv, "--output", "/dev/null") == 0
+    assert predict("--run", run, "--input", houses_csv, "--output", "/dev/null") == 0
     assert Path("/dev/null").is_char_device()

@@ -6,16 +6,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import FinishedRun
+from conftest import FinishedRun, change_manifest, exit_code, sign
 from safetensors.torch import load_file, save_file
 
-from houseprices.cli import main
 from houseprices.errors import DataError, RunError
-from houseprices.files import sha256_of
 from houseprices.runs.format import FORMAT_VERSION, MEMBERS, METRICS
 from houseprices.runs.verify import verify
 
@@ -23,29 +20,6 @@ EXACT = dict.fromkeys(
     ("log_price", "prediction", "error_scale", "training_log_rmse", "validation_log_rmse", "weight_norm"), float
 )
 """Columns read to the last bit."""
-
-
-@pytest.fixture
-def copy(finished_run: FinishedRun, place: Path) -> Path:
-    """A copy of the finished run, to be falsified, in a working folder without any data."""
-    return Path(shutil.copytree(finished_run.folder, place / "copy"))
-
-
-def exit_code(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as ending:
-        main(list(arguments))
-    return ending.value.code
-
-
-def change_manifest(run: Path, **changes: Any) -> None:
-    manifest = json.loads((run / "manifest.json").read_text("utf-8"))
-    (run / "manifest.json").write_text(json.dumps(manifest | changes), "utf-8")
-
-
-def sign(run: Path) -> None:
-    """Give the manifest the checksums of the files as they are now."""
-    names = json.loads((run / "manifest.json").read_text("utf-8"))["outputs_sha256"]
-    change_manifest(run, outputs_sha256={name: sha256_of(run / name) for name in names})
 
 
 def change_all_conditions(run: Path) -> None:

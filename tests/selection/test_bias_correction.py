@@ -17,7 +17,6 @@ from houseprices.selection.bias_correction import (
     score_of,
 )
 from houseprices.selection.compare import COLUMNS, keep_candidate
-from houseprices.selection.held_out import HeldOut
 
 N_ROWS, N_REPEATS = 120, 2
 TRUTH = np.random.default_rng(0).normal(size=N_ROWS)
@@ -128,7 +127,7 @@ def corrected(place, capsys):
     """Correct a log of four trials: better and accepted, without dropout, with lost predictions, on other houses."""
     for key, error in (("start", 0.1), ("better", 0.08), ("bare", 0.01)):
         prediction = TRUTH + np.full((N_REPEATS, 1), error)
-        keep_candidate(HeldOut(key, prediction), TRUTH, regularised=key != "bare")
+        keep_candidate(key, prediction, TRUTH, regularised=key != "bare")
     with Path("log.csv").open("w", newline="") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="0")
         table.writeheader()

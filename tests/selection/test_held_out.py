@@ -68,12 +68,12 @@ def test_predictions_of_folds_return_to_their_rows():
     np.testing.assert_array_equal(by_repeat(in_folds, 31), np.tile(values, (N_REPEATS, 1)))
 
 
-def test_prices_and_features_outside_the_training_rows_move_no_network(houses, fast_settings):
+def test_prices_and_features_outside_the_training_rows_move_no_network(houses, fast_settings, cache):
     splits = [(np.arange(30), np.arange(30, 40))]
 
     def predictions(table: pd.DataFrame) -> np.ndarray:
         model = on_folds(table, fast_settings, splits)
-        return predict_models([model], fast_settings, None)[model.key]
+        return predict_models([model], fast_settings, cache)[model.key]
 
     before = predictions(houses)
     changed = pd.concat([houses[:40], houses[: len(houses) - 40].set_index(houses.index[40:])])
@@ -88,10 +88,10 @@ def with_prices(houses: pd.DataFrame, rows: slice) -> pd.DataFrame:
     return houses.assign(**{PRICE: prices})
 
 
-def test_the_ensemble_is_near_the_prices_and_the_mean_over_models(houses, candidate):
+def test_the_ensemble_is_near_the_prices_and_the_mean_over_models(houses, candidate, cache):
     longer = {name: replace(model, epochs=30) for name, model in candidate.models.items()}
     settings = [replace(candidate, models=models) for models in (longer, *({name: longer[name]} for name in longer))]
-    both, *alone = (held_out.prediction for held_out in predict_held_out(settings, houses, None))
+    both, *alone = (prediction for _, prediction in predict_held_out(settings, houses, cache))
     assert both.shape == (N_REPEATS, len(houses))
     assert np.corrcoef(both.mean(axis=0), log_price_of(houses))[0, 1] > 0.7
     np.testing.assert_allclose(both, np.mean(alone, axis=0), rtol=1e-12)
@@ -111,8 +111,8 @@ def test_no_network_is_trained_twice(houses, candidate, cache):
     alone = replace(candidate, models={"other": candidate.models["other"]})
     assert n_trained(houses, [candidate, alone], cache) == 2 * N_FOLDS * MIN_NETWORKS
     assert n_trained(houses, [candidate], cache) == 0
-    [fresh], [cached] = (predict_held_out([candidate], houses, folder) for folder in (None, cache))
-    np.testing.assert_array_equal(fresh.prediction, cached.prediction)
+    [(_, fresh)], [(_, cached)] = (predict_held_out([candidate], houses, at) for at in (cache.with_name("new"), cache))
+    np.testing.assert_array_equal(fresh, cached)
 
 
 def test_an_interrupted_job_goes_on_with_the_model_at_which_it_was(houses, candidate, cache):
@@ -185,8 +185,8 @@ def test_the_key_depends_on_which_house_has_which_price(houses, fast_settings):
 
 def test_a_candidates_key_ignores_the_order_of_models_and_the_main_jobs_folds(houses, candidate, cache):
     def key_of(settings: Settings) -> str:
-        [held_out] = predict_held_out([settings], houses, cache)
-        return held_out.key
+        [(key, _)] = predict_held_out([settings], houses, cache)
+        return key
 
     reversed_models = replace(candidate, models=dict(reversed(candidate.models.items())))
     other_folds = replace(candidate, folds=replace(candidate.folds, n_folds=7))

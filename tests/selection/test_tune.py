@@ -9,9 +9,11 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from houseprices.cli import main
 from houseprices.errors import RunError
@@ -19,10 +21,12 @@ from houseprices.selection import tune as tuning
 from houseprices.selection.bias_correction import Score, corrected_score, greedy_ensemble
 from houseprices.selection.held_out import by_repeat, log_price_of, read_cached
 from houseprices.selection.search_space import Space, read_space
-from houseprices.selection.tune import BATCH, Finalist, SearchResult, finished_trials, open_study, show, tune
+from houseprices.selection.tune import Finalist, SearchResult, open_study, show, tune
 from houseprices.settings import Settings, load_settings
 
 STORAGE = Path("search/journal")
+BATCH = 8
+OPTIONS: dict[str, Any] = {"storage": STORAGE, "batch": BATCH, "max_ensemble": 5}
 N_TRIALS = BATCH + 2
 
 SPACE = """
@@ -47,7 +51,7 @@ def searched(space, data_folder, fast_settings):
     def run(
         n_trials: int = N_TRIALS, storage: Path = STORAGE, settings: Settings = fast_settings, batch: int = BATCH
     ) -> SearchResult:
-        return tune(data_folder, settings, space, n_trials, storage=storage, batch=batch)
+        return tune(data_folder, settings, space, n_trials, storage=storage, batch=batch, max_ensemble=5)
 
     return run
 
@@ -56,7 +60,7 @@ def kept(storage: Path = STORAGE) -> list[tuple[dict, bytes]]:
     """Parameters and predictions, trial by trial."""
     folder = storage.with_name(f"{storage.name}-predictions")
     with open_study(storage) as study:
-        trials = finished_trials(study)
+        trials = study.get_trials(states=(TrialState.COMPLETE,))
     return [(trial.params, read_cached(folder, trial.user_attrs["predictions"]).tobytes()) for trial in trials]
 
 
@@ -104,7 +108,7 @@ def test_a_trial_that_fails_is_one_line_and_the_search_goes_on(text, good, reaso
         lines.extend([text] if " failed: " in text else [])
 
     for _ in range(2):  # nothing is tried again
-        result = tune(data_folder, fast_settings, read_space(Path("space.toml")), 6, storage=STORAGE, notify=notify)
+        result = tune(data_folder, fast_settings, read_space(Path("space.toml")), 6, **OPTIONS, notify=notify)
         assert len(lines) == result.n_failed == 6 - result.n_trials > 0
     assert all(reason in line and "\n" not in line for line in lines)
     assert result.settings[good[0]] == good[1]
@@ -259,7 +263,7 @@ def test_a_search_goes_on_only_as_it_began(
     elif difference == "code":
         monkeypatch.setattr(tuning, "code_digest", lambda *_: "other code")
     with pytest.raises(RunError, match=f"its search has another {difference} .*; accepted: the one it began with"):
-        tune(data_folder, fast_settings, space, 2, storage=STORAGE, batch=9 if difference == "batch" else BATCH)
+        tune(data_folder, fast_settings, space, 2, **OPTIONS | ({"batch": 9} if difference == "batch" else {}))
     assert files(STORAGE.parent) == before
 
 
@@ -270,7 +274,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(content, space, dat
     STORAGE.parent.mkdir()
     STORAGE.write_bytes(content)
     with pytest.raises(RunError, match="accepted: a journal that `houseprices tune` wrote, or a new file"):
-        tune(data_folder, fast_settings, space, 1, storage=STORAGE)
+        tune(data_folder, fast_settings, space, 1, **OPTIONS)
     assert STORAGE.read_bytes() == content
 
 

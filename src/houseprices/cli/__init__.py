@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 
 from houseprices.cli import kaggle, runs, selection, train
-from houseprices.cli.terminal import complain
+from houseprices.cli.terminal import print_error
 from houseprices.errors import HousePricesError, SettingsError
 
 app = App(
@@ -58,21 +58,21 @@ def main(argv: list[str] | None = None) -> NoReturn:
     try:
         app([_at_home(token) for token in tokens if token != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(2)
     except HousePricesError as error:
         if debug:
             raise
-        complain(str(error))
+        print_error(str(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)
     except OSError as error:
         # Python's own words will do for what no job expects, such as a folder on the way that may not be entered.
         if debug:
             raise
-        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        print_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         sys.exit(1)
     except KeyboardInterrupt as interruption:
-        complain(str(interruption) or "interrupted; nothing was written")
+        print_error(str(interruption) or "interrupted; nothing was written")
         if argv is None:
             # The workers have stopped and no file is open, but to take torch down in order lasts seconds.
             sys.stdout.flush()

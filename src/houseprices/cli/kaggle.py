@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from houseprices.cli.terminal import AsJson, Flag, in_terminal, listening, print_table
+from houseprices.cli.terminal import AsJson, Flag, in_terminal, print_table, progress_bars
 
 if TYPE_CHECKING:
     from houseprices.kaggle.ledger import Entry
@@ -19,7 +19,7 @@ def download_files(*, source: Literal["kaggle", "mirror"] = "kaggle", to: Path =
     """
     from houseprices.kaggle.download import download
 
-    with listening() as notify:
+    with progress_bars() as notify:
         files = download(source, to, notify)
     print(f"{to}: {', '.join(files)}, checked" if files else f"{to}: train.csv and test.csv are there; nothing to do")
 
@@ -45,16 +45,18 @@ def submit_run(
     """
     from houseprices.kaggle.submit import REFRESH, submit
 
-    with listening() as notify:
+    with progress_bars() as notify:
         outcome = submit(run, file, message, dry_run=dry_run, wait=not no_wait, again=again, notify=notify)
     if outcome is None:
         print("dry run: nothing was sent")
-    elif outcome.entry.public_score is None:
+        return
+    entry, rank = outcome
+    if entry.public_score is None:
         print(f"submitted; {REFRESH} brings the score")
     else:
-        cv, difference = outcome.entry.cv_log_rmse, outcome.entry.difference
+        cv, difference = entry.cv_log_rmse, entry.difference
         print(
-            f"public score {outcome.entry.public_score:.5f}, rank {outcome.rank or 'unknown'}; cross-validation "
+            f"public score {entry.public_score:.5f}, rank {rank or 'unknown'}; cross-validation "
             + ("unknown" if cv is None else f"{cv:.5f}, difference {difference:+.5f}")
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, listening, print_table
+from houseprices.cli.terminal import AsJson, ColumnsOfRun, FileOrStream, in_terminal, print_table, progress_bars
 from houseprices.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def predict_prices(
     source = sys.stdin.buffer if input == _STANDARD_STREAM else input
     try:
         # A bar would mix with the prices on a terminal.
-        with listening(draw=False if to_stdout and sys.stdout.isatty() else None) as notify:
+        with progress_bars(draw=False if to_stdout and sys.stdout.isatty() else None) as notify:
             n_houses = predict(folder, source, sys.stdout.buffer if to_stdout else output, coverage, notify, columns)
     except BrokenPipeError:
         # The reader, such as `head`, has read enough; Python would complain when it flushes at exit.
@@ -70,7 +70,7 @@ def report(run: Path | None = None, *, columns: ColumnsOfRun = None) -> None:
     folder, _ = check_run(run)
     from houseprices.report.page import write_report
 
-    with listening() as notify:
+    with progress_bars() as notify:
         page = write_report(folder, notify, columns)
     print(page)
 
@@ -95,7 +95,7 @@ def explain(
     folder, _ = check_run(run)
     from houseprices.report.explain import explain_house
 
-    with listening() as notify:
+    with progress_bars() as notify:
         explanation = explain_house(folder, id, notify, columns)
     if as_json:
         print(json.dumps(explanation))
@@ -126,7 +126,7 @@ def verify_run(
     folder, _ = check_run(run)
     from houseprices.runs.verify import verify
 
-    with listening() as notify:
+    with progress_bars() as notify:
         verification = verify(folder, data, columns, notify)
     if as_json:
         print(json.dumps(asdict(verification)))
@@ -154,7 +154,7 @@ def list_runs(first: str | None = None, second: str | None = None, *, as_json: A
         return
     if first:
         raise SettingsError(f"{first}: there is one run to compare; accepted: two, or none for the list of all")
-    with listening() as notify:
+    with progress_bars() as notify:
         runs = past_runs(notify)
     if as_json:
         print(json.dumps([asdict(run) for run in runs]))

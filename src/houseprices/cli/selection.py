@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
-from houseprices.cli.terminal import AsJson, Flag, Override, listening, print_table
+from houseprices.cli.terminal import AsJson, Flag, Override, print_table, progress_bars
 from houseprices.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def compare(
             raise SettingsError("--corrected stands beside other options; accepted: --corrected [--log FILE] [--json]")
         from houseprices.selection.bias_correction import correct_log
 
-        with listening() as notify:
+        with progress_bars() as notify:
             outcome = correct_log(log, notify=notify)
         print(json.dumps(asdict(outcome))) if as_json else print_corrected(outcome)
         return
@@ -67,7 +67,7 @@ def compare(
     options = [f"{config or 'default'} -> {against}"] if against else [str(config)] if config else []
     options += [f"--columns {columns}"] if columns else []
     options += [f"--{name} {value}" for name, value in overrides.items()]
-    with listening() as notify:
+    with progress_bars() as notify:
         change = change or " ".join(options)
         comparison = job.compare(
             data, first, second, change=change, log=log, simplification=simplification, notify=notify
@@ -150,7 +150,7 @@ def tune(
         raise SettingsError("--show stands beside other options; accepted: --show [--storage FILE] [--json]")
     base, dimensions = load_settings(config, parse_overrides(settings)), read_space(space or DEFAULT_SPACE)
     try:
-        with listening() as notify:
+        with progress_bars() as notify:
             result = (
                 job.show(storage, notify)
                 if show

@@ -30,8 +30,8 @@ _LONGEST_LINE = 480
 
 
 @contextmanager
-def listening(*, draw: bool | None = None) -> Iterator[Notify]:
-    """Yield what a job tells to: a notice becomes a line on stderr, a stage a bar there that goes when the block ends.
+def progress_bars(*, draw: bool | None = None) -> Iterator[Notify]:
+    """Yield a job's `notify`: a notice becomes a line on stderr, a stage a bar there that goes when the block ends.
 
     Args:
         draw: whether to draw bars; None for whether stderr is a terminal.
@@ -56,41 +56,41 @@ def listening(*, draw: bool | None = None) -> Iterator[Notify]:
     with Bars(*columns, console=console, transient=True, disable=not shown, redirect_stdout=redirect) as bars:
         stages: dict[str, TaskID] = {}
 
-        def notify(told: Progress | Notice) -> None:
-            if isinstance(told, Notice):
-                complain(told.text)
+        def notify(event: Progress | Notice) -> None:
+            if isinstance(event, Notice):
+                print_error(event.text)
                 return
-            if told.stage not in stages:
+            if event.stage not in stages:
                 for earlier in stages.values():
                     bars.update(earlier, visible=False)
-                stages[told.stage] = bars.add_task(told.stage, total=told.n_total, counted="", left="")
-            counted, left = _counted(told), "left" if told.n_total else ""
-            bars.update(stages[told.stage], completed=told.n_done, total=told.n_total, counted=counted, left=left)
+                stages[event.stage] = bars.add_task(event.stage, total=event.n_total, counted="", left="")
+            counted, left = _counted(event), "left" if event.n_total else ""
+            bars.update(stages[event.stage], completed=event.n_done, total=event.n_total, counted=counted, left=left)
 
         yield notify
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Print each line on stderr, under the program's name; the middle of a very long one is left out."""
     for line in text.splitlines():
         shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 200]} ... {line[-195:]}"
         print(f"houseprices: {shown}", file=sys.stderr, flush=True)
 
 
-def _counted(told: Progress) -> str:
-    """How far a stage is, in figures; nothing where there is nothing to count."""
+def _counted(event: Progress) -> str:
+    """Return the progress of a stage in figures; nothing where there is nothing to count."""
     from rich.filesize import decimal
 
-    if told.in_bytes:
-        whole = f" of {decimal(told.n_total)}" if told.n_total else ""
-        return f"{decimal(told.n_done)}{whole}"
-    if told.n_total:
-        return f"{told.n_done}/{told.n_total}"
-    return str(told.n_done) if told.n_done else ""
+    if event.in_bytes:
+        whole = f" of {decimal(event.n_total)}" if event.n_total else ""
+        return f"{decimal(event.n_done)}{whole}"
+    if event.n_total:
+        return f"{event.n_done}/{event.n_total}"
+    return str(event.n_done) if event.n_done else ""
 
 
 def in_terminal() -> bool:
-    """Whether a person reads stdout."""
+    """Return whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 

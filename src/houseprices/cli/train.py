@@ -49,11 +49,11 @@ def cv(
     overrides |= {name: value for name, value in (("seed", seed), ("device", device)) if value is not None}
     options = with_custom_features(load_settings(config, overrides), columns)
 
-    from houseprices.cli.terminal import listening
+    from houseprices.cli.terminal import progress_bars
     from houseprices.runs.format import as_json as json_of
     from houseprices.runs.write import run_main_job
 
-    with listening() as notify:
+    with progress_bars() as notify:
         folder, metrics = run_main_job(data, options, run, notify)
     if as_json:
         print(json.dumps(json_of(metrics)))
@@ -82,10 +82,10 @@ def ablate(
         from houseprices.runs.format import check_run
 
         run, _ = check_run(run)
-    from houseprices.cli.terminal import listening
+    from houseprices.cli.terminal import progress_bars
     from houseprices.selection.ablation import run_ablation
 
-    with listening() as notify:
+    with progress_bars() as notify:
         folder, grid = run_ablation(data, run, config, notify)
     if as_json:
         print(grid.to_json(orient="records"))

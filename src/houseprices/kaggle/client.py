@@ -138,10 +138,6 @@ class Kaggle:
     def create_submission(self, token: str, message: str) -> int:
         """Submit an uploaded file, once, and return Kaggle's number for it, 0 if Kaggle gave none.
 
-        Args:
-            token: from `upload`.
-            message: unique, so that `look_up` can tell this submission from others.
-
         Raises:
             RefusedError: it was certainly not submitted.
             LostError: it may or may not have been.

@@ -12,7 +12,7 @@ import requests
 from houseprices.data.source import KAGGLE_SHA256, RAW_FOLDER, TEST_FILE, TRAIN_FILE
 from houseprices.data.table import read_houses
 from houseprices.errors import DataError, DownloadError
-from houseprices.files import checksum, replacing, sha256_of
+from houseprices.files import replacing, sha256_of
 from houseprices.kaggle.client import Kaggle, patient_session
 from houseprices.kaggle.refusals import NoCredentialsError
 from houseprices.progress import Notice, Notify, Progress, silent
@@ -34,9 +34,6 @@ _MAX_UNPACKED_BYTES = 50_000_000
 def download(origin: Origin = "kaggle", to: Path = RAW_FOLDER, notify: Notify = silent) -> tuple[str, ...]:
     """Fetch train.csv, test.csv and, from Kaggle, the competition's other files; do nothing if the two are there.
 
-    Returns:
-        The names of the new files; empty if train.csv and test.csv were there.
-
     Raises:
         KaggleError: there are no credentials, or Kaggle or the connection failed.
         DownloadError: the files are not the competition's, or another file is in the way.
@@ -44,7 +41,11 @@ def download(origin: Origin = "kaggle", to: Path = RAW_FOLDER, notify: Notify = 
     if all((to / name).is_file() for name in _TABLES):
         _warn_of_other_checksums(to, "is there, and was left as it is", notify)
         return ()
-    kaggle = _sign_in() if origin == "kaggle" else None
+    try:
+        kaggle = Kaggle() if origin == "kaggle" else None
+    except NoCredentialsError as error:
+        way = "  4. without an account, from the public mirror:         make download SOURCE=mirror"
+        raise NoCredentialsError(f"{error}\n{way}") from None
     notify(Progress(f"downloading from {'Kaggle' if kaggle else 'the mirror'}"))
     with replacing(*(to / name for name in _FILES), error=DownloadError) as files:
         staging = files[0].parent
@@ -53,19 +54,18 @@ def download(origin: Origin = "kaggle", to: Path = RAW_FOLDER, notify: Notify = 
         else:
             names = _TABLES
             for name in _TABLES:
-                fetch(f"{MIRROR}/{MIRROR_NAMES[name]}", staging / name, "sha256", KAGGLE_SHA256[name])
+                _fetch(f"{MIRROR}/{MIRROR_NAMES[name]}", staging / name, KAGGLE_SHA256[name])
         _check_tables(staging, names, origin)
-        _check_nothing_in_the_way(staging, to, names)
+        for new, old in ((staging / name, to / name) for name in names):
+            # A lone file may be somebody's own.
+            if old.exists() and not (old.is_file() and sha256_of(old) == sha256_of(new)):
+                raise DownloadError(f"{old} is there with other content; move it away and try again")
     _warn_of_other_checksums(to, "came; Kaggle may have published it anew", notify)
     return names
 
 
-def fetch(url: str, file: Path, algorithm: str, known: str) -> None:
-    """Fetch one file from a mirror, whose checksum must be the known one.
-
-    Raises:
-        DownloadError: there is no answer, no such file, or another one.
-    """
+def _fetch(url: str, file: Path, known: str) -> None:
+    """Fetch a file from the mirror, whose SHA-256 must be the known one."""
     try:
         with patient_session() as session:
             response = session.get(url)
@@ -74,19 +74,12 @@ def fetch(url: str, file: Path, algorithm: str, known: str) -> None:
     if response.status_code != 200:
         raise DownloadError(f"the mirror answered {response.status_code} for {url}; try again later")
     file.write_bytes(response.content)
-    if (actual := checksum(file, algorithm)) != known:
-        raise DownloadError(f"{url}: {algorithm.upper()} {actual}, not the known {known}; nothing was kept")
+    if (actual := sha256_of(file)) != known:
+        raise DownloadError(f"{url}: SHA256 {actual}, not the known {known}; nothing was kept")
 
 
 def unpack(archive: bytes, folder: Path) -> tuple[str, ...]:
-    """Write the competition's files of an archive's top level into the folder; nothing else of it is read.
-
-    Returns:
-        The names of the files.
-
-    Raises:
-        DownloadError: it is no zip, a file is damaged, or they unpack to too much.
-    """
+    """Write the competition's files of an archive's top level into the folder, and return their names."""
     if archive.lstrip()[:1] == b"<":
         raise DownloadError("a web page came instead of the archive; is a proxy or a sign-in page in between?")
     try:
@@ -106,15 +99,6 @@ def unpack(archive: bytes, folder: Path) -> tuple[str, ...]:
     return names
 
 
-def _sign_in() -> Kaggle:
-    """Sign in; without credentials, name also the way that needs none."""
-    try:
-        return Kaggle()
-    except NoCredentialsError as error:
-        way = "  4. without an account, from the public mirror:         make download SOURCE=mirror"
-        raise NoCredentialsError(f"{error}\n{way}") from None
-
-
 def _check_tables(staging: Path, names: tuple[str, ...], origin: Origin) -> None:
     missing = [name for name in _TABLES if name not in names]
     if missing:
@@ -125,13 +109,6 @@ def _check_tables(staging: Path, names: tuple[str, ...], origin: Origin) -> None
         except DataError as error:
             fault = error.faults[0].replace(f"{staging}{os.sep}", "")
             raise DownloadError(f"the files from {origin} are not House Prices': {fault}; nothing was kept") from None
-
-
-def _check_nothing_in_the_way(staging: Path, to: Path, names: tuple[str, ...]) -> None:
-    """Replace a lone file by an equal one only: it may be somebody's own."""
-    for name in names:
-        if (to / name).exists() and not ((to / name).is_file() and sha256_of(to / name) == sha256_of(staging / name)):
-            raise DownloadError(f"{to / name} is there with other content; move it away and try again")
 
 
 def _warn_of_other_checksums(folder: Path, state: str, notify: Notify) -> None:

@@ -26,8 +26,6 @@ class Entry:
     """One submission.
 
     Attributes:
-        submitted_utc: to the second.
-        file: the CSV file with the prices.
         sha256: of the CSV file as it was sent.
         run: the run folder that the prices come from; None if unknown.
         cv_log_rmse: the run's pooled out-of-fold score; None if unknown.
@@ -68,11 +66,7 @@ _ENTRY = TypeAdapter(Entry)
 
 
 def read_ledger(path: Path = LEDGER) -> list[Entry]:
-    """Read all entries, oldest first; none if there is no ledger yet.
-
-    Raises:
-        LedgerError: a line is no entry; names it.
-    """
+    """Read all entries, oldest first; none if there is no ledger yet. A line that is no entry raises LedgerError."""
     if not path.exists():
         return []
     try:
@@ -100,7 +94,7 @@ def note(entry: Entry, path: Path = LEDGER, check: Callable[[list[Entry]], objec
         entries[:] = [entry if old.message == entry.message else old for old in entries] + [entry] * is_new
 
 
-def remove(entry: Entry, path: Path = LEDGER) -> None:
+def remove(entry: Entry, path: Path) -> None:
     """Remove an entry that turned out to be no submission."""
     with _changing(path) as entries:
         entries[:] = [old for old in entries if old.message != entry.message]

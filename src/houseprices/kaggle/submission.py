@@ -50,8 +50,7 @@ def read_submission(file: Path) -> Submission:
     """Read a file of Ids and prices; a nameless index, float Ids, other spellings and orders of columns are understood.
 
     Raises:
-        DataError: the columns are others, a cell is no Id or no price, an Id stands twice, or the prices are not
-            dollars; one line a fault.
+        DataError: one line a fault.
     """
     with open_file(file) as stream:
         [raw] = table_parts(stream, str(file), "test", sys.maxsize)

@@ -26,7 +26,7 @@ from houseprices.runs.format import (
     SUBMISSION,
     DataNote,
     Manifest,
-    Metrics,
+    PastMetrics,
     find_run,
     read_record,
 )
@@ -45,14 +45,6 @@ class FinishedRun:
     cv_log_rmse: float
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A submission with its rank on the leaderboard; None where that is not known."""
-
-    entry: Entry
-    rank: int | None
-
-
 def submit(
     run: Path | None = None,
     file: Path | None = None,
@@ -63,19 +55,13 @@ def submit(
     again: bool = False,
     ledger: Path = LEDGER,
     notify: Notify = silent,
-) -> Outcome | None:
-    """Check, upload, submit and wait for the score.
+) -> tuple[Entry, int | None] | None:
+    """Check, upload, submit and wait for the score; `cli.kaggle.submit_run` explains the options.
 
-    Args:
-        run: a run folder or its name in runs/; without run and file the newest one.
-        file: any CSV file, in place of a run's.
-        message: put before the run's name, score and code version.
-        dry_run: do everything but the upload, without credentials or a network what can be done without Kaggle.
-        wait: for the score.
-        again: even if the same prices were submitted before.
+    A dry run without credentials or a network does what can be done without Kaggle.
 
     Returns:
-        The ledger's entry; None after a dry run.
+        The ledger's entry and its rank on the leaderboard, None where that is not known; None after a dry run.
 
     Raises:
         SettingsError: both run and file are given.
@@ -126,14 +112,14 @@ def submit(
     entry = _send(kaggle, submission.content, entry, ledger, check_new)
     notify(Notice(f"submitted, Kaggle's number {entry.ref}; noted in {ledger}"))
     if not wait:
-        return Outcome(entry, None)
+        return entry, None
     notify(Progress("waiting for the score"))
     entry = _await_score(kaggle, entry, ledger)
     rank = None
     if entry.public_score is not None:
         with suppress(KaggleError):
             rank = kaggle.rank_of(entry.public_score)
-    return Outcome(entry, rank)
+    return entry, rank
 
 
 def refresh(ledger: Path = LEDGER) -> list[Entry]:
@@ -142,11 +128,10 @@ def refresh(ledger: Path = LEDGER) -> list[Entry]:
     Raises:
         LedgerError, KaggleError: the ledger or the connection failed; the answers until then are noted.
     """
-    open_entries = [entry for entry in read_ledger(ledger) if entry.is_open]
-    kaggle = Kaggle() if open_entries else None
-    for entry in open_entries:
-        assert kaggle
-        note(kaggle.look_up(entry), ledger)
+    if open_entries := [entry for entry in read_ledger(ledger) if entry.is_open]:
+        kaggle = Kaggle()
+        for entry in open_entries:
+            note(kaggle.look_up(entry), ledger)
     return read_ledger(ledger)
 
 
@@ -176,7 +161,7 @@ def _find_submission(run: Path | None, file: Path | None) -> tuple[Path, Submiss
 
 def _read_finished_run(folder: Path) -> FinishedRun:
     manifest = read_record(Manifest, folder / MANIFEST, any_version=True)
-    score = read_record(Metrics, folder / METRICS).log_rmse.pooled
+    score = read_record(PastMetrics, folder / METRICS).log_rmse.pooled
     checksum = manifest.outputs_sha256.get(SUBMISSION, "")
     return FinishedRun(_relative(folder), manifest.data, manifest.code_version, checksum, score)
 

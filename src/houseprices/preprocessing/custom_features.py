@@ -119,11 +119,7 @@ class CustomFile:
     def numbers(
         self, compute: Compute, table: pd.DataFrame, expected: Sequence[str] | None = None
     ) -> tuple[list[str], Floats]:
-        """Return the names and the (n_rows, n_columns) numbers that the file computes for these houses.
-
-        Raises:
-            ColumnsError: it fails, or returns something else, or other columns than expected.
-        """
+        """Return the names and the (n_rows, n_columns) numbers that the file computes for these houses."""
         houses = table.index.copy()
         frame = compute(table)
         if not isinstance(frame, pd.DataFrame):

@@ -106,11 +106,7 @@ class HouseFeatures:
         return np.ascontiguousarray(matrix.T)
 
     def block_columns(self, blocks: Collection[Block]) -> NDArray[np.intp]:
-        """Return the positions of the blocks' columns in the matrix, ascending.
-
-        Raises:
-            KeyError: a block is not built here.
-        """
+        """Return the positions of the blocks' columns in the matrix, ascending; KeyError for a block not built here."""
         positions: dict[Block, list[int]] = {block: [] for block in (*self.blocks, CUSTOM)}
         block_of_column = [block for block in self.blocks for _ in COLUMNS[block]] + [CUSTOM] * len(self.custom_names)
         for position, block in enumerate(block_of_column):

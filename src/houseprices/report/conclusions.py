@@ -122,7 +122,7 @@ def best_cell(ablation: Ablation, settings: Settings) -> BestCell:
     middle = differences.mean()
     reach = differences.sem() * stdtrit(len(by_fold) - 1, 0.975)
     cells = {"without both": (0.0, 0.0)}
-    model = settings.models.get(ablation.note.group)
+    model = settings.models.get(ablation.note.model)
     own = None if model is None else (model.weight_decay, model.dropout)
     if own is not None:
         names = zip(grid["weight_decay"], grid["dropout"], strict=True)

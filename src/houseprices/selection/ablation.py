@@ -9,17 +9,14 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from houseprices.cross_validation.fold import assign_folds, fit_fold, split_rows
-from houseprices.data.schema import PRICE
+from houseprices.cross_validation.fold import assign_folds, split_rows
 from houseprices.data.source import read_tables
 from houseprices.engine.specs import NetworkSpec
 from houseprices.engine.training import open_executor, submit_networks
 from houseprices.errors import RunError
 from houseprices.files import replacing, sha256_of
-from houseprices.preprocessing.houses import house_array
 from houseprices.progress import Notify, counting, silent
 from houseprices.runs.conditions import code_version
 from houseprices.runs.format import (
@@ -33,6 +30,7 @@ from houseprices.runs.format import (
     write_record,
 )
 from houseprices.runs.read import read_run
+from houseprices.selection.held_out import fit_folds
 from houseprices.settings import ModelSettings, Settings, load_settings
 
 WEIGHT_DECAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -48,18 +46,14 @@ class AblationNote:
     """Content of ablation.json: the conditions of the grid, and the SHA-256 of its table.
 
     Attributes:
-        format_version, code_version, data: as in a run's manifest.
-        group: name of the model that lent its network.
+        model: name of the model that lent its network.
         network: settings of every network, but for weight decay and dropout.
-        n_folds, n_seeds, n_networks: size of the grid.
-        seconds: wall time.
-        outputs_sha256: of the table.
     """
 
     format_version: int
     code_version: str
     data: DataNote
-    group: str
+    model: str
     network: ModelSettings
     n_folds: int
     n_seeds: int
@@ -70,13 +64,7 @@ class AblationNote:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A finished grid.
-
-    Attributes:
-        table: a row a network: weight_decay, dropout, seed, fold, n_rows, training_log_rmse, validation_log_rmse,
-            weight_norm.
-        note: its conditions.
-    """
+    """A finished grid: `table` has a row a network, as `ablate` returns it."""
 
     table: pd.DataFrame
     note: AblationNote
@@ -120,7 +108,7 @@ def run_ablation(
             format_version=FORMAT_VERSION,
             code_version=code_version(),
             data=DataNote(tables.kind, tables.sha256),
-            group=name,
+            model=name,
             network=small,
             n_folds=n_folds,
             n_seeds=N_SEEDS,
@@ -135,10 +123,12 @@ def run_ablation(
 def ablate(
     houses: pd.DataFrame, settings: Settings, model: ModelSettings, n_folds: int, notify: Notify = silent
 ) -> pd.DataFrame:
-    """Train a network for each weight decay, dropout rate, seed and fold; see `Ablation.table`."""
-    log_price = np.log(houses[PRICE].to_numpy())
-    array = house_array(houses.drop(columns=PRICE))
-    fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)
+    """Train a network for each weight decay, dropout rate, seed and fold.
+
+    Returns:
+        A row a network: weight_decay, dropout, seed, fold, n_rows, training_log_rmse, validation_log_rmse, weight_norm.
+    """
+    fold_of_row = assign_folds(len(houses), n_folds, 1, settings.seed)[0]
     cells = [(decay, rate, seed) for decay in WEIGHT_DECAYS for rate in DROPOUTS for seed in range(N_SEEDS)]
     # The same seed in every cell: cells differ in their regularisation and in nothing else.
     networks = [
@@ -148,15 +138,13 @@ def ablate(
     count = counting(notify, "training networks", n_folds * len(cells))
     tables = []
     with open_executor(settings.workers, settings.device, settings.ray, notify) as executor:
-        folds = [
-            fit_fold(0, index, split_rows(fold_of_row[0], index), array, log_price, settings.features, model.blocks)
-            for index in range(n_folds)
-        ]
+        splits = [split_rows(fold_of_row, index) for index in range(n_folds)]
+        folds = fit_folds(settings.features, model.blocks, houses, splits)
         pending = [submit_networks(executor, fold.data(model.blocks), networks) for fold in folds]
-        for fold, waiting in zip(folds, pending, strict=True):
+        for index, (fold, waiting) in enumerate(zip(folds, pending, strict=True)):
             curves = waiting.result(count).curves.scaled(fold.log_price_std)
             table = pd.DataFrame(cells, columns=["weight_decay", "dropout", "seed"]).assign(
-                fold=fold.fold,
+                fold=index,
                 n_rows=len(fold.held_out_rows),
                 training_log_rmse=curves.training[:, -1],
                 validation_log_rmse=curves.validation[:, -1],

@@ -187,10 +187,7 @@ def correct_log(log: Path, n_resamples: int = N_RESAMPLES, notify: Notify = sile
         for line in lines
         if line["second"] in kept and kept[line["second"]]["regularised"]
     ]
-    predictions, log_price = (
-        np.stack([candidate["prediction"] for candidate in kept.values()]),
-        kept[first]["log_price"],
-    )
+    predictions, log_price = np.stack([kept[key]["prediction"] for key in keys]), kept[first]["log_price"]
     rule = acceptance_rule(predictions, log_price, trials, n_resamples)
     corrected, shares = corrected_score(predictions, log_price, rule, n_resamples, notify)
     missing = [number for number, line in enumerate(lines, start=1) if line["second"] not in kept]

@@ -24,13 +24,12 @@ from houseprices.selection.acceptance import (
     paired_scores,
     score_reasons,
 )
-from houseprices.selection.held_out import HeldOut, log_price_of, predict_held_out
+from houseprices.selection.held_out import log_price_of, predict_held_out
 from houseprices.settings import WHERE, Settings, dump_settings
 
 Floats = NDArray[np.float64]
 
 FOLDER = Path("runs/compare")
-LOG = Path("runs/compare.csv")
 PREDICTIONS = FOLDER / "predictions"
 """Cached predictions of models; see `held_out`."""
 
@@ -39,7 +38,7 @@ COLUMNS = (
     *(f"{figure}_{part}" for figure in PairedScores.__annotations__ for part in PairedDifference.__annotations__),
     "verdict",
 )
-"""Columns of the log; first and second are the keys of the candidates, see `held_out.HeldOut`."""
+"""Columns of the log; first and second are the keys of the candidates, see `predict_held_out`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class Comparison:
         rule: improvement or simplification.
         first, second: keys of the candidates.
         changes: the settings that differ, a line each.
-        scores: the figures.
         reasons: against the second candidate; it is accepted if there is none.
         largest: the five houses whose squared error changes most: Id and change, mean over repeats.
     """
@@ -92,19 +90,18 @@ def compare(
     second: Settings,
     *,
     change: str,
-    log: Path = LOG,
+    log: Path,
     simplification: bool = False,
     notify: Notify = silent,
 ) -> Comparison:
     """Judge the second settings against the first on the houses of a folder, and add the trial to the log.
 
     Args:
-        data: folder with train.csv and test.csv; None for data/raw or the sample.
+        data: as for `read_tables`.
         first, second: the candidates; their own folds play no part.
         change: what is new in the second, in words.
         log: a CSV of trials, made if there is none.
         simplification: the second is simpler than the first and need only be no worse.
-        notify: called with the number of trained networks.
 
     Raises:
         DataError: a fault in the files, or training diverged.
@@ -113,21 +110,21 @@ def compare(
     """
     tables = read_tables(data, notify)
     read_log(log)  # a file that is no log is refused before anything is trained
-    before, after = predict_held_out([first, second], tables.train, PREDICTIONS, notify)
-    if before.key == after.key:
+    (old_key, before), (new_key, after) = predict_held_out([first, second], tables.train, PREDICTIONS, notify)
+    if old_key == new_key:
         raise SettingsError("both settings train the same networks; accepted: settings that differ in a model")
     log_price = log_price_of(tables.train)
     old, new = _compared_settings(first), _compared_settings(second)
-    for settings, held_out in ((old, before), (new, after)):
-        keep_candidate(held_out, log_price, regularised=not missing_regularisers(settings["models"]))
-    scores = paired_scores(before.prediction, after.prediction, log_price)
+    for key, prediction, settings in ((old_key, before, old), (new_key, after, new)):
+        keep_candidate(key, prediction, log_price, regularised=not missing_regularisers(settings["models"]))
+    scores = paired_scores(before, after, log_price)
     reasons = score_reasons(scores.rmse, scores.trimmed, simplification=simplification)
-    squared_change = ((after.prediction - log_price) ** 2 - (before.prediction - log_price) ** 2).mean(axis=0)
+    squared_change = ((after - log_price) ** 2 - (before - log_price) ** 2).mean(axis=0)
     comparison = Comparison(
         trial=0,
         rule="simplification" if simplification else "improvement",
-        first=before.key,
-        second=after.key,
+        first=old_key,
+        second=new_key,
         changes=list(changes(old, new)),
         scores=scores,
         reasons=reasons + missing_regularisers(new["models"]),
@@ -193,12 +190,12 @@ def read_log(log: Path) -> list[dict[str, str]]:
     return lines
 
 
-def keep_candidate(held_out: HeldOut, log_price: Floats, *, regularised: bool) -> None:
+def keep_candidate(key: str, prediction: Floats, log_price: Floats, *, regularised: bool) -> None:
     """Keep what `compare --corrected` needs of a candidate of the log, unless it is there."""
-    if read_candidate(held_out.key) is None:
-        with replacing(FOLDER / "candidates" / f"{held_out.key}.npz") as (fresh,):
-            prediction = held_out.prediction.astype(np.float32)
-            np.savez_compressed(fresh, prediction=prediction, log_price=log_price, regularised=regularised)
+    if read_candidate(key) is None:
+        with replacing(FOLDER / "candidates" / f"{key}.npz") as (fresh,):
+            single = prediction.astype(np.float32)
+            np.savez_compressed(fresh, prediction=single, log_price=log_price, regularised=regularised)
 
 
 def read_candidate(key: str) -> dict[str, Floats] | None:

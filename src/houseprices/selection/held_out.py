@@ -73,9 +73,8 @@ class ModelOnFolds:
     """A model that is trained on every fold, with the same number of networks on each.
 
     Attributes:
-        name: of the model; its networks' seeds depend on it.
-        model: settings; its own `n_members` plays no part.
-        seed: of the job.
+        name: the networks' seeds depend on it.
+        model: its own `n_members` plays no part.
     """
 
     name: str
@@ -125,12 +124,12 @@ class ModelOnFolds:
 
 
 def train_models(
-    models: Sequence[ModelOnFolds], executor: Executor, cache: Path | None, count: Callable[[int], object]
+    models: Sequence[ModelOnFolds], executor: Executor, cache: Path, count: Callable[[int], object]
 ) -> dict[str, Floats | OutOfMemoryError]:
     """Train all networks of the models that are not cached, as one job.
 
     Args:
-        cache: folder of predictions, one file a model, written as soon as the model is trained; None keeps none.
+        cache: folder of predictions, one file a model, written as soon as the model is trained.
         count: called with the number of networks that have just been trained.
 
     Returns:
@@ -153,16 +152,13 @@ def train_models(
         except OutOfMemoryError as error:  # of a cluster's node
             results[key] = error
             continue
-        if cache:
-            with replacing(cache / f"{key}.npz", durable=True) as (fresh,):
-                np.savez(fresh, prediction=prediction)
+        with replacing(cache / f"{key}.npz", durable=True) as (fresh,):
+            np.savez(fresh, prediction=prediction)
     return results
 
 
-def read_cached(cache: Path | None, key: str) -> Floats | None:
+def read_cached(cache: Path, key: str) -> Floats | None:
     """Read a model's predictions; None where there are none, or the file is damaged."""
-    if cache is None:
-        return None
     try:
         with (cache / f"{key}.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return np.asarray(content["prediction"], dtype=np.float64)
@@ -171,14 +167,13 @@ def read_cached(cache: Path | None, key: str) -> Floats | None:
 
 
 def predict_models(
-    models: Sequence[ModelOnFolds], settings: Settings, cache: Path | None, notify: Notify = silent
+    models: Sequence[ModelOnFolds], settings: Settings, cache: Path, notify: Notify = silent
 ) -> dict[str, Floats]:
     """Predict every model's held-out rows; an interrupted job goes on with the model at which it was.
 
     Args:
         settings: the workers and the device, or the cluster; not used if all models are cached.
         cache: see `train_models`.
-        notify: called with the number of trained networks.
 
     Returns:
         {key: the held-out log prices of the folds, one after another}
@@ -199,30 +194,20 @@ def predict_models(
     return predictions
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """A candidate's out-of-fold predictions.
-
-    Attributes:
-        key: twelve digits that name the candidate by its networks, their data and the code that trained them.
-        prediction: (n_repeats, n_rows) log prices of the ensemble.
-    """
-
-    key: str
-    prediction: Floats
-
-
 def predict_held_out(
-    candidates: Sequence[Settings], train: pd.DataFrame, cache: Path | None, notify: Notify = silent
-) -> list[HeldOut]:
+    candidates: Sequence[Settings], train: pd.DataFrame, cache: Path, notify: Notify = silent
+) -> list[tuple[str, Floats]]:
     """Predict every row by networks of each candidate that never saw it; the candidates' own folds play no part.
 
     A model has as many networks on each fold as the main job averages for a house, and no fewer than `MIN_NETWORKS`.
 
     Args:
         candidates: the first one also says on how many workers and on which device.
-        train: typed training table.
-        cache, notify: see `predict_models`.
+        cache: see `train_models`.
+
+    Returns:
+        For each candidate twelve digits, which name it by its networks, their data and the code that trained them; and
+        the log prices of its ensemble, (n_repeats, n_rows).
 
     Raises:
         DataError: training diverged.
@@ -250,5 +235,5 @@ def predict_held_out(
         by_model = {model.name: predictions[model.key][None] for model in ensemble}
         prediction = by_repeat(ensemble_mean(by_model), len(train))
         check_finite(prediction)
-        held_out.append(HeldOut(digest.hexdigest()[:12], prediction))
+        held_out.append((digest.hexdigest()[:12], prediction))
     return held_out

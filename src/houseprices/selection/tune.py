@@ -59,11 +59,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-STORAGE = Path("runs/tune/search.journal")
-
-BATCH = 8
-"""Trials that are asked for at once: they decide what a search finds, and so are the same on any number of machines."""
-
 BASE, TRIAL, ENSEMBLE = "base", "best trial", "ensemble"
 
 _STUDY = "houseprices"
@@ -80,7 +75,6 @@ class Finalist:
     """A candidate that was trained with as many networks as `compare` takes.
 
     Attributes:
-        name: base, best trial or ensemble.
         trials: their numbers; none for the base.
         score: on the houses that the trials were chosen on.
         corrected: the same plus the selection bias of the choice, by BBC-CV on the trials' predictions.
@@ -99,7 +93,6 @@ class SearchResult:
     """A search so far.
 
     Attributes:
-        storage: the journal.
         n_trials: trials with a score.
         n_failed: trials without one: training diverged, or a network was too large for the memory.
         best: number of the best trial.
@@ -131,20 +124,19 @@ def tune(
     space: Space,
     n_trials: int,
     *,
-    storage: Path = STORAGE,
-    batch: int = BATCH,
-    max_ensemble: int = 5,
+    storage: Path,
+    batch: int,
+    max_ensemble: int,
     notify: Notify = silent,
 ) -> SearchResult:
     """Go on with the search in the storage until it has so many trials, then train the finalists.
 
     Args:
-        data: folder with train.csv and test.csv; None for data/raw or the sample.
+        data: as for `read_tables`.
         base: its first model lends what the space does not vary; its own folds play no part.
-        space: the settings that vary.
         n_trials: in all, those of earlier calls and failed ones among them.
         storage: the journal; predictions and settings that were found lie beside it.
-        batch: trials that are asked for at once. More of them keep more machines busy, and learn less of each other.
+        batch: trials that are asked for at once: they decide what a search finds, on any number of machines.
         max_ensemble: trials in the ensemble, at most.
         notify: called with the number of trained networks, the best score so far, and each failed trial.
 
@@ -188,7 +180,7 @@ def tune(
                 for number, trial_model in running:
                     _tell(study, number, results[trial_model.key], log_price, notify)
                 running = []
-                if trials := finished_trials(study):
+                if trials := _trials(study, "COMPLETE"):
                     best = min(trials, key=lambda trial: trial.value or 0.0)
                     done = f"{_n_told(study)} of {n_trials} trials"
                     notify(Notice(f"{done}: best RMSE {best.value:.4f} (trial {best.number})"))
@@ -197,7 +189,7 @@ def tune(
     return show(storage, notify)
 
 
-def show(storage: Path = STORAGE, notify: Notify = silent) -> SearchResult:
+def show(storage: Path, notify: Notify = silent) -> SearchResult:
     """Evaluate the search so far; nothing is trained and nothing written.
 
     Raises:
@@ -249,11 +241,11 @@ def _train_finalists(
         models = {f"trial_{trials[index].number}": space.model(trials[index].params, first) for index in choice}
         columns = base.features.columns if any(CUSTOM in model.blocks for model in models.values()) else ""
         settings[name] = replace(base, features=replace(base.features, columns=columns), models=models)
-    base_held_out, *held_out = predict_held_out([base, *settings.values()], train, PREDICTIONS, notify)
-    base_score = score_of(base_held_out.prediction, log_price)
+    (_, base_prediction), *held_out = predict_held_out([base, *settings.values()], train, PREDICTIONS, notify)
+    base_score = score_of(base_prediction, log_price)
     finalists = [Finalist(BASE, (), base_score, base_score, "")]
-    for (name, choice), candidate in zip(choices.items(), held_out, strict=True):
-        score = score_of(candidate.prediction, log_price)
+    for (name, choice), (_, prediction) in zip(choices.items(), held_out, strict=True):
+        score = score_of(prediction, log_price)
         # The selection bias: the choice looks better by this on the houses that it was made on.
         chosen = score_of(mean_prediction(predictions, choice), log_price)
         other, _ = corrected_score(predictions, log_price, rules[name], notify=notify)
@@ -268,7 +260,7 @@ def _train_finalists(
 
 def _kept(study: "Study", storage: Path) -> tuple[list["FrozenTrial"], NDArray[np.float32], Floats]:
     """Return the finished trials, their log prices, (n_trials, n_repeats, n_rows), and the true ones, (n_rows,)."""
-    trials, log_price = finished_trials(study), np.array(study.user_attrs.get(_LOG_PRICE, []))
+    trials, log_price = _trials(study, "COMPLETE"), np.array(study.user_attrs.get(_LOG_PRICE, []))
     if not trials:
         raise RunError(f"{storage}: no trial has a score; accepted: more --trials, or another --space")
     predictions = []
@@ -286,11 +278,6 @@ def _predictions(storage: Path) -> Path:
 
 
 # ---- the trials in Optuna's journal ----
-
-
-def finished_trials(study: "Study") -> list["FrozenTrial"]:
-    """Return all trials with a score, by number."""
-    return _trials(study, "COMPLETE")
 
 
 def _trials(study: "Study", *states: str) -> list["FrozenTrial"]:
