@@ -47,6 +47,7 @@ def test_custom_columns_stand_last_and_are_scaled_like_the_number_that_they_copy
     assert len(features.block_columns([*BLOCKS, CUSTOM])) == matrix.shape[1]
     # Their attributions go to an effect of their own.
     shares = features.raw_shares()
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
     np.testing.assert_array_equal(shares[:-2, :79], HouseFeatures(BLOCKS).fit(houses).raw_shares())
     np.testing.assert_array_equal(shares[:, 79], np.arange(len(names)) >= len(names) - 2)
 
