@@ -197,7 +197,7 @@ def test_a_sample_where_nothing_can_be_written_is_refused(place: Path, capsys: p
     ("spoil", "message"),
     [
         ("no folder", "absent: no such folder; accepted: a folder with train.csv and test.csv"),
-        ("no test.csv", "test.csv: no such file; accepted: Kaggle's test.csv, packed or not"),
+        ("no test.csv", "accepted: Kaggle's test.csv, packed or not, or a spreadsheet saved as CSV under that name"),
         ("unknown level", "train.csv: line 5 (Id {}), column Street: 'Dirt'; accepted: one of Grvl, Pave, NA"),
         ("header only", "train.csv: there is a header but no rows; accepted: one line a house"),
         ("more folds than rows", f"folds.n_folds must be in [2, n_rows={N_ROWS}], got {N_ROWS + 1}"),
