@@ -72,7 +72,7 @@ def test_the_settings_that_differ_are_named(compared):
     [
         ((-0.003, -0.001), (-0.003, -0.001), "improvement", "The second is better", "use it."),
         ((-0.001, 0.0001), (-0.001, 0.0001), "simplification", "The second is simpler and not worse", "use it."),
-        ((-0.001, 0.001), (-0.001, 0.001), "improvement", "No difference can be told", "keep the first."),
+        ((-0.001, 0.001), (-0.001, 0.001), "improvement", "No significant difference", "keep the first."),
         ((0.001, 0.003), (0.001, 0.003), "improvement", "The second is worse", "keep the first."),
         ((-0.001, 0.001), (0.001, 0.003), "improvement", "The second is worse", "keep the first."),
         ((-0.003, -0.001), (0.001, 0.003), "improvement", "The second is better on most houses", "keep the first."),

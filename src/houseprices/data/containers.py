@@ -30,7 +30,7 @@ _STEMS = ("{part}", "kaggle_house_pred_{part}")
 _SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".tsv", ".txt", ".parquet")
 _ACCEPTED = "accepted: a table with Kaggle's columns, as CSV (plain, .gz or .zip) or parquet"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
-"""What the packers raise for a damaged, encrypted or unknown archive, beside OSError."""
+"""Errors of the packers for a damaged, encrypted or unknown archive, beside OSError."""
 
 
 @dataclass(frozen=True)

@@ -290,4 +290,4 @@ NOMINALS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if featur
 ID = "Id"
 PRICE = "SalePrice"
 LOWEST_PRICE_USD, HIGHEST_PRICE_USD = 1.0, 1e11
-"""Of the prices accepted: houses are sold for a dollar."""
+"""Bounds of the accepted prices: houses are sold for a dollar."""

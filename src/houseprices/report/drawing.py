@@ -93,7 +93,7 @@ def split_by_level(levels: pd.Series, values: Floats, *, ordered: bool) -> dict[
 
 
 def plot_quantiles(axes: "Axes", values_of_level: Mapping[str, Floats]) -> None:
-    """Median, middle half and middle nine tenths of each level's values, with their number in brackets."""
+    """Median, middle half and middle 90% of each level's values, with their number in brackets."""
     for line, values in enumerate(values_of_level.values()):
         low, left, middle, right, high = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95))
         axes.plot([low, high], [line, line], color=BLUE, linewidth=1.2, solid_capstyle="butt")

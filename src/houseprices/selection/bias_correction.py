@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 N_RESAMPLES = 200
-"""Of the houses; and within each, for the acceptance test's intervals, as many again."""
+"""Bootstrap resamples of the houses; within each, the acceptance test draws as many again for its intervals."""
 
 Choose = Callable[[Rows], tuple[int, ...]]
 """A rule: the candidates that it chooses, to be averaged, by the resampled rows and by no others."""

@@ -70,7 +70,7 @@ class Comparison:
 
     @property
     def conclusion(self) -> str:
-        """One sentence: better, worse, or no difference that can be told; and what to do."""
+        """Return one sentence: better, worse or no significant difference, and what to do."""
         rmse, trimmed = self.scores.rmse, self.scores.trimmed
         interval = f"trimmed RMSE {trimmed.difference:+.4f}, 95% interval {trimmed.low:+.4f} to {trimmed.high:+.4f}"
         if not self.reasons:
@@ -81,7 +81,7 @@ class Comparison:
         if trimmed.low > 0 or rmse.low > 0:
             figure = interval if trimmed.low > 0 else f"RMSE {rmse.difference:+.4f}, more than zero in its interval"
             return f"The second is worse ({figure}): keep the first."
-        return f"No difference can be told ({interval}): keep the first."
+        return f"No significant difference ({interval}): keep the first."
 
 
 def compare(
