@@ -3,10 +3,10 @@
 All networks of a batch train as one job. Each trial is one model, with one network on each of the folds that `compare`
 uses, so that all trials have predictions of the same held-out houses.
 
-Optuna's journal keeps the trials. Each is suggested by a sampler of its own, seeded by the number of trials told before
-it. A batch is told once all of its trials are trained and their predictions kept. So a killed search comes to the same
-trials as one that was left in peace: a batch that was not trained whole is asked for again alike, and the rest of one
-that was is told.
+Optuna's journal keeps the trials. Each is suggested by a sampler of its own, seeded by the number of trials finished
+before it. A batch is reported to Optuna once all of its trials are trained and their predictions kept. So a killed
+search comes to the same trials as an undisturbed one: an incomplete batch is asked for again alike, and the rest of a
+complete one is reported.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ _STUDY = "houseprices"
 _LOG_PRICE, _FINALISTS = "log_price", "finalists"
 """Attributes of the study, beside those that must be equal when a search goes on."""
 _N_TOLD, _KEY = "n_told", "predictions"
-"""Attributes of a trial: the number of trials told before its batch, and the key of its predictions."""
+"""Attributes of a trial: the number of trials finished before its batch, and the key of its predictions."""
 _FIRST_BYTES = b'{"op_code"'
 _ACCEPTED = "a journal that `houseprices tune` wrote, or a new file"
 
@@ -287,7 +287,7 @@ def _trials(study: "Study", *states: str) -> list["FrozenTrial"]:
 
 
 def _n_told(study: "Study") -> int:
-    """Count the trials that have been told, failed ones among them."""
+    """Count the trials reported to Optuna, failed ones among them."""
     return len(_trials(study, "COMPLETE", "PRUNED"))
 
 
@@ -324,7 +324,7 @@ def _take_over(study: "Study") -> list["FrozenTrial"]:
 
     n_told, trials = _n_told(study), []
     for trial in _trials(study, "RUNNING"):
-        if trial.user_attrs.get(_N_TOLD, n_told) == n_told:  # nothing of its batch has been told
+        if trial.user_attrs.get(_N_TOLD, n_told) == n_told:  # nothing of its batch was reported
             study.tell(trial.number, state=TrialState.FAIL)
         else:
             trials.append(trial)
